@@ -1,0 +1,66 @@
+# Needs make and Python 3.11 or newer; everything else comes with the locks.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+ATTAIN_DATA_DIR ?= .attain
+export ATTAIN_DATA_DIR
+
+.DEFAULT_GOAL := help
+.PHONY: help run install test check format contract migration bench lock stop clean
+
+help: ## show what can be asked
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+
+run: $(VENV)/.runtime ## install, fill the demo tenant, serve on http://localhost:8000
+	$(BIN)/attain serve --demo
+
+install: $(VENV)/.complete ## make .venv with everything that running, testing and linting need
+
+# A stamp per lock: pip runs again only when a lock has changed.
+$(VENV)/.runtime: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Attain needs Python 3.11 or newer; set PYTHON=python3.x")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --require-hashes -r requirements.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.complete: $(VENV)/.runtime requirements-dev.lock
+	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+test: install ## every test, on two processes
+	$(BIN)/python -m pytest -n 2 -q
+
+check: install ## format, lint, types, layers, contract files, migrations against models
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/attain contract --check
+	$(BIN)/attain migrate --check
+
+format: install ## put the code into its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+contract: install ## write openapi/openapi.json and openapi/schema.graphql anew
+	$(BIN)/attain contract
+
+migration: install ## name="add leads": a revision from the models, each new table under its policy
+	$(BIN)/attain migrate --revision "$(name)"
+
+bench: install ## the benchmark beside its yardstick
+	$(BIN)/python -m benchmarks
+
+# The locks carry versions and hashes only; `uv` is needed by whoever changes a dependency, by nobody else.
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+lock: ## pin the newest allowed versions anew (needs uv)
+	$(LOCK) pyproject.toml --all-extras --group build --upgrade -o requirements.lock
+	$(LOCK) pyproject.toml --all-extras --group build --group dev --constraint requirements.lock --upgrade -o requirements-dev.lock
+
+stop: ## end a running service and its embedded PostgreSQL
+	@test ! -x $(BIN)/attain || $(BIN)/attain stop
+
+clean: stop ## remove .venv and caches; the data folder stays
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

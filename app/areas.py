@@ -1,0 +1,27 @@
+"""The one visible list: every area's nouns. Importing this module loads every table into `metadata`."""
+
+from __future__ import annotations
+
+from app.ground.access import models as access_models
+from app.ground.database.tables import metadata
+from app.ground.events import models as event_models
+from app.language.resources.resource import Catalogue
+from app.sales.accounts import resources as accounts
+from app.sales.activities import resources as activities
+from app.sales.org import resources as org
+from app.sales.pipeline import resources as pipeline
+from app.sales.pricing import resources as pricing
+from app.sales.targets import resources as targets
+
+CATALOGUE = Catalogue(
+    (
+        *org.RESOURCES,
+        *accounts.RESOURCES,
+        *pricing.RESOURCES,
+        *pipeline.RESOURCES,
+        *activities.RESOURCES,
+        *targets.RESOURCES,
+    )
+)
+
+__all__ = ["CATALOGUE", "access_models", "event_models", "metadata"]

@@ -1,0 +1,50 @@
+"""Who asks. Made once at the edge, passed as an argument everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+ROLES = ("admin", "manager", "rep", "analyst", "integration")
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A customer of the service, with what its numbers need by default."""
+
+    id: UUID
+    name: str
+    timezone: str = "UTC"
+    home_currency: str = "USD"
+    unowned_visible_to: frozenset[str] = frozenset(ROLES)
+    """Roles that see accounts without an owner."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """`rep_id` is this user's place in the hierarchy; without one a manager or rep sees the directory only.
+
+    `scopes` narrows what the role permits: empty means all of it; else names such as `opportunity:read`.
+    """
+
+    tenant: Tenant
+    role: str
+    user_id: UUID | None = None
+    rep_id: UUID | None = None
+    key_id: UUID | None = None
+    name: str = ""
+    scopes: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def tenant_id(self) -> UUID:
+        return self.tenant.id
+
+    @property
+    def sees_all(self) -> bool:
+        """Admin, analyst and integration see every row of the tenant; their limits are permissions and scopes."""
+        return self.role in ("admin", "analyst", "integration")

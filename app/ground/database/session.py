@@ -1,0 +1,164 @@
+"""Where a transaction begins: one place sets the tenant, and nothing else opens connections.
+
+`Database.transaction(tenant)` sends BEGIN and SET LOCAL as one message, so the tenant lives and dies with the
+transaction whatever happens to the connection. The pool runs no reset query: that is safe only because nothing here
+changes a connection beyond its transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as _asyncpg_dialect
+from sqlalchemy.sql.elements import ClauseElement
+
+from app.ground.errors import Unavailable
+
+_dialect = _asyncpg_dialect()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL text with positional parameters, and what goes where: `order` names them, `fixed` holds constants."""
+
+    sql: str
+    order: tuple[str, ...]
+    fixed: Mapping[str, Any]
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        fixed = self.fixed
+        return [values[name] if name in values else fixed[name] for name in self.order]
+
+
+def compiled(expression: ClauseElement) -> Statement:
+    """Render an expression for asyncpg. Named `bindparam`s are filled at each run; literals are kept as constants."""
+    result = expression.compile(dialect=_dialect, compile_kwargs={"render_postcompile": True})
+    order = tuple(result.positiontup or ())  # pyright: ignore[reportAttributeAccessIssue]
+    required = {name for name, bind in result.binds.items() if bind.required}
+    fixed = {name: value for name, value in result.params.items() if name not in required}
+    return Statement(result.string, order, fixed)
+
+
+class Session:
+    """One tenant's transaction on one connection. Never shared between tasks that run at once."""
+
+    __slots__ = ("connection", "tenant_id")
+
+    def __init__(self, connection: Any, tenant_id: UUID) -> None:
+        self.connection: asyncpg.Connection[Any] = connection
+        self.tenant_id = tenant_id
+
+    def _prepare(self, statement: Statement | ClauseElement, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
+        if not isinstance(statement, Statement):
+            statement = compiled(statement)
+        return statement.sql, statement.arguments({"tenant": self.tenant_id, **values})
+
+    async def fetch(self, statement: Statement | ClauseElement, /, **values: Any) -> list[Any]:
+        sql, arguments = self._prepare(statement, values)
+        return await self.connection.fetch(sql, *arguments)
+
+    async def fetchrow(self, statement: Statement | ClauseElement, /, **values: Any) -> Any:
+        sql, arguments = self._prepare(statement, values)
+        return await self.connection.fetchrow(sql, *arguments)
+
+    async def fetchval(self, statement: Statement | ClauseElement, /, **values: Any) -> Any:
+        sql, arguments = self._prepare(statement, values)
+        return await self.connection.fetchval(sql, *arguments)
+
+    async def execute(self, statement: Statement | ClauseElement, /, **values: Any) -> str:
+        sql, arguments = self._prepare(statement, values)
+        return await self.connection.execute(sql, *arguments)
+
+
+@dataclass(slots=True)
+class Database:
+    """The service's pool, logged in as the app role."""
+
+    pool: asyncpg.Pool[Any]
+    pool_timeout: float
+    statement_timeout_ms: int
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        role: str | None = None,
+        size: int = 10,
+        pool_timeout: float = 1.0,
+        statement_timeout_ms: int = 10_000,
+    ) -> Database:
+        settings = {"application_name": "attain", "TimeZone": "UTC", "jit": "off", "search_path": "public"}
+        if role:
+            settings["role"] = role
+
+        async def keep(_: Any) -> None:
+            return None
+
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=min(2, size),
+            max_size=size,
+            server_settings=settings,
+            reset=keep,
+            max_inactive_connection_lifetime=300,
+        )
+        return cls(pool, pool_timeout, statement_timeout_ms)
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        try:
+            connection = await self.pool.acquire(timeout=self.pool_timeout)
+        except (TimeoutError, asyncio.TimeoutError):
+            raise Unavailable("All database connections are busy.", code="pool_exhausted") from None
+        except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError):
+            raise Unavailable("The database cannot be reached.", code="database_unreachable") from None
+        try:
+            yield connection
+        finally:
+            await self.pool.release(connection)
+
+    @asynccontextmanager
+    async def transaction(
+        self, tenant_id: UUID, *, timeout_ms: int | None = None, isolation: str = ""
+    ) -> AsyncIterator[Session]:
+        """Commits when the block ends, rolls back when it raises or is cancelled.
+
+        `isolation` is empty (read committed) or one of `repeatable read`, `serializable`, with `read only` behind it
+        where wished.
+        """
+        async with self.connection() as connection:
+            timeout = timeout_ms or self.statement_timeout_ms
+            begin = f"BEGIN ISOLATION LEVEL {isolation}" if isolation else "BEGIN"
+            await connection.execute(
+                f"{begin}; SET LOCAL app.tenant_id = '{UUID(str(tenant_id))}'; SET LOCAL statement_timeout = {timeout:d}"
+            )
+            try:
+                yield Session(connection, tenant_id)
+            except BaseException:
+                await _roll_back(connection)
+                raise
+            else:
+                await connection.execute("COMMIT")
+
+
+async def _roll_back(connection: Any) -> None:
+    """A cancelled request must not hand a connection back with its transaction open."""
+    try:
+        await asyncio.shield(asyncio.wait_for(connection.execute("ROLLBACK"), timeout=5))
+    except (Exception, asyncio.CancelledError):
+        connection.terminate()
+
+
+def rows_of(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    """Turn rows into one array per column, as `unnest` wants them."""
+    return [[row[name] for row in rows] for name in columns]

@@ -1,0 +1,76 @@
+"""Values that wait outside a compiled statement, so that one text serves every caller who asks the same shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import bindparam, literal
+from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy.sql.elements import BindParameter, ColumnElement
+from sqlalchemy.types import TypeEngine
+
+from app.ground.access.principal import Principal
+from app.ground.database.tables import MOMENT
+
+
+class Binds:
+    """The named parameters of one statement while it is built.
+
+    `tenant`, `rep`, `home`, `as_of` and `known_at` are the same in every statement; what a caller compares with is
+    `v0`, `v1` … in the order in which it was read. `role` and `sees_all` shape the text, so they are part of any
+    cache key.
+    """
+
+    def __init__(self, *, role: str, sees_all: bool, sees_unowned: bool = True, as_of: bool = False) -> None:
+        self.role = role
+        self.sees_all = sees_all
+        self.sees_unowned = sees_unowned
+        self.as_of = as_of
+
+    @classmethod
+    def of(cls, principal: Principal, *, as_of: bool = False) -> Binds:
+        return cls(
+            role=principal.role,
+            sees_all=principal.sees_all,
+            sees_unowned=principal.role in principal.tenant.unowned_visible_to,
+            as_of=as_of,
+        )
+
+    @property
+    def signature(self) -> tuple[object, ...]:
+        """What of the asker shapes the text of a statement."""
+        return (self.role, self.sees_all, self.sees_unowned, self.as_of)
+
+    @property
+    def tenant(self) -> BindParameter[Any]:
+        return bindparam("tenant", type_=UUID(as_uuid=True), required=True)
+
+    @property
+    def rep(self) -> BindParameter[Any]:
+        """The asking principal's rep id; NULL without one, which matches nothing."""
+        return bindparam("rep", type_=UUID(as_uuid=True), required=True)
+
+    def named(self, name: str, type_: TypeEngine[Any]) -> BindParameter[Any]:
+        return bindparam(name, type_=type_, required=True)
+
+    @property
+    def moment(self) -> BindParameter[Any]:
+        return self.named("as_of", MOMENT)
+
+    @property
+    def known(self) -> BindParameter[Any]:
+        return self.named("known_at", MOMENT)
+
+    def standing(self, principal: Principal) -> dict[str, Any]:
+        """The values that every statement may ask for."""
+        return {
+            "tenant": principal.tenant_id,
+            "rep": principal.rep_id,
+            "home": principal.tenant.home_currency,
+            "zone": principal.tenant.timezone,
+        }
+
+
+def constant(value: Any) -> ColumnElement[Any]:
+    """Our own literal, written into the SQL text: a partial index is only used when its predicate is a constant."""
+    return literal(value, literal_execute=True)

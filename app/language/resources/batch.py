@@ -1,0 +1,117 @@
+"""What a write holds in hand between reading its rows and storing them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from app.ground.access.principal import Principal
+from app.ground.database.session import Session
+from app.ground.errors import FieldError
+
+if TYPE_CHECKING:
+    from app.language.resources.resource import Catalogue, Resource
+
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+"""`-infinity`: a value carried back as far as anyone may ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """At `at` these fields took these values. `inferred` when nobody told us so."""
+
+    at: datetime
+    changes: Mapping[str, Any]
+    inferred: bool = False
+
+
+@dataclass(slots=True)
+class Version:
+    """A record from one moment to the next (`valid_to` None: still so), in every business column."""
+
+    valid_from: datetime
+    valid_to: datetime | None
+    values: dict[str, Any]
+    inferred: bool = False
+
+
+@dataclass(slots=True)
+class Draft:
+    """One record on its way through a write.
+
+    `before` is the stored row (None when it is new), `changes` what the request sets, columns by name with references
+    resolved, `after` the row as it will be stored, `versions` its whole history where the past changes too.
+    """
+
+    index: int
+    changes: dict[str, Any]
+    record_id: UUID | None = None
+    external_key: tuple[str, str] | None = None
+    before: Mapping[str, Any] | None = None
+    after: dict[str, Any] = field(default_factory=dict)
+    children: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    merged_children: set[str] = field(default_factory=set)
+    history: list[Point] = field(default_factory=list)
+    versions: list[Version] | None = None
+    if_version: int | None = None
+    moment: datetime = BEGINNING
+    delete: bool = False
+    restore: bool = False
+    live: bool = True
+    intent: str | None = None
+    """The verb that asked for this change, where one did."""
+    outcome: str = "unchanged"
+    reason: str | None = None
+    changed: list[str] = field(default_factory=list)
+    errors: list[FieldError] = field(default_factory=list)
+    failure: Exception | None = None
+
+    @property
+    def is_new(self) -> bool:
+        return self.before is None
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.errors) or self.failure is not None
+
+    def refuse(self, name: str, code: str, message: str) -> None:
+        """Refuse this row; the others of the batch go on. `name` is a path inside the row, say `line_items/0/amount`."""
+        self.errors.append(FieldError(f"/{name}" if name else "", code, message))
+
+
+@dataclass(slots=True)
+class Batch:
+    """The drafts of one write of one noun, with what its rules looked up in `facts`."""
+
+    session: Session
+    principal: Principal
+    catalogue: Catalogue
+    resource: Resource
+    drafts: list[Draft]
+    moment: datetime
+    origin: str = "live"
+    source: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def standing(self) -> list[Draft]:
+        """The drafts that nothing has refused so far."""
+        return [d for d in self.drafts if not d.failed]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one row. `outcome`: created, updated, unchanged, restored, deleted or failed."""
+
+    index: int
+    outcome: str
+    id: UUID | None = None
+    external_id: str | None = None
+    version: int | None = None
+    changed: tuple[str, ...] = ()
+    reason: str | None = None
+    errors: tuple[FieldError, ...] = ()
+    failure: Exception | None = None

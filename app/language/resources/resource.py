@@ -1,0 +1,213 @@
+"""A noun, declared once. Every face is rendered from these declarations; nothing here knows a face or an area."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from sqlalchemy import Table
+
+from app.language.resources import fields as f
+from app.language.resources.fields import Field
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql.elements import ColumnElement
+    from sqlalchemy.sql.selectable import FromClause
+
+    from app.language.query.binds import Binds
+    from app.language.resources.batch import Batch, Draft, Point
+
+Visible = Callable[["FromClause", "Binds"], "ColumnElement[bool] | None"]
+"""`(from_clause, binds)` to the rows that the asking principal may see; None means all of the tenant."""
+
+ALL_OPERATIONS = frozenset({"list", "get", "create", "update", "delete", "upsert"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation:
+    """To one: expanding `reference` gives the record it points to."""
+
+    name: str
+    reference: str
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """To many: the records of another noun that refer to this one, say an account's opportunities."""
+
+    name: str
+    target: str
+    via: str
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Child:
+    """Rows that are part of a record and are written with it (`line_items`, `splits`, `team`).
+
+    A list that is present replaces the stored one. `key` names the fields by which a row is recognised, so that it
+    keeps its id and history; a row with an `external_id` is recognised by that first.
+    """
+
+    name: str
+    singular: str
+    table: Table
+    history: Table
+    parent: str
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+    description: str
+    check: Callable[[Sequence[Mapping[str, Any]]], str | None] | None = None
+    complete: Callable[[dict[str, Any], int], None] | None = None
+    """Fills what a child row leaves out (its position, its amount), before it is compared with the stored one."""
+
+    @cached_property
+    def by_name(self) -> dict[str, Field]:
+        return {x.name: x for x in self.fields}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """A verb on one record: a plain async function from what is stored and the input to the fields to change.
+
+    The change then takes the one write path, with its rules, history, events and receipt.
+    """
+
+    name: str
+    noun: str
+    title: str
+    description: str
+    input: type[BaseModel]
+    run: Callable[[ActionCall], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionCall:
+    """`record` holds the stored columns; the returned dict is written as a patch, references as UUIDs."""
+
+    session: Any
+    principal: Any
+    record: Mapping[str, Any]
+    input: Any
+
+
+async def _nothing(_: Batch) -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One noun.
+
+    The hooks of a write, in the order in which they run over a whole batch (none of them commits):
+
+    `prepare`   loads what the rules need, set-wise, into `batch.facts`
+    `infer`     a new record without history: the points of time at which its values changed (`kpis.md`, 14)
+    `advance`   pure: what follows from a change (`category` from the stage); runs for every version of a record
+    `check`     refuses drafts by `draft.refuse(field, code, message)`
+    `settled`   after the rows are written: what other tables must follow (the closure of the hierarchy)
+    """
+
+    name: str
+    plural: str
+    title: str
+    description: str
+    table: Table
+    history: Table | None
+    fields: tuple[Field, ...]
+    label: str = "name"
+    visible: Visible = lambda _from, _binds: None
+    children: tuple[Child, ...] = ()
+    listings: tuple[Listing, ...] = ()
+    actions: tuple[Action, ...] = ()
+    operations: frozenset[str] = ALL_OPERATIONS
+    default_sort: tuple[str, ...] = ("-created_at",)
+    permission: str | None = None
+    prepare: Callable[[Batch], Awaitable[None]] = _nothing
+    infer: Callable[[Draft, Batch], list[Point]] | None = None
+    advance: Callable[[Mapping[str, Any] | None, dict[str, Any], Any, Batch], None] | None = None
+    check: Callable[[Batch], Awaitable[None]] = _nothing
+    settled: Callable[[Batch], Awaitable[None]] = _nothing
+    event_types: Callable[[Draft], Iterable[str]] | None = None
+    unique: tuple[tuple[str, ...], ...] = field(default=())
+    """Fields whose combination is unique among live rows, by a partial unique index of the table."""
+
+    @cached_property
+    def all_fields(self) -> tuple[Field, ...]:
+        """The declared fields between those that every record carries."""
+        return (
+            f.Field(
+                name="id", kind="id", write="never", description=f"Id of the {self.title.lower()} (UUIDv7).",
+                example="01929b6e-7a10-7cc3-9f5e-0d2a4b6c8e10",
+            ),
+            *self.fields,
+            f.json_list(
+                "external_ids", "Every name that a source gives this record.",
+                [{"source": "salesforce", "external_id": "006Ab00000AbCdE", "url": None}], write="never",
+            ),
+            f.integer("version", "Counts writes; the ETag.", 1, write="never"),
+            f.moment("created_at", "When the record was first stored here.", write="never"),
+            f.moment("updated_at", "When the record was last changed here.", write="never"),
+            f.moment("deleted_at", "When it was deleted; null while it lives.", write="never"),
+        )  # fmt: skip
+
+    @cached_property
+    def by_name(self) -> dict[str, Field]:
+        return {x.name: x for x in self.all_fields}
+
+    @cached_property
+    def writable(self) -> tuple[Field, ...]:
+        return tuple(x for x in self.fields if x.write != "never")
+
+    @cached_property
+    def relations(self) -> dict[str, Relation]:
+        return {
+            x.relation: Relation(name=x.relation, reference=x.name, target=x.target)
+            for x in self.fields
+            if x.relation and x.target
+        }
+
+    @cached_property
+    def children_by_name(self) -> dict[str, Child]:
+        return {x.name: x for x in self.children}
+
+    @cached_property
+    def listings_by_name(self) -> dict[str, Listing]:
+        return {x.name: x for x in self.listings}
+
+    @cached_property
+    def actions_by_name(self) -> dict[str, Action]:
+        return {x.name: x for x in self.actions}
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The business columns of the table: what a draft holds and a history row repeats."""
+        from app.ground.database.tables import BOOKKEEPING
+
+        return tuple(c.name for c in self.table.columns if c.name not in BOOKKEEPING)
+
+    @property
+    def tracked(self) -> bool:
+        return self.history is not None
+
+    @property
+    def permission_name(self) -> str:
+        return self.permission or self.plural
+
+
+class Catalogue:
+    """Every noun of the service by its plural, handed down by `app/areas.py`; the languages look nouns up here."""
+
+    def __init__(self, resources: Iterable[Resource]) -> None:
+        self.by_plural = {x.plural: x for x in resources}
+        self.by_name = {x.name: x for x in self.by_plural.values()}
+
+    def __iter__(self) -> Any:
+        return iter(self.by_plural.values())
+
+    def __getitem__(self, plural: str) -> Resource:
+        return self.by_plural[plural]

@@ -1,0 +1,32 @@
+"""What reps do."""
+
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, Text, text
+
+from app.ground.database.tables import MOMENT, history_of, record_table, ref
+
+KINDS = ("call", "email", "meeting", "task", "note")
+PURPOSES = ("selling", "prospecting", "preparation", "learning", "admin", "coaching")
+
+activities = record_table(
+    "activities",
+    Column("kind", Text, nullable=False),
+    Column("purpose", Text, nullable=False, server_default=text("'selling'")),
+    Column("subject", Text),
+    Column("body", Text),
+    Column("direction", Text),
+    Column("duration_seconds", Integer),
+    Column("outcome", Text),
+    Column("occurred_at", MOMENT),
+    Column("due_at", MOMENT),
+    Column("done", Boolean, nullable=False, server_default=text("true")),
+    ref("owner_id", "reps"),
+    ref("opportunity_id", "opportunities"),
+    ref("account_id", "accounts"),
+    CheckConstraint("kind in ('call', 'email', 'meeting', 'task', 'note')", name="kind"),
+    CheckConstraint("direction in ('inbound', 'outbound')", name="direction"),
+    CheckConstraint("duration_seconds >= 0", name="duration"),
+    Index("ix_activities_owner_id", "tenant_id", "owner_id", "occurred_at"),
+    Index("ix_activities_opportunity_id", "tenant_id", "opportunity_id", "occurred_at"),
+    Index("ix_activities_account_id", "tenant_id", "account_id", "occurred_at"),
+)
+activities_history = history_of(activities)

@@ -1,0 +1,25 @@
+"""A fiscal calendar's periods, written as rows when the calendar is."""
+
+from __future__ import annotations
+
+from app.ground import fiscal
+from app.language.resources.batch import Batch
+
+FIRST_YEAR, LAST_YEAR = 1990, 2060
+
+_REPLACE = """
+insert into fiscal_periods (tenant_id, calendar_id, fiscal_year, quarter, period, starts_on, ends_on)
+select $1, $2, * from unnest($3::int[], $4::int[], $5::int[], $6::date[], $7::date[])
+"""
+
+
+async def write_periods(batch: Batch) -> None:
+    for draft in batch.standing:
+        if draft.outcome != "created" and "start_month" not in draft.changed:
+            continue
+        rows = list(fiscal.monthly_periods(draft.after["start_month"], FIRST_YEAR, LAST_YEAR))
+        connection, tenant = batch.session.connection, batch.session.tenant_id
+        await connection.execute(
+            "delete from fiscal_periods where tenant_id = $1 and calendar_id = $2", tenant, draft.record_id
+        )
+        await connection.execute(_REPLACE, tenant, draft.record_id, *map(list, zip(*rows, strict=True)))

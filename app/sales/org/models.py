@@ -1,0 +1,109 @@
+"""Tables of who sells: reps, teams, territories, the reach of each manager, the tenant's fiscal calendars and lists."""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Numeric,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from app.ground.database.tables import history_of, record_table, ref, tenant_table
+
+teams = record_table("teams", Column("name", Text, nullable=False), ref("parent_id", "teams"))
+teams_history = history_of(teams)
+
+territories = record_table("territories", Column("name", Text, nullable=False), ref("parent_id", "territories"))
+territories_history = history_of(territories)
+
+REP_FUNCTIONS = ("field", "inside", "sales_engineer", "manager", "overlay", "operations")
+
+reps = record_table(
+    "reps",
+    Column("name", Text, nullable=False),
+    Column("email", Text),
+    Column("title", Text),
+    Column("function", Text),
+    ref("manager_id", "reps"),
+    ref("team_id", "teams"),
+    ref("territory_id", "territories"),
+    Column("hired_on", Date),
+    Column("left_on", Date),
+    Column("status", Text, nullable=False, server_default=text("'active'")),
+    CheckConstraint("status in ('active', 'inactive')", name="status"),
+    Index("ix_reps_manager_id", "tenant_id", "manager_id"),
+)
+reps_history = history_of(reps)
+
+rep_reach = tenant_table(
+    "rep_reach",
+    Column("manager_id", UUID(as_uuid=True), nullable=False),
+    Column("rep_id", UUID(as_uuid=True), nullable=False),
+    Column("depth", Integer, nullable=False),
+    ForeignKeyConstraint(["tenant_id", "manager_id"], ["reps.tenant_id", "reps.id"]),
+    ForeignKeyConstraint(["tenant_id", "rep_id"], ["reps.tenant_id", "reps.id"]),
+    Index("ix_rep_reach_rep_id", "tenant_id", "rep_id"),
+    key=("manager_id", "rep_id"),
+)
+"""Today's hierarchy, closed: every rep with everyone above, and with itself at depth 0. Kept by the write path."""
+
+fiscal_calendars = record_table(
+    "fiscal_calendars",
+    Column("name", Text, nullable=False),
+    Column("start_month", Integer, nullable=False, server_default=text("1")),
+    Column("is_default", Boolean, nullable=False, server_default=text("false")),
+    CheckConstraint("start_month between 1 and 12", name="start_month"),
+    Index(
+        "uq_fiscal_calendars_default", "tenant_id", unique=True,
+        postgresql_where=text("is_default and deleted_at is null"),
+    ),
+)  # fmt: skip
+fiscal_calendars_history = history_of(fiscal_calendars)
+
+fiscal_periods = tenant_table(
+    "fiscal_periods",
+    Column("calendar_id", UUID(as_uuid=True), nullable=False),
+    Column("fiscal_year", Integer, nullable=False),
+    Column("quarter", Integer, nullable=False),
+    Column("period", Integer, nullable=False),
+    Column("starts_on", Date, nullable=False),
+    Column("ends_on", Date, nullable=False),
+    ForeignKeyConstraint(["tenant_id", "calendar_id"], ["fiscal_calendars.tenant_id", "fiscal_calendars.id"]),
+    Index("ix_fiscal_periods_starts_on", "tenant_id", "calendar_id", "starts_on"),
+    key=("calendar_id", "fiscal_year", "period"),
+)
+"""A calendar's periods as rows, `[starts_on, ends_on)`, so that every family of calendars is the same to a query."""
+
+exchange_rates = record_table(
+    "exchange_rates",
+    Column("from_currency", Text, nullable=False),
+    Column("to_currency", Text, nullable=False),
+    Column("on_day", Date, nullable=False),
+    Column("rate", Numeric(20, 10), nullable=False),
+    CheckConstraint("rate > 0", name="rate"),
+    Index(
+        "uq_exchange_rates_day", "tenant_id", "from_currency", "to_currency", "on_day", unique=True,
+        postgresql_where=text("deleted_at is null"),
+    ),
+)  # fmt: skip
+exchange_rates_history = history_of(exchange_rates)
+
+picklist_values = record_table(
+    "picklist_values",
+    Column("field", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("position", Integer, nullable=False, server_default=text("0")),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("aliases", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    Index(
+        "uq_picklist_values_value", "tenant_id", "field", "value", unique=True,
+        postgresql_where=text("deleted_at is null"),
+    ),
+)  # fmt: skip

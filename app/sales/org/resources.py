@@ -1,0 +1,134 @@
+"""The nouns of who sells, and of the tenant's own settings."""
+
+from __future__ import annotations
+
+from app.language.resources import fields as f
+from app.language.resources.resource import Listing, Resource
+from app.sales.org import calendars, hierarchy, models
+from app.sales.org.actions import reassign_manager
+
+reps = Resource(
+    name="rep",
+    plural="reps",
+    title="Rep",
+    description="A person who sells, or who leads those who do. Everyone in the tenant sees the directory.",
+    table=models.reps,
+    history=models.reps_history,
+    fields=(
+        f.text("name", "Full name.", "Darcel Schlecht", required=True),
+        f.text("email", "Work e-mail.", "rep@example.com"),
+        f.text("title", "Job title.", "Account Executive"),
+        f.choice("function", "What kind of selling this person does.", models.REP_FUNCTIONS),
+        f.reference("manager_id", "reps", "The direct manager; null at the top."),
+        f.reference("team_id", "teams", "The team."),
+        f.reference("territory_id", "territories", "The territory that this rep covers."),
+        f.day("hired_on", "First day.", "2024-02-01"),
+        f.day("left_on", "Last day; null while employed."),
+        f.choice("status", "Whether this rep sells now.", ("active", "inactive"), default="active"),
+    ),
+    listings=(
+        Listing(name="reports", target="reps", via="manager_id", description="Those who report directly to this rep."),
+        Listing(name="opportunities", target="opportunities", via="owner_id", description="Deals that this rep owns."),
+        Listing(name="quotas", target="quotas", via="rep_id", description="What is expected of this rep."),
+    ),
+    actions=(reassign_manager,),
+    default_sort=("name",),
+    check=hierarchy.refuse_cycles,
+    settled=hierarchy.close,
+)
+
+teams = Resource(
+    name="team",
+    plural="teams",
+    title="Team",
+    description="Reps who work together.",
+    table=models.teams,
+    history=models.teams_history,
+    fields=(
+        f.text("name", "Name.", "Enterprise East", required=True),
+        f.reference("parent_id", "teams", "The team above."),
+    ),
+    listings=(Listing(name="reps", target="reps", via="team_id", description="The members."),),
+    default_sort=("name",),
+)
+
+territories = Resource(
+    name="territory",
+    plural="territories",
+    title="Territory",
+    description="A part of the market; reps and accounts are assigned to it with effective dates.",
+    table=models.territories,
+    history=models.territories_history,
+    fields=(
+        f.text("name", "Name.", "West", required=True),
+        f.reference("parent_id", "territories", "The territory that contains this one."),
+    ),
+    listings=(Listing(name="reps", target="reps", via="territory_id", description="The reps who cover it."),),
+    default_sort=("name",),
+)
+
+fiscal_calendars = Resource(
+    name="fiscal_calendar",
+    plural="fiscal_calendars",
+    title="Fiscal calendar",
+    description=(
+        "When the fiscal year begins. A fiscal year is named for the calendar year in which it ends; its periods "
+        "are rows from 1990 to 2060."
+    ),
+    table=models.fiscal_calendars,
+    history=models.fiscal_calendars_history,
+    fields=(
+        f.text("name", "Name.", "Fiscal year from February", required=True),
+        f.integer("start_month", "First month of the fiscal year, 1 to 12.", 2, default=1, minimum=1, maximum=12),
+        f.flag("is_default", "Whether fiscal words in queries mean this calendar.", default=False),
+    ),
+    default_sort=("name",),
+    settled=calendars.write_periods,
+    unique=(("is_default",),),
+)
+
+exchange_rates = Resource(
+    name="exchange_rate",
+    plural="exchange_rates",
+    title="Exchange rate",
+    description=(
+        "One unit of `from_currency` is worth `rate` units of `to_currency` from this day until the next rate. "
+        "A day without a rate on or before it leaves amounts unpriced; it never blocks a write."
+    ),
+    table=models.exchange_rates,
+    history=models.exchange_rates_history,
+    fields=(
+        f.text("from_currency", "ISO 4217 code.", "EUR", required=True, max_length=3, currency=True),
+        f.text("to_currency", "ISO 4217 code.", "USD", required=True, max_length=3, currency=True),
+        f.day("on_day", "First day on which the rate holds.", required=True),
+        f.number("rate", "Multiplier, at most ten decimals.", 1.0845, required=True, minimum=1e-10, maximum=1e9),
+    ),
+    label="from_currency",
+    default_sort=("-on_day",),
+    unique=(("from_currency", "to_currency", "on_day"),),
+)
+
+picklist_values = Resource(
+    name="picklist_value",
+    plural="picklist_values",
+    title="Picklist value",
+    description=(
+        "A value that a picklist field offers. Values outside the list are kept when they come in and reported by "
+        "`describe`; `aliases` are rewritten to `value` on the way in."
+    ),
+    table=models.picklist_values,
+    history=None,
+    fields=(
+        f.text("field", "Noun and field.", "opportunity.loss_reason", required=True),
+        f.text("value", "What is stored.", "price", required=True, max_length=120),
+        f.text("label", "What people read.", "Price", required=True),
+        f.integer("position", "Order in the list.", 1, default=0),
+        f.flag("active", "Whether it is offered for new records.", default=True),
+        f.json_list("aliases", "Other spellings that mean this value.", ["Too expensive"], default=[]),
+    ),
+    label="label",
+    default_sort=("field", "position"),
+    unique=(("field", "value"),),
+)
+
+RESOURCES = (reps, teams, territories, fiscal_calendars, exchange_rates, picklist_values)

@@ -1,0 +1,115 @@
+"""The rules that a write of opportunities passes, over a whole batch at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from app.language.resources.batch import Batch, Draft, Point
+from app.sales.pipeline import progress
+
+_STAGES = """
+select s.id, s.pipeline_id, s.name, s.category, s.position, s.required_fields, p.is_default
+from stages s join pipelines p on p.tenant_id = s.tenant_id and p.id = s.pipeline_id
+where s.tenant_id = $1 and s.deleted_at is null and p.deleted_at is null
+order by p.is_default desc, p.created_at, s.position, s.id
+"""
+
+
+async def prepare(batch: Batch) -> None:
+    rows = await batch.session.connection.fetch(_STAGES, batch.session.tenant_id)
+    batch.facts["stages"] = {row["id"]: row for row in rows}
+    home = batch.principal.tenant.home_currency
+    for draft in batch.standing:
+        changes = draft.changes
+        if draft.is_new:
+            if changes.get("stage_id") is None:
+                changes["stage_id"] = _first_open_stage(batch, changes.get("pipeline_id"))
+            if changes.get("stage_id") is None:
+                draft.refuse("stage_id", "required", "Name a stage; this tenant has no pipeline with an open stage.")
+            if changes.get("currency") is None:
+                changes["currency"] = home
+            if draft.live and changes.get("opened_at") is None:
+                changes["opened_at"] = batch.moment
+        _agree_on_pipeline(draft, batch)
+
+
+def _first_open_stage(batch: Batch, pipeline_id: Any) -> Any:
+    """Of the pipeline asked for, else of the default one (which sorts first)."""
+    for stage in batch.facts["stages"].values():
+        if stage["category"] == "open" and pipeline_id in (None, stage["pipeline_id"]):
+            return stage["id"]
+    return None
+
+
+def _agree_on_pipeline(draft: Draft, batch: Batch) -> None:
+    stages, changes = batch.facts["stages"], draft.changes
+    stage_id = changes.get("stage_id", draft.before["stage_id"] if draft.before else None)
+    if "stage_id" in changes and changes["stage_id"] is None:
+        draft.refuse("stage_id", "required", "A deal is always in a stage.")
+    elif "pipeline_id" in changes and stage_id in stages:
+        wanted = changes["pipeline_id"]
+        if wanted is not None and stages[stage_id]["pipeline_id"] != wanted:
+            draft.refuse("stage_id", "stage_of_other_pipeline", "The stage belongs to another pipeline.")
+        del changes["pipeline_id"]
+
+
+def infer(draft: Draft, batch: Batch) -> list[Point]:
+    """A deal that comes without its history: open from `opened_at` to `closed_at`, terminal after; the stage before
+    the close, or before we were told, is unknown; all else is carried back. Without `opened_at` it exists only from
+    now (`kpis.md`, convention 14)."""
+    values, now = draft.changes, batch.moment
+    opened = values.get("opened_at")
+    stage = batch.facts["stages"].get(values.get("stage_id"))
+    terminal = stage is not None and stage["category"] in progress.TERMINAL
+    known_from = values.get("closed_at") if terminal else now
+    if opened is None or known_from is None or opened >= min(known_from, now):
+        start = min(x for x in (opened, known_from, now) if x is not None) if opened and known_from else now
+        return [Point(start, values, inferred=start < now)]
+    known_from = min(known_from, now)
+    earlier = {**values, "stage_id": None, "closed_at": None, "category": "open"}
+    later = {"stage_id": values["stage_id"], "closed_at": values.get("closed_at")}
+    return [Point(opened, earlier, inferred=True), Point(known_from, later, inferred=known_from < now)]
+
+
+def advance(before: Mapping[str, Any] | None, after: dict[str, Any], at: datetime, batch: Batch) -> None:
+    after.setdefault("category", "open")
+    after.setdefault("push_count", 0)
+    progress.advance(before, after, at, batch.facts["stages"])
+
+
+_MUST_END = {"close_won": "won", "close_lost": "lost", "reopen": "open"}
+
+
+async def check(batch: Batch) -> None:
+    stages = batch.facts["stages"]
+    for draft in batch.standing:
+        wanted = _MUST_END.get(draft.intent or "")
+        if wanted and draft.after["category"] != wanted:
+            draft.refuse("stage_id", "stage_category", f"The stage must be a {wanted} one.")
+        stage = stages.get(draft.after.get("stage_id"))
+        if stage is None or (draft.before and draft.before["stage_id"] == stage["id"]):
+            continue
+        for name in stage["required_fields"] if isinstance(stage["required_fields"], list) else ():
+            if draft.after.get(name) is None and name not in draft.children:
+                draft.refuse(name, "stage_requirements", f'The stage "{stage["name"]}" needs {name}.')
+
+
+def event_types(draft: Draft) -> list[str]:
+    """A close, a reopening and a change of stage or owner have names of their own; all else is an update."""
+    before, after = draft.before, draft.after
+    types: list[str] = []
+    if draft.outcome == "created":
+        types.append("created")
+        if after["category"] in progress.TERMINAL:
+            types.append(after["category"])
+        return types
+    assert before is not None
+    if before["category"] != after["category"]:
+        types.append("reopened" if after["category"] == "open" else after["category"])
+    elif before["stage_id"] != after["stage_id"]:
+        types.append("stage_changed")
+    if before["owner_id"] != after["owner_id"]:
+        types.append("reassigned")
+    return types or ["updated"]

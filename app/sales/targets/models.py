@@ -1,0 +1,36 @@
+"""What is expected of whom."""
+
+from sqlalchemy import CheckConstraint, Column, Date, Index, Text
+
+from app.ground.database.tables import MONEY, child_table, history_of, record_table, ref
+
+quotas = record_table(
+    "quotas",
+    ref("rep_id", "reps"),
+    ref("team_id", "teams"),
+    ref("territory_id", "territories"),
+    Column("metric", Text, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("starts_on", Date, nullable=False),
+    Column("ends_on", Date, nullable=False),
+    Column("amount", MONEY, nullable=False),
+    Column("currency", Text),
+    CheckConstraint("num_nonnulls(rep_id, team_id, territory_id) = 1", name="one_holder"),
+    CheckConstraint("ends_on > starts_on", name="period"),
+    CheckConstraint("abs(amount) * 10::numeric ^ scale(trim_scale(amount)) < 1e15", name="amount_digits"),
+    Index("ix_quotas_rep_id", "tenant_id", "rep_id", "starts_on"),
+    Index("ix_quotas_team_id", "tenant_id", "team_id", "starts_on"),
+    Index("ix_quotas_territory_id", "tenant_id", "territory_id", "starts_on"),
+    Index("ix_quotas_starts_on", "tenant_id", "starts_on"),
+)
+quotas_history = history_of(quotas)
+
+quota_versions = child_table(
+    "quota_versions",
+    "quota_id",
+    ref("quota_id", "quotas", nullable=False),
+    Column("effective_from", Date, nullable=False),
+    Column("amount", MONEY, nullable=False),
+    CheckConstraint("abs(amount) * 10::numeric ^ scale(trim_scale(amount)) < 1e15", name="amount_digits"),
+)
+quota_versions_history = history_of(quota_versions)

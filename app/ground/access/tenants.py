@@ -1,0 +1,80 @@
+"""Making a customer of the service."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+from zoneinfo import available_timezones
+
+import asyncpg
+import orjson
+from babel import Locale
+
+from app.ground.access.principal import ROLES, Tenant
+from app.ground.database.session import Session
+from app.ground.errors import Invalid, did_you_mean
+
+Seed = Callable[[Session, Tenant], Awaitable[None]]
+"""Writes what every new tenant starts with; handed in, since areas live above the ground."""
+
+
+async def create_tenant(
+    connection: asyncpg.Connection,
+    *,
+    name: str,
+    timezone: str = "UTC",
+    home_currency: str = "USD",
+    seed: Seed | None = None,
+) -> Tenant:
+    """`connection` is the owner's: the service itself cannot make a tenant. The tenant and its seed come together."""
+    if not 1 <= len(name.strip()) <= 200:
+        raise Invalid.field("/name", "length", "A tenant's name has 1 to 200 characters.")
+    if timezone not in available_timezones():
+        known = available_timezones()
+        raise Invalid.field(
+            "/timezone", "unknown", f'"{timezone}" is no IANA time zone.{did_you_mean(timezone, known)}'
+        )
+    if home_currency not in Locale("en").currencies:
+        raise Invalid.field("/home_currency", "unknown", f'"{home_currency}" is no ISO 4217 currency.')
+    async with connection.transaction():
+        row = await connection.fetchrow(
+            "insert into control.tenants (name, timezone, home_currency) values ($1, $2, $3)"
+            " returning id, name, timezone, home_currency, settings",
+            name.strip(),
+            timezone,
+            home_currency,
+        )
+        assert row is not None  # noqa: S101 - an INSERT without ON CONFLICT returns its row
+        tenant = tenant_of(row)
+        await connection.execute(f"set local app.tenant_id = '{tenant.id}'")
+        if seed is not None:
+            await seed(Session(connection, tenant.id), tenant)
+    return tenant
+
+
+async def find_tenant(connection: asyncpg.Connection, name_or_id: str) -> Tenant:
+    """By id or by its name where that is unique; for the command line, on the owner's connection."""
+    try:
+        clause, value = "id = $1", UUID(name_or_id)
+    except ValueError:
+        clause, value = "name = $1", name_or_id
+    rows = await connection.fetch(
+        f"select id, name, timezone, home_currency, settings from control.tenants where {clause} limit 2",
+        value,
+    )
+    if len(rows) != 1:
+        reason = "There is no tenant" if not rows else "There are several tenants"
+        raise Invalid.field("/tenant", "unknown", f'{reason} "{name_or_id}"; give its id.')
+    return tenant_of(rows[0])
+
+
+def tenant_of(row: Any, *, id_column: str = "id", name_column: str = "name") -> Tenant:
+    settings = orjson.loads(row["settings"])
+    return Tenant(
+        id=row[id_column],
+        name=row[name_column],
+        timezone=row["timezone"],
+        home_currency=row["home_currency"],
+        unowned_visible_to=frozenset(settings.get("unowned_visible_to", ROLES)),
+    )

@@ -1,0 +1,107 @@
+"""Alembic's environment: the owner's connection, the models of every area, and safe tables by default."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import asyncpg
+from alembic import context
+from alembic.autogenerate import renderers, rewriter
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import ops
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.ground.database import locate
+from app.ground.database.tables import metadata
+
+SCHEMAS = (None, "control")
+
+
+class SecureOp(ops.MigrateOperation):
+    """What `secure(op, "table")` renders to; new tables of a tenant get it without anybody thinking of it."""
+
+    def __init__(self, table: str, privileges: Iterable[str] | None) -> None:
+        self.table = table
+        self.privileges = privileges
+
+
+@renderers.dispatch_for(SecureOp)
+def _render_secure(autogen_context: AutogenContext, operation: SecureOp) -> str:
+    autogen_context.imports.add("from app.ground.database.security import secure")
+    more = f", privileges={tuple(operation.privileges)!r}" if operation.privileges else ""
+    return f"secure(op, {operation.table!r}{more})"
+
+
+class ReachOp(ops.MigrateOperation):
+    """`unforce` before and `force` behind a foreign key that is added to a table which exists already."""
+
+    def __init__(self, verb: str, tables: Iterable[str]) -> None:
+        self.verb = verb
+        self.tables = tuple(tables)
+
+
+@renderers.dispatch_for(ReachOp)
+def _render_reach(autogen_context: AutogenContext, operation: ReachOp) -> str:
+    autogen_context.imports.add("from app.ground.database.security import force, unforce")
+    return f"{operation.verb}(op, {', '.join(map(repr, operation.tables))})"
+
+
+writer = rewriter.Rewriter()
+
+
+@writer.rewrites(ops.CreateTableOp)
+def _secure_new_tables(_: Any, __: Any, operation: ops.CreateTableOp) -> Any:
+    if not any(getattr(column, "name", None) == "tenant_id" for column in operation.columns):
+        return operation
+    return [operation, SecureOp(operation.table_name, operation.info.get("privileges"))]
+
+
+@writer.rewrites(ops.CreateForeignKeyOp)
+def _reach_all_rows(_: Any, __: Any, operation: ops.CreateForeignKeyOp) -> Any:
+    tables = dict.fromkeys((operation.source_table, operation.referent_table))
+    return [ReachOp("unforce", tables), operation, ReachOp("force", tables)]
+
+
+def _include_name(name: str | None, kind: str, _: Any) -> bool:
+    return kind != "schema" or name in SCHEMAS
+
+
+def _run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        include_schemas=True,
+        include_name=_include_name,
+        compare_type=True,
+        compare_server_default=True,
+        transaction_per_migration=True,
+        process_revision_directives=writer,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def _main(url: str) -> None:
+    # asyncpg reads the address itself, so every form that the service takes works here too.
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=lambda: asyncpg.connect(
+            url, server_settings={"search_path": "public", "TimeZone": "UTC"}
+        ),
+        poolclass=NullPool,
+    )
+    async with engine.connect() as connection:
+        await connection.run_sync(_run)
+    await engine.dispose()
+
+
+url = context.config.attributes.get("url")
+if url is not None:
+    asyncio.run(_main(url))
+else:
+    with locate.database() as location:
+        asyncio.run(_main(location.owner_url))

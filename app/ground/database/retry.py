@@ -1,0 +1,42 @@
+"""Writers that collide are run again, so that no deadlock or serialization failure reaches a caller.
+
+PostgreSQL ends one of two writers that wait for each other. What it ended has left nothing behind, so the whole
+transaction is simply done anew; the caller only waits a little longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from app.ground.database.session import Database, Session
+from app.ground.errors import Unavailable
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+COLLISIONS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+async def in_transaction(
+    database: Database,
+    tenant_id: UUID,
+    work: Callable[[Session], Awaitable[T]],
+    *,
+    timeout_ms: int | None = None,
+    attempts: int = ATTEMPTS,
+) -> T:
+    """Run `work` in a transaction of its own and commit. `work` may run several times, so it keeps nothing outside."""
+    for attempt in range(attempts):
+        try:
+            async with database.transaction(tenant_id, timeout_ms=timeout_ms) as session:
+                return await work(session)
+        except COLLISIONS:
+            # Apart by chance, so that the same two do not meet again in step.
+            await asyncio.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311
+    raise Unavailable("Other writers hold the same records; try again.", code="write_contention")

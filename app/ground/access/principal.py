@@ -29,7 +29,7 @@ class Tenant:
 class Principal:
     """`rep_id` is this user's place in the hierarchy; without one a manager or rep sees the directory only.
 
-    `scopes` narrows what the role permits: empty means all of it; else names such as `opportunity:read`.
+    `scopes` narrows what the role permits: empty means all of it; else names such as `opportunities:read`.
     """
 
     tenant: Tenant

@@ -1,0 +1,55 @@
+"""Telling what changed, in the transaction that changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.ground.database.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """`type` names what happened (`opportunity.won`), `noun` and `record_id` to what, `changed` the fields."""
+
+    type: str
+    noun: str
+    record_id: UUID
+    version: int
+    changed: tuple[str, ...] = ()
+    at: datetime | None = None
+    origin: str = "live"
+    actor: UUID | None = None
+
+
+# `changed` travels as one text per event: unnest would take an array of arrays apart to its last element, and field
+# names hold no comma.
+_WRITE = """
+insert into events (tenant_id, type, noun, record_id, version, changed, at, origin, actor)
+select $1, e.type, e.noun, e.record_id, e.version,
+       case e.changed when '' then '{}' else string_to_array(e.changed, ',') end,
+       coalesce(e.at, now()), e.origin, e.actor
+from unnest($2::text[], $3::text[], $4::uuid[], $5::int[], $6::text[], $7::timestamptz[], $8::text[], $9::uuid[])
+     with ordinality as e (type, noun, record_id, version, changed, at, origin, actor, place)
+order by e.place
+"""
+
+
+async def write(session: Session, events: Sequence[Event]) -> None:
+    """One statement for any number of events; they are read back in the order given."""
+    if not events:
+        return
+    await session.connection.execute(
+        _WRITE,
+        session.tenant_id,
+        [event.type for event in events],
+        [event.noun for event in events],
+        [event.record_id for event in events],
+        [event.version for event in events],
+        [",".join(event.changed) for event in events],
+        [event.at for event in events],
+        [event.origin for event in events],
+        [event.actor for event in events],
+    )

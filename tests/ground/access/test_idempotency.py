@@ -1,0 +1,112 @@
+"""One effect, one answer, whatever is sent again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import func, select
+
+from app.ground.access.idempotency import Answer, once
+from app.ground.access.models import users
+from app.ground.access.principal import Principal
+from app.ground.database.session import Database, Session
+from app.ground.errors import AttainError, Conflict, Invalid
+from tests.conftest import Company
+
+BODY = b"\x01" * 32
+
+
+class Effect:
+    """Makes a user per run, so that effects can be counted in the database."""
+
+    def __init__(self, session: Session, pause: float = 0) -> None:
+        self.session = session
+        self.pause = pause
+
+    async def __call__(self) -> tuple[int, Mapping[str, str], bytes]:
+        made = (
+            users.insert()
+            .values(tenant_id=self.session.tenant_id, name="Ada", role="rep")
+            .returning(users.c.id)
+        )
+        user_id = await self.session.fetchval(made)
+        await asyncio.sleep(self.pause)
+        return 201, {"Location": f"/v1/users/{user_id}"}, str(user_id).encode()
+
+
+async def ask(
+    database: Database, principal: Principal, key: str, *, route: str = "POST /v1/users", body: bytes = BODY,
+    pause: float = 0,
+) -> Answer:  # fmt: skip
+    async with database.transaction(principal.tenant_id) as session:
+        return await once(session, principal, key, route, body, Effect(session, pause))
+
+
+async def count(database: Database, tenant: Company) -> int:
+    async with database.transaction(tenant.id) as session:
+        return await session.fetchval(
+            select(func.count()).select_from(users).where(users.c.tenant_id == tenant.id)
+        )
+
+
+async def test_a_retry_gets_the_frozen_answer(database: Database, tenant: Company) -> None:
+    principal = tenant.principal()
+    first = await ask(database, principal, "k")
+    second = await ask(database, principal, "k")
+    assert not first.replayed
+    assert second.replayed
+    assert second[:3] == first[:3]
+    assert await count(database, tenant) == 1
+
+
+async def test_another_body_or_route_is_refused(database: Database, tenant: Company) -> None:
+    principal = tenant.principal()
+    await ask(database, principal, "k")
+    with pytest.raises(Invalid) as another_body:
+        await ask(database, principal, "k", body=b"\x02" * 32)
+    with pytest.raises(Invalid) as another_route:
+        await ask(database, principal, "k", route="POST /v1/teams")
+    assert another_body.value.code == another_route.value.code == "idempotency_key_reused"
+    assert await count(database, tenant) == 1
+
+
+async def test_callers_do_not_meet(database: Database, tenant: Company) -> None:
+    for _ in range(2):
+        caller = Principal(tenant.tenant, "admin", user_id=uuid4())
+        assert not (await ask(database, caller, "k")).replayed
+    assert await count(database, tenant) == 2
+
+
+async def test_a_failed_run_leaves_nothing(database: Database, tenant: Company) -> None:
+    principal = tenant.principal()
+
+    async def fail() -> tuple[int, Mapping[str, str], bytes]:
+        raise Conflict("no")
+
+    with pytest.raises(Conflict):
+        async with database.transaction(tenant.id) as session:
+            await once(session, principal, "k", "POST /v1/users", BODY, fail)
+    assert not (await ask(database, principal, "k")).replayed
+
+
+async def test_many_retries_at_once_have_one_effect(database: Database, tenant: Company) -> None:
+    principal = tenant.principal()
+    outcomes = await asyncio.gather(
+        *(ask(database, principal, "k", pause=0.01) for _ in range(200)), return_exceptions=True
+    )
+    answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
+    refusals = [outcome for outcome in outcomes if isinstance(outcome, AttainError)]
+    assert len(answers) + len(refusals) == 200
+    assert {refusal.code for refusal in refusals} <= {"idempotency_in_flight"}
+    assert all(refusal.headers["Retry-After"] for refusal in refusals)
+    assert len({answer.body for answer in answers}) == 1
+    assert await count(database, tenant) == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "é", "a\nb"])
+async def test_a_key_that_is_none_is_refused(database: Database, tenant: Company, key: str) -> None:
+    with pytest.raises(Invalid):
+        await ask(database, tenant.principal(), key)

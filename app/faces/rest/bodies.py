@@ -1,0 +1,110 @@
+"""What came in a request's body, read within bounds and refused where it is not what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+
+from app.ground.errors import BadRequest, FieldError, Invalid, TooLarge, UnsupportedMedia
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+NDJSON = "application/x-ndjson"
+_NDJSON_NAMES = frozenset({NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines"})
+
+
+def media_type(request: Request) -> str:
+    """Without a Content-Type a body is taken for JSON: that is what it is in every case but a mistake."""
+    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return sent or JSON
+
+
+async def raw(request: Request, limit: int) -> bytes:
+    """The bytes, counted while they come: a length that a client states is only a statement."""
+    if request.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
+        raise UnsupportedMedia("Send the body without a Content-Encoding.", headers={"Accept-Encoding": "identity"})
+    parts, size = [], 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise TooLarge(f"The body exceeds {limit} bytes.", extra={"limit": limit})
+            parts.append(part)
+    except ClientDisconnect:
+        raise BadRequest("The body ended before it was complete.", code="incomplete_body") from None
+    return b"".join(parts)
+
+
+def expect(request: Request, *accepted: str) -> str:
+    found = media_type(request)
+    if found in _NDJSON_NAMES:
+        found = NDJSON
+    if found not in accepted:
+        raise UnsupportedMedia(
+            f'This path takes {" or ".join(accepted)}, not "{found[:80]}".',
+            headers={"Accept-Patch" if MERGE_PATCH in accepted else "Accept-Post": ", ".join(accepted)},
+        )
+    return found
+
+
+def json_object(body: bytes, *, optional: bool = False) -> dict[str, Any]:
+    """One JSON object; an absent body is an empty one where `optional`."""
+    if not body.strip() and optional:
+        return {}
+    value = parse(body)
+    if not isinstance(value, dict):
+        raise Invalid.field("", "not_an_object", "The body must be a JSON object.")
+    return value
+
+
+def parse(body: bytes) -> Any:
+    """Strict JSON: no NaN, no lone surrogate, no number beyond a double, at most 1,024 levels."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"The body is not valid JSON: {error}.", code="malformed_json") from None
+    if b"\\u0000" in body:
+        _refuse_nul(value)
+    return value
+
+
+def lines(body: bytes) -> list[Any]:
+    """NDJSON: one JSON value on each line that is not empty."""
+    found = []
+    for number, line in enumerate(body.split(b"\n"), start=1):
+        if line.strip():
+            try:
+                found.append(orjson.loads(line))
+            except orjson.JSONDecodeError as error:
+                raise BadRequest(f"Line {number} is not valid JSON: {error}.", code="malformed_json") from None
+    if b"\\u0000" in body:
+        _refuse_nul(found)
+    return found
+
+
+def _refuse_nul(value: Any) -> None:
+    """PostgreSQL's text cannot hold U+0000, wherever it stands."""
+    errors = [
+        FieldError(pointer, "bad_character", "Text may not contain the character U+0000.")
+        for pointer in _nul_pointers(value, "")
+    ]
+    if errors:
+        raise Invalid("Text may not contain the character U+0000.", errors=errors[:100])
+
+
+def _nul_pointers(value: Any, pointer: str) -> Iterator[str]:
+    if isinstance(value, str):
+        if "\x00" in value:
+            yield pointer
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _nul_pointers(item, f"{pointer}/{index}")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if "\x00" in name:
+                yield pointer
+            else:
+                yield from _nul_pointers(item, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}")

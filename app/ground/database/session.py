@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as _asyncpg_dialect
 from sqlalchemy.sql.elements import ClauseElement
 
@@ -101,12 +102,19 @@ class Database:
         async def keep(_: Any) -> None:
             return None
 
+        async def prepare(connection: Any) -> None:
+            # Only jsonb becomes Python values; `json`, which our reads answer with, stays the text it is.
+            await connection.set_type_codec(
+                "jsonb", schema="pg_catalog", encoder=lambda x: orjson.dumps(x).decode(), decoder=orjson.loads
+            )
+
         pool = await asyncpg.create_pool(
             url,
             min_size=min(2, size),
             max_size=size,
             server_settings=settings,
             reset=keep,
+            init=prepare,
             max_inactive_connection_lifetime=300,
         )
         return cls(pool, pool_timeout, statement_timeout_ms)

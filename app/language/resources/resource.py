@@ -45,7 +45,7 @@ class Listing:
     description: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Child:
     """Rows that are part of a record and are written with it (`line_items`, `splits`, `team`).
 
@@ -99,7 +99,7 @@ async def _nothing(_: Batch) -> None:
     return None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Resource:
     """One noun.
 
@@ -108,6 +108,7 @@ class Resource:
     `prepare`   loads what the rules need, set-wise, into `batch.facts`
     `infer`     a new record without history: the points of time at which its values changed (`kpis.md`, 14)
     `advance`   pure: what follows from a change (`category` from the stage); runs for every version of a record
+    `since`     from when a change holds, where that is not now: a deal was won on the day it says
     `check`     refuses drafts by `draft.refuse(field, code, message)`
     `settled`   after the rows are written: what other tables must follow (the closure of the hierarchy)
     """
@@ -130,6 +131,7 @@ class Resource:
     prepare: Callable[[Batch], Awaitable[None]] = _nothing
     infer: Callable[[Draft, Batch], list[Point]] | None = None
     advance: Callable[[Mapping[str, Any] | None, dict[str, Any], Any, Batch], None] | None = None
+    since: Callable[[Draft, Batch], Any] | None = None
     check: Callable[[Batch], Awaitable[None]] = _nothing
     settled: Callable[[Batch], Awaitable[None]] = _nothing
     event_types: Callable[[Draft], Iterable[str]] | None = None

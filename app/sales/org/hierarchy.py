@@ -21,7 +21,7 @@ on conflict (tenant_id, manager_id, rep_id) do update set depth = excluded.depth
 where rep_reach.depth <> excluded.depth
 """
 
-_LOCK = "select pg_advisory_xact_lock(hashtextextended('rep_reach:' || $1::text, 0))"
+_LOCK = "select pg_advisory_xact_lock(hashtextextended('rep_reach:' || $1, 0))"
 
 
 async def refuse_cycles(batch: Batch) -> None:
@@ -30,7 +30,7 @@ async def refuse_cycles(batch: Batch) -> None:
     if not moved:
         return
     connection = batch.session.connection
-    await connection.execute(_LOCK, batch.session.tenant_id)
+    await connection.execute(_LOCK, str(batch.session.tenant_id))
     stored = await connection.fetch(
         "select id, manager_id from reps where tenant_id = $1", batch.session.tenant_id
     )

@@ -56,16 +56,19 @@ def _agree_on_pipeline(draft: Draft, batch: Batch) -> None:
 
 
 def infer(draft: Draft, batch: Batch) -> list[Point]:
-    """A deal that comes without its history: open from `opened_at` to `closed_at`, terminal after; the stage before
-    the close, or before we were told, is unknown; all else is carried back. Without `opened_at` it exists only from
-    now (`kpis.md`, convention 14)."""
+    """The points of a deal that is new here.
+
+    Without its history it is open from `opened_at` to `closed_at` and terminal after; the stage before the close, or
+    before we were told, is unknown; all else is carried back. Without `opened_at` it exists only from now
+    (`kpis.md`, convention 14).
+    """
     values, now = draft.changes, batch.moment
     opened = values.get("opened_at")
-    stage = batch.facts["stages"].get(values.get("stage_id"))
-    terminal = stage is not None and stage["category"] in progress.TERMINAL
-    known_from = values.get("closed_at") if terminal else now
+    if draft.history:
+        return _told(draft, batch, min(x for x in (opened, draft.history[0].at) if x is not None))
+    known_from = values.get("closed_at") if _ends(values.get("stage_id"), batch) else now
     if opened is None or known_from is None or opened >= min(known_from, now):
-        start = min(x for x in (opened, known_from, now) if x is not None) if opened and known_from else now
+        start = min(now, opened or now, known_from) if opened and known_from else now
         return [Point(start, values, inferred=start < now)]
     known_from = min(known_from, now)
     earlier = {**values, "stage_id": None, "closed_at": None, "category": "open"}
@@ -73,9 +76,54 @@ def infer(draft: Draft, batch: Batch) -> list[Point]:
     return [Point(opened, earlier, inferred=True), Point(known_from, later, inferred=known_from < now)]
 
 
+def _ends(stage_id: Any, batch: Batch) -> bool:
+    stage = batch.facts["stages"].get(stage_id)
+    return stage is not None and stage["category"] in progress.TERMINAL
+
+
+def _told(draft: Draft, batch: Batch, start: datetime) -> list[Point]:
+    """The history that came with the deal, a beginning before it and what the row itself says behind it.
+
+    A close that the row dates (`closed_at`) dates the last step into a terminal stage as well.
+    """
+    values, told = draft.changes, list(draft.history)
+    first: dict[str, Any] = {"category": "open"}
+    for point in told:
+        for name, value in point.changes.items():
+            if name not in first:
+                first[name] = value if point.at <= start or name not in ("stage_id", "closed_at") else None
+    base = {**values, "closed_at": None, **first}
+    state = dict(base)
+    for point in told:
+        state |= point.changes
+    rest = {k: v for k, v in values.items() if state.get(k) != v and k != "closed_at"}
+    closed = values.get("closed_at")
+    if closed is not None and _ends(values.get("stage_id"), batch):
+        if "stage_id" not in rest:
+            at = max(i for i, point in enumerate(told) if "stage_id" in point.changes)
+            told[at] = Point(told[at].at, {**told[at].changes, "closed_at": closed})
+        else:
+            rest["closed_at"] = closed
+    if rest:
+        at = min(closed, batch.moment) if closed is not None and closed > told[-1].at else batch.moment
+        told.append(Point(at, rest))
+    return [Point(start, base, inferred=start < told[0].at), *told]
+
+
+def since(draft: Draft, batch: Batch) -> datetime | None:
+    """A deal that closes was closed since the day that it says, however late we hear of it."""
+    closed = draft.changes.get("closed_at")
+    assert draft.before is not None
+    stage_id = draft.changes.get("stage_id")
+    if closed is None or stage_id in (None, draft.before["stage_id"]) or not _ends(stage_id, batch):
+        return None
+    return closed if closed < batch.moment else None
+
+
 def advance(before: Mapping[str, Any] | None, after: dict[str, Any], at: datetime, batch: Batch) -> None:
-    after.setdefault("category", "open")
-    after.setdefault("push_count", 0)
+    if before is None:
+        after["category"] = after["category"] or "open"
+        after["push_count"] = after["push_count"] or 0
     progress.advance(before, after, at, batch.facts["stages"])
 
 

@@ -224,6 +224,7 @@ opportunities = Resource(
     prepare=deals.prepare,
     infer=deals.infer,
     advance=deals.advance,
+    since=deals.since,
     check=deals.check,
     event_types=deals.event_types,
 )  # fmt: skip

@@ -1,0 +1,101 @@
+"""What a write leaves behind it: history rows and events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.ground.database.ids import new_id
+from app.ground.events import outbox
+from app.language.resources import store
+from app.language.resources.batch import Batch, Draft, Version
+
+
+async def record_history(batch: Batch) -> None:
+    """Live changes end the open version and begin the next; a change of the past replaces the versions that differ,
+    and keeps what was believed before."""
+    history = batch.resource.history
+    if history is None:
+        return
+    columns = [name for name in batch.resource.columns if name in history.columns]
+    ended: list[tuple[Any, Any]] = []
+    superseded: list[tuple[Any, Any]] = []
+    begun: list[dict[str, Any]] = []
+    for draft in batch.standing:
+        if draft.outcome == "unchanged":
+            continue
+        if draft.versions is not None:
+            stored = batch.facts.get("stored_entries", {}).get(draft.record_id, [])
+            kept, dropped = _unchanged(stored, draft.versions)
+            superseded += [(entry, draft.moment) for entry in dropped]
+            begun += [
+                _row(batch, draft, version, columns, first=index == 0)
+                for index, version in enumerate(draft.versions)
+                if index not in kept
+            ]
+            continue
+        if draft.outcome != "restored":
+            ended.append((draft.record_id, draft.moment))
+        if draft.outcome != "deleted":
+            begun.append(_row(batch, draft, Version(draft.moment, None, draft.after), columns))
+    await store.close_open_versions(batch.session, history, ended)
+    await store.supersede(batch.session, history, superseded)
+    await store.insert_history(batch.session, history, columns, begun)
+
+
+def _unchanged(stored: list[tuple[Any, Version]], versions: list[Version]) -> tuple[set[int], list[Any]]:
+    """Which of the new versions are stored already, and which stored entries no longer hold."""
+    kept: set[int] = set()
+    dropped: list[Any] = []
+    place = {version.valid_from: index for index, version in enumerate(versions)}
+    for entry, old in stored:
+        index = place.get(old.valid_from)
+        if index is not None and versions[index].valid_to == old.valid_to and versions[index].values == old.values:
+            kept.add(index)
+        else:
+            dropped.append(entry)
+    return kept, dropped
+
+
+def same_history(batch: Batch, draft: Draft) -> bool:
+    """Whether a folded history is the one that is stored."""
+    stored = batch.facts.get("stored_entries", {}).get(draft.record_id, [])
+    kept, dropped = _unchanged(stored, draft.versions or [])
+    return not dropped and len(kept) == len(draft.versions or [])
+
+
+def _row(batch: Batch, draft: Draft, version: Version, columns: list[str], *, first: bool = False) -> dict[str, Any]:
+    return {name: version.values.get(name) for name in columns} | {
+        "entry_id": new_id(),
+        "record_id": draft.record_id,
+        "valid_from": version.valid_from,
+        "valid_to": version.valid_to,
+        "recorded_at": draft.moment,
+        "inferred": version.inferred,
+        "origin": batch.origin,
+        "source": batch.source,
+        "actor": batch.principal.user_id,
+        "changed": [] if first and draft.is_new else draft.changed,
+    }
+
+
+async def write_events(batch: Batch) -> None:
+    resource = batch.resource
+    told: list[outbox.Event] = []
+    for draft in batch.standing:
+        if draft.outcome == "unchanged":
+            continue
+        custom = resource.event_types if draft.outcome in ("created", "updated") else None
+        for name in custom(draft) if custom else (draft.outcome,):
+            told.append(
+                outbox.Event(
+                    type=f"{resource.name}.{name}",
+                    noun=resource.plural,
+                    record_id=draft.after["id"],
+                    version=draft.after["version"],
+                    changed=tuple(draft.changed),
+                    at=draft.moment,
+                    origin=batch.origin,
+                    actor=batch.principal.user_id,
+                )
+            )
+    await outbox.write(batch.session, told)

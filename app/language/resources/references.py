@@ -1,0 +1,99 @@
+"""From what a caller calls a record (`uuid`, `source:external_id`, `me`) to its id, set-wise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Text, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as PgUUID
+
+from app.ground.access.principal import Principal
+from app.ground.database.session import Session
+from app.ground.database.tables import external_ids
+from app.language.query.binds import Binds
+from app.language.resources.payload import SOURCE
+from app.language.resources.resource import Catalogue, Resource
+
+
+def parse(reference: str) -> UUID | tuple[str, str] | None:
+    """A UUID, a `(source, external_id)` pair, or None where it is neither."""
+    if len(reference) == 36:
+        try:
+            return UUID(reference)
+        except ValueError:
+            pass
+    source, colon, external_id = reference.partition(":")
+    if colon and external_id and "\x00" not in external_id and SOURCE.fullmatch(source):
+        return source, external_id
+    return None
+
+
+_KEYS = """
+select k.source, k.external_id, x.record_id from unnest($3::text[], $4::text[]) k(source, external_id)
+join external_ids x on x.tenant_id = $1 and x.noun = $2 and x.source = k.source and x.external_id = k.external_id
+"""
+
+
+async def by_keys(session: Session, noun: str, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], UUID]:
+    keys = list(keys)
+    if not keys:
+        return {}
+    rows = await session.connection.fetch(
+        _KEYS, session.tenant_id, noun, [key[0] for key in keys], [key[1] for key in keys]
+    )
+    return {(row["source"], row["external_id"]): row["record_id"] for row in rows}
+
+
+async def resolve(
+    session: Session, principal: Principal, catalogue: Catalogue, target: str, references: Iterable[str]
+) -> dict[str, UUID]:
+    """Those of `references` that name a living record of `target` which the principal sees. The rest is left out:
+    a foreign, an invisible and a missing record look the same."""
+    parsed: dict[str, UUID | tuple[str, str]] = {}
+    for reference in references:
+        if reference == "me" and target == "reps":
+            if principal.rep_id is not None:
+                parsed[reference] = principal.rep_id
+        elif (found := parse(reference)) is not None:
+            parsed[reference] = found
+    resource = catalogue[target]
+    keys = await by_keys(session, resource.plural, {x for x in parsed.values() if isinstance(x, tuple)})
+    ids = {name: keys.get(x) if isinstance(x, tuple) else x for name, x in parsed.items()}
+    wanted = {x for x in ids.values() if x is not None}
+    if not wanted:
+        return {}
+    living = await _living(session, principal, resource, wanted)
+    return {name: id_ for name, id_ in ids.items() if id_ in living}
+
+
+async def _living(session: Session, principal: Principal, resource: Resource, ids: set[UUID]) -> set[Any]:
+    binds = Binds.of(principal)
+    record = resource.table.alias("record")
+    wanted = bindparam("ids", type_=ARRAY(PgUUID(as_uuid=True)), required=True)
+    statement = select(record.c.id).where(
+        record.c.tenant_id == binds.tenant, record.c.id == any_(wanted), record.c.deleted_at.is_(None)
+    )
+    if (visible := resource.visible(record, binds)) is not None:
+        statement = statement.where(visible)
+    rows = await session.fetch(statement, **binds.standing(principal), ids=list(ids))
+    return {row["id"] for row in rows}
+
+
+def id_expression(resource: Resource, binds: Binds, reference: UUID | tuple[str, str]) -> tuple[Any, dict[str, Any]]:
+    """What a statement compares an id with, and the values it then needs: no extra round trip for a source's id."""
+    if isinstance(reference, UUID):
+        return bindparam("record_id", type_=PgUUID(as_uuid=True), required=True), {"record_id": reference}
+    key = (
+        select(external_ids.c.record_id)
+        .where(
+            external_ids.c.tenant_id == binds.tenant,
+            external_ids.c.noun == bindparam("key_noun", type_=Text(), required=True),
+            external_ids.c.source == bindparam("key_source", type_=Text(), required=True),
+            external_ids.c.external_id == bindparam("key_external", type_=Text(), required=True),
+        )
+        .scalar_subquery()
+    )
+    return key, {"key_noun": resource.plural, "key_source": reference[0], "key_external": reference[1]}

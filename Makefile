@@ -49,6 +49,7 @@ contract: install ## write openapi/openapi.json and openapi/schema.graphql anew
 
 migration: install ## name="add leads": a revision from the models, each new table under its policy
 	$(BIN)/attain migrate --revision "$(name)"
+	$(BIN)/ruff format --quiet migrations
 
 bench: install ## the benchmark beside its yardstick
 	$(BIN)/python -m benchmarks

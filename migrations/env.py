@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from app.areas import metadata
 from app.ground.database import locate
-from app.ground.database.tables import metadata
 
 SCHEMAS = (None, "control")
 

@@ -53,19 +53,22 @@ async def create_tenant(
     return tenant
 
 
-async def find_tenant(connection: asyncpg.Connection, name_or_id: str) -> Tenant:
-    """By id or by its name where that is unique; for the command line, on the owner's connection."""
-    try:
-        clause, value = "id = $1", UUID(name_or_id)
-    except ValueError:
-        clause, value = "name = $1", name_or_id
+async def find_tenant(connection: asyncpg.Connection, name_or_id: str | None) -> Tenant:
+    """By id, by a name that is unique, or the only one there is; for the command line, on the owner's connection."""
+    clause, values = "true", []
+    if name_or_id is not None:
+        try:
+            clause, values = "id = $1", [UUID(name_or_id)]
+        except ValueError:
+            clause, values = "name = $1", [name_or_id]
     rows = await connection.fetch(
         f"select id, name, timezone, home_currency, settings from control.tenants where {clause} limit 2",
-        value,
+        *values,
     )
     if len(rows) != 1:
+        named = "" if name_or_id is None else f' "{name_or_id}"'
         reason = "There is no tenant" if not rows else "There are several tenants"
-        raise Invalid.field("/tenant", "unknown", f'{reason} "{name_or_id}"; give its id.')
+        raise Invalid.field("/tenant", "unknown", f"{reason}{named}; say which by its id.")
     return tenant_of(rows[0])
 
 

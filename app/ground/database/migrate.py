@@ -23,7 +23,7 @@ _LOCK = 4_116_229_301
 def configuration(url: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(rev)s_%%(slug)s")
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     config.attributes["url"] = normalised(url)
     return config
 
@@ -43,6 +43,18 @@ async def is_current(url: str) -> bool:
         return await _revision(connection) == _head()
     finally:
         await connection.close()
+
+
+def compare(url: str) -> None:
+    """Raises alembic's CommandError where the models are not what the migrations make."""
+    command.check(configuration(url))
+
+
+def write_revision(url: str, title: str) -> None:
+    """Write the next migration from the models. Numbered, so that two branches that both add one collide visibly."""
+    config = configuration(url)
+    number = 1 + len(list(ScriptDirectory.from_config(config).walk_revisions()))
+    command.revision(config, title, autogenerate=True, rev_id=f"{number:04d}")
 
 
 async def _upgrade(url: str) -> bool:

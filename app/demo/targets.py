@@ -1,0 +1,47 @@
+"""What is expected of each seller, quarter by quarter; some of it changed when the quarter was half over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from app.demo.calendar import QUARTERS
+from app.demo.company import Company, Row, Seller
+from app.demo.dice import Dice
+from app.ground.fiscal import month_after
+
+_SHARE_OF_YEAR = (0.23, 0.24, 0.23, 0.30)
+_GROWTH = {2025: 1.0, 2026: 1.12}
+_RAISED, _RELIEVED = (2025, 3), (2026, 2)
+
+
+def quotas(company: Company, seed: str, per_year: float) -> Iterator[Row]:
+    """`per_year` is what an account executive is to book in FY2025."""
+    dice = Dice(f"{seed}:quotas")
+    for seller in company.sellers:
+        ambition = dice.around(0.85, 1.15) * (1.15 if seller.rank == 0 else 0.85 if seller.rank > 2 else 1.0)
+        for year, quarter in QUARTERS:
+            starts_on = date(year, quarter * 3 - 2, 1)
+            if not _carries(seller, starts_on):
+                continue
+            amount = _rounded(per_year * ambition * _GROWTH[year] * _SHARE_OF_YEAR[quarter - 1])
+            row: Row = {
+                "external_id": f"quota-{seller.key}-{year}-q{quarter}", "rep_id": seller.ref, "metric": "bookings",
+                "period": f"FY{year}-Q{quarter}", "amount": amount, "currency": "USD",
+            }  # fmt: skip
+            middle = date(year, quarter * 3 - 1, 15)
+            if (year, quarter) == _RAISED and dice.chance(0.2):
+                row["versions"] = [{"effective_from": middle.isoformat(), "amount": _rounded(amount * 1.15)}]
+            if (year, quarter) == _RELIEVED and dice.chance(0.15):
+                row["versions"] = [{"effective_from": middle.isoformat(), "amount": _rounded(amount * 0.7)}]
+            yield row
+
+
+def _carries(seller: Seller, starts_on: date) -> bool:
+    """From the first whole quarter to the last one that was begun in service."""
+    last = seller.left_on or date.max
+    return seller.hired_on <= starts_on < last and month_after(starts_on, 2) <= last
+
+
+def _rounded(amount: float) -> int:
+    return round(amount / 500) * 500

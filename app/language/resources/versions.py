@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from app.language.resources.batch import Batch, Draft, Version
+from app.language.resources.batch import BEGINNING, Batch, Draft, Version
 
 
 async def stored_versions(batch: Batch, drafts: Iterable[Draft], columns: Sequence[str]) -> dict[Any, list[Version]]:
@@ -23,9 +23,9 @@ async def stored_versions(batch: Batch, drafts: Iterable[Draft], columns: Sequen
             [d.record_id for d in drafts],
         )
         for row in rows:
-            version = Version(
-                row["valid_from"], row["valid_to"], {name: row[name] for name in columns}, row["inferred"]
-            )
+            # The driver reads `-infinity` as the first moment there is, and without a zone.
+            begins = row["valid_from"] if row["valid_from"].tzinfo else BEGINNING
+            version = Version(begins, row["valid_to"], {name: row[name] for name in columns}, row["inferred"])
             found[row["record_id"]].append(version)
             entries[row["record_id"]].append((row["entry_id"], version))
     batch.facts.setdefault("stored_entries", {}).update(entries)

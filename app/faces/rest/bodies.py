@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
-from app.ground.errors import BadRequest, FieldError, Invalid, TooLarge, UnsupportedMedia
+from app.ground.errors import BadRequest, FieldError, Invalid, UnsupportedMedia
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -22,20 +22,12 @@ def media_type(request: Request) -> str:
     return sent or JSON
 
 
-async def raw(request: Request, limit: int) -> bytes:
-    """The bytes, counted while they come: a length that a client states is only a statement."""
-    if request.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
-        raise UnsupportedMedia("Send the body without a Content-Encoding.", headers={"Accept-Encoding": "identity"})
-    parts, size = [], 0
+async def raw(request: Request) -> bytes:
+    """The bytes; `limits.py` counts them while they come."""
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > limit:
-                raise TooLarge(f"The body exceeds {limit} bytes.", extra={"limit": limit})
-            parts.append(part)
+        return await request.body()
     except ClientDisconnect:
         raise BadRequest("The body ended before it was complete.", code="incomplete_body") from None
-    return b"".join(parts)
 
 
 def expect(request: Request, *accepted: str) -> str:

@@ -24,7 +24,8 @@ class Parameters:
     """
 
     def __init__(self, items: Iterable[tuple[str, str]]) -> None:
-        self.items = list(items)
+        self.sent = tuple(items)
+        self.items = list(self.sent)
         self.known: set[str] = set()
 
     @classmethod

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from app.ground.access import models as access
+from app.ground.access.principal import ROLES
 from app.language.resources import fields as f
 from app.language.resources.resource import Listing, Resource
 from app.sales.org import calendars, hierarchy, models
@@ -131,4 +133,43 @@ picklist_values = Resource(
     unique=(("field", "value"),),
 )
 
-RESOURCES = (reps, teams, territories, fiscal_calendars, exchange_rates, picklist_values)
+users = Resource(
+    name="user",
+    plural="users",
+    title="User",
+    description="A person who signs in. The role says what the user may do, the rep whose work the user sees.",
+    table=access.users,
+    history=None,
+    fields=(
+        f.text("name", "Full name.", "Darcel Schlecht", required=True),
+        f.text("email", "Work e-mail, unique in the tenant.", "darcel@example.com"),
+        f.choice("role", "What the user may do.", ROLES, required=True, example="rep"),
+        f.reference("rep_id", "reps", "The rep that this user is; managers see everyone below it."),
+        f.flag("active", "Whether the user may come in.", default=True),
+    ),
+    default_sort=("name",),
+    unique=(("email",),),
+)
+
+api_keys = Resource(
+    name="api_key",
+    plural="api_keys",
+    title="API key",
+    description="A key that a program comes in with. The key itself is shown once, when it is made.",
+    table=access.api_keys,
+    history=None,
+    fields=(
+        f.text("name", "What it is for.", "Nightly sync", write="never"),
+        f.text("prefix", "What to recognise the key by.", "attain_01929b6e…Xk3_9aQ", write="never"),
+        f.choice("role", "What it may do.", ROLES, example="integration", write="never"),
+        f.reference("user_id", "users", "Whose key it is; it ends with that user.", write="never"),
+        f.reference("rep_id", "reps", "The rep that it acts as.", write="never"),
+        f.json_list("scopes", "Narrows the role; empty means all of it.", ["opportunities:read"], write="never"),
+        f.moment("expires_at", "When it ends; null for never.", "2027-12-31T00:00:00Z", write="never"),
+        f.moment("revoked_at", "When it was revoked; null while it stands.", write="never"),
+        f.moment("last_used_at", "When it was last used, to within some seconds.", write="never"),
+    ),
+    operations=frozenset({"list", "get"}),
+)
+
+RESOURCES = (reps, teams, territories, fiscal_calendars, exchange_rates, picklist_values, users, api_keys)

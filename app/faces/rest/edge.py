@@ -1,0 +1,128 @@
+"""Where a request becomes a transaction: opened here, committed here, before any byte of the answer is sent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.faces.rest import bodies
+from app.faces.rest.operation import Operation
+from app.faces.rest.parameters import Parameters
+from app.ground.access import idempotency
+from app.ground.access.keys import PrincipalCache
+from app.ground.access.principal import Principal
+from app.ground.database.retry import in_transaction
+from app.ground.database.session import Database, Session
+from app.ground.errors import Invalid
+from app.ground.settings import Settings
+from app.language.resources.resource import Action, Catalogue, Resource
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What every request finds: the pool, the nouns, the settings."""
+
+    database: Database
+    settings: Settings
+    catalogue: Catalogue
+    principals: PrincipalCache
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write answers; kept word for word under its Idempotency-Key."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Call:
+    """One authenticated request on its way through an operation. `reference` is what the path names."""
+
+    edge: Edge
+    request: Request
+    operation: Operation
+    principal: Principal
+    reference: str
+    parameters: Parameters
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.edge.catalogue
+
+    @property
+    def resource(self) -> Resource:
+        assert self.operation.resource is not None  # noqa: S101 - operations of a noun name it
+        return self.operation.resource
+
+    @property
+    def action(self) -> Action:
+        assert self.operation.action is not None  # noqa: S101 - operations of a verb name it
+        return self.operation.action
+
+    async def read(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        """One read-only transaction."""
+        async with self.edge.database.transaction(
+            self.principal.tenant_id, isolation="read committed read only"
+        ) as session:
+            return await work(session)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Session]:
+        """A read that takes long and must not see the world change meanwhile."""
+        async with self.edge.database.transaction(
+            self.principal.tenant_id,
+            isolation="repeatable read read only",
+            timeout_ms=self.edge.settings.bulk_statement_timeout_ms,
+        ) as session:
+            yield session
+
+    async def write(self, body: bytes, work: Callable[[Session], Awaitable[Written]]) -> Response:
+        """Once per Idempotency-Key, the whole of it again after a deadlock, committed when it is answered."""
+        key = self.request.headers.get("idempotency-key") if self.request.method == "POST" else None
+        timeout = self.edge.settings.bulk_statement_timeout_ms if self.operation.bulk else None
+
+        async def attempt(session: Session) -> idempotency.Answer:
+            async def run() -> tuple[int, Mapping[str, str], bytes]:
+                written = await work(session)
+                return written.status, written.headers, written.body
+
+            if key is None:
+                return idempotency.Answer(*await run())
+            return await idempotency.once(
+                session, self.principal, key, self._route, hashlib.sha256(body).digest(), run
+            )
+
+        answer = await in_transaction(
+            self.edge.database, self.principal.tenant_id, attempt, timeout_ms=timeout
+        )
+        headers = dict(answer.headers)
+        if answer.replayed:
+            headers["Idempotency-Replayed"] = "true"
+        return Response(answer.body, answer.status, headers=headers, media_type=bodies.JSON if answer.body else None)
+
+    @property
+    def _route(self) -> str:
+        query = self.request.scope["query_string"].decode("latin-1")
+        return f"{self.request.method} {self.request.scope['path']}" + (f"?{query}" if query else "")
+
+    def if_version(self) -> int | None:
+        """The version of `If-Match`; one that no record can have where the header holds something else."""
+        sent = self.request.headers.get("if-match")
+        if sent is None or sent.strip() == "*":
+            return None
+        if "," in sent:
+            raise Invalid.field("?If-Match", "repeated", "Give one entity tag, as the record's ETag has it.")
+        # A proxy that compresses weakens a tag; the version in it is the same.
+        tag = sent.strip().removeprefix("W/").strip('"')
+        return int(tag) if tag.isascii() and tag.isdecimal() and len(tag) < 10 else -1

@@ -1,0 +1,155 @@
+"""Many records: a page as JSON, or all of them as a stream of NDJSON or CSV."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from starlette.responses import Response
+
+from app.faces.rest import accept, bodies, question, tabular
+from app.faces.rest.columns import column_names, shape_of
+from app.faces.rest.edge import Call
+from app.faces.rest.question import Question
+from app.faces.rest.streaming import Streamed
+from app.ground.errors import Invalid, NotFound
+from app.language.query.filter import Values
+from app.language.resources import read, references
+from app.language.resources.read import Page, Query
+
+FORMS = (accept.JSON, accept.NDJSON, accept.CSV)
+VARIES = {"Vary": "Accept, Authorization", "Cache-Control": "private, no-store"}
+
+
+async def listed(call: Call) -> Response:
+    form = accept.chosen(call.request, FORMS)
+    asked = question.from_parameters(call, streaming=form != accept.JSON)
+    return await _answer(call, asked, form, "?")
+
+
+async def queried(call: Call) -> Response:
+    form = accept.chosen(call.request, FORMS)
+    bodies.expect(call.request, bodies.JSON)
+    body = bodies.json_object(await bodies.raw(call.request), optional=True)
+    asked = question.from_body(call, body, streaming=form != accept.JSON)
+    return await _answer(call, asked, form, "/")
+
+
+async def _answer(call: Call, asked: Question, form: str, prefix: str) -> Response:
+    values = Values()
+    filter_ = asked.filtered(call, values)
+    as_of, known_at = asked.moments(call, prefix)
+    shape = shape_of(
+        call.catalogue, call.resource, call.principal.role,
+        expand=tuple(asked.expand), columns=tuple(asked.columns),
+        money_as_text=asked.money == "string" or form == accept.CSV, pointer=f"{prefix}columns",
+    )  # fmt: skip
+    query = Query(
+        resource=call.resource,
+        shape=shape,
+        filter=filter_,
+        values=values,
+        sort=tuple(asked.sort) or call.resource.default_sort,
+        limit=asked.limit or question.USUAL_LIMIT,
+        after=asked.cursor,
+        before=asked.before,
+        deleted="deleted" in asked.include,
+        total="total" in asked.include,
+        as_of=as_of,
+        known_at=known_at,
+    )
+    if form == accept.JSON:
+        return await _page(call, query)
+    for name, value in (("cursor", asked.cursor), ("before", asked.before)):
+        if value is not None:
+            raise Invalid.field(f"{prefix}{name}", "not_streamed", "A stream starts at the beginning, without a cursor.")
+    return _stream(call, query, form, asked.limit)
+
+
+async def _page(call: Call, query: Query) -> Response:
+    async def work(session: Any) -> Page:
+        page = await read.page(session, call.principal, call.catalogue, query)
+        if not page.rows and query.values.references:
+            await _demand_references(session, call, query)
+        return page
+
+    page = await call.read(work)
+    return Response(
+        page_body(page, with_total=query.total),
+        headers=VARIES | links(call, page),
+        media_type=accept.JSON,
+    )
+
+
+async def _demand_references(session: Any, call: Call, query: Query) -> None:
+    """An empty page may be a question about nothing: a record that is another tenant's, invisible, or was never
+    there. All three get the same answer."""
+    by_target: dict[str, set[str]] = {}
+    for target, reference in query.values.references:
+        by_target.setdefault(target, set()).add(str(reference))
+    for target, named in by_target.items():
+        found = await references.resolve(session, call.principal, call.catalogue, target, named)
+        if len(found) < len(named):
+            raise NotFound(f"There is no such {call.catalogue[target].title.lower()}.")
+
+
+def page_body(page: Page, *, with_total: bool) -> bytes:
+    rest: dict[str, Any] = {
+        "has_more": page.has_more,
+        "next_cursor": page.next_cursor,
+        "previous_cursor": page.previous_cursor,
+    }
+    if with_total:
+        rest["total"] = page.total
+    return b'{"data":[' + ",".join(page.rows).encode() + b"]," + orjson.dumps(rest)[1:]
+
+
+def links(call: Call, page: Page) -> dict[str, str]:
+    """RFC 8288; relative, since only the caller knows by which name it reached us."""
+    if call.request.method == "POST":
+        return {}
+    asked = [item for item in call.parameters.sent if item[0] not in ("cursor", "before")]
+    found = []
+    for relation, parameter, cursor in (
+        ("next", "cursor", page.next_cursor),
+        ("prev", "before", page.previous_cursor),
+    ):
+        if cursor is not None:
+            query = urlencode([*asked, (parameter, cursor)])
+            found.append(f'<{call.request.scope["path"]}?{query}>; rel="{relation}"')
+    return {"Link": ", ".join(found)} if found else {}
+
+
+def _stream(call: Call, query: Query, form: str, limit: int | None) -> Response:
+    columns = column_names(query.shape)
+    name = call.resource.plural
+
+    async def chunks() -> AsyncGenerator[bytes]:
+        # The header waits for the first rows, since a refusal can only come before the first byte.
+        head = tabular.header(columns) if form == accept.CSV else b""
+        left, found = limit, False
+        async with call.snapshot() as session:
+            async for rows in read.stream(session, call.principal, call.catalogue, query):
+                taken = rows if left is None else rows[:left]
+                if taken:
+                    yield head + _encoded(taken, form, columns)
+                    head, found = b"", True
+                if left is not None:
+                    left -= len(taken)
+                    if left <= 0:
+                        return
+            if not found:
+                await _demand_references(session, call, query)
+                yield head
+
+    kind = "csv" if form == accept.CSV else "ndjson"
+    headers = VARIES | {"Content-Disposition": f'inline; filename="{name}.{kind}"'}
+    return Streamed(chunks(), f"{form}; charset=utf-8" if form == accept.CSV else form, headers)
+
+
+def _encoded(rows: list[str], form: str, columns: tuple[str, ...]) -> bytes:
+    if form == accept.CSV:
+        return tabular.lines(columns, map(orjson.loads, rows))
+    return ("\n".join(rows) + "\n").encode()

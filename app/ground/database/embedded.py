@@ -22,8 +22,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -110,11 +111,12 @@ def start(data_dir: Path, *, settings: Mapping[str, str] | None = None) -> Embed
             _make(pgdata, binaries, {**SETTINGS, **(settings or {})})
         _open_the_way(pgdata, binaries)
         socket_dir = _socket_dir(pgdata)
-        if not _is_running(pgdata):
+        if not _answers(pgdata, socket_dir):
             try:
                 _launch(pgdata, socket_dir)
             except subprocess.CalledProcessError:
                 # After a kill -9 the old processes may still be letting go of the shared memory.
+                time.sleep(1)
                 _launch_again(pgdata, socket_dir)
         handle = (lock_dir / "users.lock").open("ab")
         fcntl.flock(handle, fcntl.LOCK_SH)
@@ -261,6 +263,19 @@ def _launch_again(pgdata: Path, socket_dir: Path) -> None:
         ) from error
 
 
+def _answers(pgdata: Path, socket_dir: Path) -> bool:
+    """Whether it runs, when that is certain: a server that starts, recovers, ends or dies is neither yet."""
+    deadline = time.monotonic() + _START_SECONDS
+    while _is_running(pgdata):
+        with suppress(subprocess.CalledProcessError):
+            _run(pgdata, "pg_isready", "--quiet", "-h", str(socket_dir), "-d", "postgres", "-U", SUPERUSER)
+            return True
+        if time.monotonic() > deadline:
+            raise Unavailable(f"The PostgreSQL of {pgdata} neither answers nor ends.", code="no_database")
+        time.sleep(0.05)
+    return False
+
+
 def _is_running(pgdata: Path) -> bool:
     try:
         _run(pgdata, "pg_ctl", "status", "-D", str(pgdata))
@@ -272,17 +287,13 @@ def _is_running(pgdata: Path) -> bool:
 def _stop(pgdata: Path) -> bool:
     if not _is_running(pgdata):
         return False
-    _run(
-        pgdata,
-        "pg_ctl",
-        "stop",
-        "--wait",
-        "--silent",
-        "--mode=fast",
-        f"--timeout={_START_SECONDS}",
-        "-D",
-        str(pgdata),
-    )
+    limit = f"--timeout={_START_SECONDS}"
+    try:
+        _run(pgdata, "pg_ctl", "stop", "--wait", "--silent", "--mode=fast", limit, "-D", str(pgdata))
+    except subprocess.CalledProcessError:
+        # One that was killed meanwhile has gone without tidying up, which pg_ctl calls a failure.
+        if _is_running(pgdata):
+            raise
     return True
 
 

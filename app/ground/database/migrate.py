@@ -72,22 +72,26 @@ async def _upgrade(url: str) -> bool:
 
 
 async def ensure_app_role(connection: asyncpg.Connection) -> None:
-    """Without the right to make roles, say what the database's administrator has to run."""
+    """Make the service's role where it is missing, and let the owner become it.
+
+    Where the role can log in by itself, as on the embedded server, the owner need not become it. Without the right to
+    do either, say what the database's administrator has to run.
+    """
     me = await connection.fetchval("select current_user")
     if me == APP:
         raise Unavailable(f"{APP} must not own the tables: migrate as another role.", code="wrong_role")
+    if await connection.fetchval("select pg_has_role(oid, 'set') from pg_roles where rolname = $1", APP):
+        return
     try:
-        if not await connection.fetchval("select exists (select from pg_roles where rolname = $1)", APP):
-            await connection.execute(
-                f"create role {APP} nologin nosuperuser nocreatedb nocreaterole noreplication nobypassrls"
-            )
-        # The embedded server's service logs in as the role itself; elsewhere the owner must be able to become it.
-        can_login = await connection.fetchval("select rolcanlogin from pg_roles where rolname = $1", APP)
-        if not can_login and not await connection.fetchval(
-            "select pg_has_role(current_user, $1, 'set')", APP
-        ):
+        async with connection.transaction():
+            if not await connection.fetchval("select exists (select from pg_roles where rolname = $1)", APP):
+                await connection.execute(
+                    f"create role {APP} nologin nosuperuser nocreatedb nocreaterole noreplication nobypassrls"
+                )
             await connection.execute(f'grant {APP} to "{me}" with inherit false, set true')
     except asyncpg.InsufficientPrivilegeError as error:
+        if await connection.fetchval("select rolcanlogin from pg_roles where rolname = $1", APP):
+            return
         raise Unavailable(
             f"An administrator of the database has to run once: create role {APP} nologin; "
             f'grant {APP} to "{me}" with inherit false, set true;',

@@ -39,10 +39,9 @@ class Statement:
 
 def compiled(expression: ClauseElement) -> Statement:
     """Render an expression for asyncpg. Named `bindparam`s are filled at each run; literals are kept as constants."""
-    result = expression.compile(dialect=_dialect, compile_kwargs={"render_postcompile": True})
+    result = expression.compile(dialect=_dialect)
     order = tuple(result.positiontup or ())  # pyright: ignore[reportAttributeAccessIssue]
-    required = {name for name, bind in result.binds.items() if bind.required}
-    fixed = {name: value for name, value in result.params.items() if name not in required}
+    fixed = {name: bind.effective_value for name, bind in result.binds.items() if not bind.required}
     return Statement(result.string, order, fixed)
 
 

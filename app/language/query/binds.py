@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import bindparam, literal
+from sqlalchemy import Integer, Text, bindparam, literal_column
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
 from sqlalchemy.types import TypeEngine
@@ -18,8 +18,10 @@ class Binds:
 
     `tenant`, `rep`, `home`, `as_of` and `known_at` are the same in every statement; what a caller compares with is
     `v0`, `v1` … in the order in which it was read. `role` and `sees_all` shape the text, so they are part of any
-    cache key.
+    cache key. `known_now` is set where no `known_at` was asked.
     """
+
+    known_now = False
 
     def __init__(self, *, role: str, sees_all: bool, sees_unowned: bool = True, as_of: bool = False) -> None:
         self.role = role
@@ -36,10 +38,17 @@ class Binds:
             as_of=as_of,
         )
 
+    @classmethod
+    def signed(cls, signature: tuple[Any, ...]) -> Binds:
+        role, sees_all, sees_unowned, as_of, known_now = signature
+        binds = cls(role=role, sees_all=sees_all, sees_unowned=sees_unowned, as_of=as_of)
+        binds.known_now = known_now
+        return binds
+
     @property
     def signature(self) -> tuple[object, ...]:
         """What of the asker shapes the text of a statement."""
-        return (self.role, self.sees_all, self.sees_unowned, self.as_of)
+        return (self.role, self.sees_all, self.sees_unowned, self.as_of, self.known_now)
 
     @property
     def tenant(self) -> BindParameter[Any]:
@@ -71,6 +80,12 @@ class Binds:
         }
 
 
-def constant(value: Any) -> ColumnElement[Any]:
-    """Our own literal, written into the SQL text: a partial index is only used when its predicate is a constant."""
-    return literal(value, literal_execute=True)
+def constant(value: str | int) -> ColumnElement[Any]:
+    """Our own literal, written into the SQL text: a partial index is only used when its predicate is a constant.
+
+    Never for what a caller sends.
+    """
+    if isinstance(value, int):
+        return literal_column(str(value), Integer())
+    quoted = value.replace("'", "''")
+    return literal_column(f"'{quoted}'", Text())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Table, and_, null, select
+from typing import Any
+
+from sqlalchemy import Table, and_, literal_column, null, select
+from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
 from app.ground.database.tables import MOMENT, metadata
@@ -13,17 +16,33 @@ def history_table(table: Table) -> Table | None:
     return metadata.tables.get(f"{table.name}_history")
 
 
-def source(table: Table, binds: Binds, alias: str) -> FromClause:
+def known(history: FromClause, binds: Binds) -> ColumnElement[bool]:
+    """What was known at `binds.known`; where only now is asked, in the words of the partial indexes."""
+    if binds.known_now:
+        return history.c.superseded_at == literal_column("'infinity'::timestamptz", MOMENT)
+    return and_(history.c.recorded_at <= binds.known, history.c.superseded_at > binds.known)
+
+
+def held(history: FromClause, binds: Binds, at: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The version that held at a moment, by what was known."""
+    return and_(
+        history.c.tenant_id == binds.tenant, history.c.valid_from <= at, history.c.valid_to > at, known(history, binds)
+    )
+
+
+def source(table: Table, binds: Binds, alias: str, *, tracked_only: bool = False) -> FromClause:
     """`table` as it is now, or as it was at `binds.moment` by what was known at `binds.known`.
 
     The as-of form has the same column names, so filters, visibility and expressions need not know which it is.
-    Columns that history does not repeat (version, timestamps, external ids) come from the current row.
+    Columns that history does not repeat (version, timestamps, external ids) come from the current row; with
+    `tracked_only` they are left out, and so is the join. `inferred` says that a value of that moment was told later.
     """
     history = history_table(table)
     if not binds.as_of or history is None:
         return table.alias(alias)
     h, now = history.alias(f"{alias}_h"), table.alias(f"{alias}_c")
-    columns = []
+    needs_current = table.info["kind"] == "record" and not tracked_only
+    columns = [and_(h.c.inferred, h.c.recorded_at > binds.moment).label("inferred")]
     for column in table.columns:
         if column.name == "id":
             columns.append(h.c.record_id.label("id"))
@@ -33,21 +52,7 @@ def source(table: Table, binds: Binds, alias: str) -> FromClause:
             columns.append(null().cast(MOMENT).label("deleted_at"))
         elif column.name in h.c:
             columns.append(h.c[column.name])
-        elif column.name in now.c:
+        elif needs_current:
             columns.append(now.c[column.name])
-    needs_current = table.info["kind"] == "record"
-    origin = (
-        h.join(now, and_(now.c.tenant_id == h.c.tenant_id, now.c.id == h.c.record_id)) if needs_current else h
-    )
-    return (
-        select(*columns)
-        .select_from(origin)
-        .where(
-            h.c.tenant_id == binds.tenant,
-            h.c.valid_from <= binds.moment,
-            h.c.valid_to > binds.moment,
-            h.c.recorded_at <= binds.known,
-            h.c.superseded_at > binds.known,
-        )
-        .subquery(alias)
-    )
+    origin = h.join(now, and_(now.c.tenant_id == h.c.tenant_id, now.c.id == h.c.record_id)) if needs_current else h
+    return select(*columns).select_from(origin).where(held(h, binds, binds.moment)).subquery(alias)

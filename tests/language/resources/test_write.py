@@ -22,16 +22,43 @@ async def seed(database: Any, principal: Any) -> None:
         await put("reps", [{"external_id": "m", "name": "Manager"}])
         await put(
             "reps",
-            [{"external_id": f"r{i}", "name": f"Rep {i}", "manager_id": "crm:m", "team_id": "crm:t1"} for i in range(3)],
+            [
+                {"external_id": f"r{i}", "name": f"Rep {i}", "manager_id": "crm:m", "team_id": "crm:t1"}
+                for i in range(3)
+            ],
         )
         await put("pipelines", [{"external_id": "p", "name": "Main", "is_default": True}])
         await put(
             "stages",
             [
-                {"external_id": "s1", "pipeline_id": "crm:p", "name": "Open", "position": 1, "probability": 0.2},
-                {"external_id": "s2", "pipeline_id": "crm:p", "name": "Late", "position": 2, "probability": 0.6},
-                {"external_id": "won", "pipeline_id": "crm:p", "name": "Won", "position": 3, "category": "won"},
-                {"external_id": "lost", "pipeline_id": "crm:p", "name": "Lost", "position": 4, "category": "lost"},
+                {
+                    "external_id": "s1",
+                    "pipeline_id": "crm:p",
+                    "name": "Open",
+                    "position": 1,
+                    "probability": 0.2,
+                },
+                {
+                    "external_id": "s2",
+                    "pipeline_id": "crm:p",
+                    "name": "Late",
+                    "position": 2,
+                    "probability": 0.6,
+                },
+                {
+                    "external_id": "won",
+                    "pipeline_id": "crm:p",
+                    "name": "Won",
+                    "position": 3,
+                    "category": "won",
+                },
+                {
+                    "external_id": "lost",
+                    "pipeline_id": "crm:p",
+                    "name": "Lost",
+                    "position": 4,
+                    "category": "lost",
+                },
             ],
         )
         await put("products", [{"external_id": "gtx", "name": "GTX", "cost": 12.5}])
@@ -50,11 +77,19 @@ def deal(index: int, **more: Any) -> dict[str, Any]:
 
 async def upsert(database: Any, principal: Any, rows: list[dict[str, Any]], **options: Any) -> list[Any]:
     async with database.transaction(principal.tenant_id) as session:
-        return await write.upsert(session, principal, CATALOGUE, CATALOGUE["opportunities"], "crm", rows, **options)
+        return await write.upsert(
+            session, principal, CATALOGUE, CATALOGUE["opportunities"], "crm", rows, **options
+        )
 
 
 async def counts(database: Any, principal: Any) -> dict[str, int]:
-    tables = ("opportunities", "opportunities_history", "opportunity_splits_history", "events", "external_ids")
+    tables = (
+        "opportunities",
+        "opportunities_history",
+        "opportunity_splits_history",
+        "events",
+        "external_ids",
+    )
     async with database.transaction(principal.tenant_id) as session:
         return {t: await session.connection.fetchval(f"select count(*) from {t}") for t in tables}
 
@@ -93,7 +128,15 @@ async def test_a_bad_row_fails_alone_and_atomic_refuses_all(database: Any, tenan
         deal(6),
     ]
     receipts = await upsert(database, principal, rows)
-    assert [r.outcome for r in receipts] == ["created", "failed", "failed", "failed", "failed", "failed", "created"]
+    assert [r.outcome for r in receipts] == [
+        "created",
+        "failed",
+        "failed",
+        "failed",
+        "failed",
+        "failed",
+        "created",
+    ]
     assert [r.errors[0].code for r in receipts if r.errors] == [
         "not_a_number", "reference_not_found", "duplicate_row", "splits_refused", "required",
     ]  # fmt: skip
@@ -121,12 +164,16 @@ async def test_verbs_versions_and_deletion(database: Any, tenant: Any) -> None:
     tid = principal.tenant_id
     async with database.transaction(tid) as session:
         won = await write.act(session, principal, CATALOGUE, deals, act["close_won"], "crm:d0", {})
-    assert won.outcome == "updated" and {"stage_id", "category", "closed_at", "credited_owner_id"} <= set(won.changed)
+    assert won.outcome == "updated" and {"stage_id", "category", "closed_at", "credited_owner_id"} <= set(
+        won.changed
+    )
     with pytest.raises(VersionConflict):
         async with database.transaction(tid) as session:
             await write.update(session, principal, CATALOGUE, deals, "crm:d0", {"name": "x"}, if_version=1)
     async with database.transaction(tid) as session:
-        await write.act(session, principal, CATALOGUE, deals, act["reassign"], "crm:d0", {"owner_id": "crm:r2"})
+        await write.act(
+            session, principal, CATALOGUE, deals, act["reassign"], "crm:d0", {"owner_id": "crm:r2"}
+        )
         row = await session.connection.fetchrow("select * from opportunities")
         assert row["owner_id"] != row["credited_owner_id"]
     async with database.transaction(tid) as session:
@@ -141,7 +188,9 @@ async def test_verbs_versions_and_deletion(database: Any, tenant: Any) -> None:
     [restored] = await upsert(database, principal, [deal(0)])
     assert restored.outcome == "restored"
     async with database.transaction(tid) as session:
-        types = await session.connection.fetch("select type from events where noun = 'opportunities' order by sequence")
+        types = await session.connection.fetch(
+            "select type from events where noun = 'opportunities' order by sequence"
+        )
         assert [t[0].removeprefix("opportunity.") for t in types] == [
             "created", "won", "reassigned", "reopened", "deleted", "restored",
         ]  # fmt: skip

@@ -7,7 +7,7 @@ ATTAIN_DATA_DIR ?= .attain
 export ATTAIN_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format contract migration bench lock stop clean
+.PHONY: help run install test check format contract migration bench ui lock stop clean
 
 help: ## show what can be asked
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -49,10 +49,14 @@ contract: install ## write openapi/openapi.json and openapi/schema.graphql anew
 
 migration: install ## name="add leads": a revision from the models, each new table under its policy
 	$(BIN)/attain migrate --revision "$(name)"
+	$(BIN)/ruff check --quiet --fix migrations
 	$(BIN)/ruff format --quiet migrations
 
 bench: install ## the benchmark beside its yardstick
 	$(BIN)/python -m benchmarks
+
+ui: ## install GraphiQL, which the service then serves at /graphql by itself (needs npm)
+	npm ci --loglevel=error
 
 # The locks carry versions and hashes only; `uv` is needed by whoever changes a dependency, by nobody else.
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate

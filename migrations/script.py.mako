@@ -1,11 +1,10 @@
 """${message}
 
-Revision ${up_revision}, after ${down_revision | comma,n}, made on ${create_date.strftime("%Y-%m-%d")}.
+Revision ${up_revision}, after ${down_revision or 'nothing'}, made on ${create_date.strftime("%Y-%m-%d")}.
 """
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 ${imports if imports else ""}
 
 revision = ${repr(up_revision)}

@@ -40,6 +40,7 @@ tenants = Table(
     Column("created_at", MOMENT, nullable=False, server_default=text("now()")),
     PrimaryKeyConstraint("id"),
     schema="control",
+    info={"secure": {"column": "id", "privileges": ("select", "update"), "forced": False}},
 )
 """In a schema of its own, since this table is about tenants and not inside one. The service sees its own row only."""
 

@@ -1,0 +1,153 @@
+"""The root fields that are no noun's: who asks, what changed."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import orjson
+import strawberry
+from sqlalchemy import select, true
+
+from app.faces.graphql.ask import Ask
+from app.faces.graphql.build import Argument, Member
+from app.faces.graphql.executor import Finished
+from app.faces.graphql.scalars import Json, Moment
+from app.faces.graphql.selection import Selected
+from app.ground.access.identity import me
+from app.ground.access.permissions import permits
+from app.ground.errors import Invalid
+from app.ground.events import feed
+from app.language.query.binds import Binds
+from app.language.resources.resource import Catalogue, Resource
+
+MOST_EVENTS = 1_000
+
+
+@strawberry.type(description="A person by id, name and e-mail.")
+class Person:
+    id: strawberry.ID
+    name: str | None
+    email: str | None
+
+
+@strawberry.type(description="The customer whose data this is, with what its numbers need.")
+class TenantInfo:
+    id: strawberry.ID
+    name: str
+    timezone: str
+    home_currency: str
+
+
+@strawberry.type(description="The fiscal calendar that fiscal words in questions mean.")
+class CalendarInfo:
+    id: strawberry.ID
+    name: str
+    start_month: int
+
+
+@strawberry.type(description="Who asks, and what that permits.")
+class Me:
+    name: str
+    role: str
+    scopes: list[str] = strawberry.field(
+        description="What the key is narrowed to; empty means nothing is narrowed."
+    )
+    permissions: Json = strawberry.field(description="By noun: `read`, `write`.")
+    user: Person | None
+    rep: Person | None = strawberry.field(
+        description="The place in the hierarchy; `me` stands for it wherever a rep does."
+    )
+    tenant: TenantInfo
+    calendar: CalendarInfo | None
+
+
+@strawberry.type(description="One change of one record.")
+class Event:
+    id: strawberry.ID
+    sequence: str = strawberry.field(description="The cursor of this event.")
+    type: str = strawberry.field(description="`opportunity.won`, `account.updated` …")
+    at: Moment
+    noun: str
+    record_id: strawberry.ID
+    version: int
+    changed: list[str]
+    origin: str
+    actor: strawberry.ID | None
+
+
+@strawberry.type(description="Changes in the order in which they were committed.")
+class EventPage:
+    nodes: list[Event]
+    has_more: bool
+    next_cursor: str = strawberry.field(description="Where to go on, also when nothing was found.")
+
+
+def members(catalogue: Catalogue) -> list[Member]:
+    return [_me(), _events(catalogue)]
+
+
+def _me() -> Member:
+    async def resolve(info: Any, _: dict[str, Any]) -> Finished:
+        ask: Ask = info.context
+        answer = await ask.read(lambda session: me(session, ask.principal))
+        for name in ("user", "rep", "calendar"):
+            answer[name] = orjson.loads(answer[name]) if answer[name] is not None else None
+        return Finished(Selected(info).take(answer))
+
+    return Member("me", Me | None, "Who asks, and what that permits.", (), resolve)
+
+
+def _events(catalogue: Catalogue) -> Member:
+    async def resolve(info: Any, arguments: dict[str, Any]) -> Finished:
+        ask: Ask = info.context
+        first = arguments.get("first")
+        if first is None:
+            first = 100
+        if not 1 <= first <= MOST_EVENTS:
+            raise Invalid.field(
+                "/first", "out_of_range", f"`first` is a whole number from 1 to {MOST_EVENTS}."
+            )
+        ask.charge(first)
+        binds = Binds.of(ask.principal)
+        nouns = {
+            resource.plural: partial(_visible, resource, binds)
+            for resource in catalogue
+            if permits(ask.principal, resource.permission_name, "read")
+        }
+        batch = await ask.read(
+            lambda session: feed.read(
+                session, arguments.get("after"), types=arguments.get("types") or (), nouns=nouns, limit=first,
+                values=binds.standing(ask.principal),
+            )
+        )  # fmt: skip
+        answer = {
+            "nodes": [entry.as_dict() for entry in batch.entries],
+            "has_more": batch.has_more,
+            "next_cursor": batch.cursor,
+        }
+        return Finished(Selected(info).take(answer))
+
+    return Member(
+        "events",
+        EventPage | None,
+        "What changed among the records that you may see.",
+        (
+            Argument("after", str, "Only those behind this cursor; all when left out."),
+            Argument("types", list[str], "Only of these types."),
+            Argument("first", int, f"At most so many, up to {MOST_EVENTS}; 100 when left out."),
+        ),
+        resolve,
+    )
+
+
+def _visible(resource: Resource, binds: Binds, events: Any) -> Any:
+    """An event is seen by whoever sees its record, by the noun's own predicate; deleted records keep theirs."""
+    record = resource.table.alias("record")
+    condition = resource.visible(record, binds)
+    if condition is None:
+        return None
+    seen = select(record.c.id).where(
+        record.c.tenant_id == binds.tenant, record.c.id == events.c.record_id, condition
+    )
+    return true() & seen.exists()

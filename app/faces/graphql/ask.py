@@ -1,0 +1,50 @@
+"""What every resolver finds in its context: who asks, and where to read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from app.ground.access.principal import Principal
+from app.ground.database.retry import in_transaction
+from app.ground.database.session import Database, Session
+from app.ground.errors import Invalid
+from app.ground.settings import Settings
+
+T = TypeVar("T")
+
+MOST_COST = 50_000
+
+
+@dataclass(slots=True)
+class Ask:
+    """One request."""
+
+    principal: Principal
+    database: Database
+    settings: Settings
+    request_id: str | None = None
+    cost: int = 0
+    """Rows that the selections of this request may reach, nested lists multiplied."""
+
+    def charge(self, rows: int) -> None:
+        """Refuse before any SQL is run."""
+        self.cost += rows
+        if self.cost > MOST_COST:
+            raise Invalid(
+                f"The selection may reach {self.cost} rows; at most {MOST_COST} may be. Ask for a smaller `first`.",
+                code="too_costly",
+            )
+
+    async def read(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        """A short read-only transaction of this root field's own: root fields run at the same time."""
+        async with self.database.transaction(
+            self.principal.tenant_id, isolation="read committed read only"
+        ) as session:
+            return await work(session)
+
+    async def write(self, work: Callable[[Session], Awaitable[T]], *, bulk: bool = False) -> T:
+        """One transaction per mutation field, committed before the field has its value."""
+        timeout = self.settings.bulk_statement_timeout_ms if bulk else None
+        return await in_transaction(self.database, self.principal.tenant_id, work, timeout_ms=timeout)

@@ -1,0 +1,319 @@
+"""The root fields that write: the same five for each noun, and one for each of its actions."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+import strawberry
+
+from app.faces.graphql.ask import Ask
+from app.faces.graphql.build import Argument, Member, declare, enum, fill
+from app.faces.graphql.executor import Finished
+from app.faces.graphql.inputs import Inputs, needs_input
+from app.faces.graphql.names import action_field, camel, pointer, type_name
+from app.faces.graphql.queries import compiler
+from app.faces.graphql.scalars import Json
+from app.faces.graphql.selection import Selected
+from app.faces.graphql.types import Types
+from app.ground.access.permissions import demand
+from app.ground.database.session import Session
+from app.language.resources import read, write
+from app.language.resources.batch import Receipt
+from app.language.resources.payload import class_name
+from app.language.resources.resource import Action, Resource
+
+OUTCOMES = ("created", "updated", "unchanged", "restored", "deleted", "failed")
+
+Outcome = enum("Outcome", [(x.upper(), x) for x in OUTCOMES], "What became of a row.")
+MissingReference = enum(
+    "MissingReference",
+    [("ERROR", "error"), ("NULL", "null")],
+    "What becomes of a reference to a record that is not there: the row is refused, or the field stays empty.",
+)
+Origin = enum(
+    "Origin",
+    [("LIVE", "live"), ("BACKFILL", "backfill")],
+    "Whether this happens now or is told afterwards: a backfill marks its history and events.",
+)
+
+_ID = Argument("id", strawberry.ID, "By id or `source:external_id`.", required=True)
+_VERSION = Argument(
+    "expected_version", int, "Refuse unless the stored version is this one (`version_conflict`)."
+)
+
+Write = Callable[[Session, Ask], Awaitable[Receipt]]
+
+
+@strawberry.type(description="How many rows had which outcome.")
+class UpsertCounts:
+    created: int
+    updated: int
+    unchanged: int
+    restored: int
+    deleted: int
+    failed: int
+
+
+_Receipt = fill(
+    declare("UpsertReceipt"),
+    "What became of one row.",
+    [
+        Member("index", int, "Its place in `rows`, from 0."),
+        Member("external_id", str | None, "The record's id at the source."),
+        Member("id", strawberry.ID | None, "The record's id here."),
+        Member("outcome", Outcome, "What became of it."),
+        Member("version", int | None, "Its version now."),
+        Member("changed", list[str], "The fields that took another value."),
+        Member("reason", str | None, "Why it was left unchanged, where that is not plain."),
+        Member("error", Json | None, "Why it was refused: `code`, `detail`, `errors`."),
+    ],
+)
+
+_Result = fill(
+    declare("UpsertResult"),
+    "What became of the rows.",
+    [
+        Member("counts", UpsertCounts, "How many rows had which outcome."),
+        Member("rows", list[_Receipt], "A receipt for every row, in the order sent."),
+    ],
+)
+
+
+def members(types: Types, inputs: Inputs) -> list[Member]:
+    found: list[Member] = []
+    for resource in types.catalogue:
+        payload = _payload(types, resource)
+        found += [make(types, inputs, resource, payload) for make in _writes(resource)]
+        found += [_act(types, inputs, resource, payload, action) for action in resource.actions]
+    return found
+
+
+def _writes(resource: Resource) -> list[Callable[..., Member]]:
+    by_operation = {
+        "create": [_create],
+        "update": [_update],
+        "delete": [_delete, _restore],
+        "upsert": [_upsert],
+    }
+    return [
+        make
+        for operation, makes in by_operation.items()
+        if operation in resource.operations
+        for make in makes
+    ]
+
+
+def _payload(types: Types, resource: Resource) -> type:
+    record = types.records[resource.plural]
+    return fill(
+        declare(f"{type_name(resource)}Payload"),
+        f"What became of the {resource.title.lower()}.",
+        [
+            Member(
+                resource.name, record, "As it is now, also where this very change hands it to somebody else."
+            ),
+            Member("outcome", Outcome, "What was done."),
+            Member("changed", list[str], "The fields that took another value."),
+        ],
+    )
+
+
+def _create(types: Types, inputs: Inputs, resource: Resource, payload: type) -> Member:
+    made = inputs.creates[resource.plural]
+
+    def prepare(arguments: dict[str, Any]) -> Write:
+        data = made.reading(arguments["input"])
+        return lambda session, ask: write.create(session, ask.principal, types.catalogue, resource, data)
+
+    return Member(
+        f"create_{resource.name}",
+        payload | None,
+        f"Create one {_noun(resource)}.",
+        (Argument("input", made.type, "Its fields.", required=True),),
+        _single(types, inputs, resource, prepare),
+    )
+
+
+def _update(types: Types, inputs: Inputs, resource: Resource, payload: type) -> Member:
+    made = inputs.patches[resource.plural]
+
+    def prepare(arguments: dict[str, Any]) -> Write:
+        data = made.reading(arguments["input"])
+        return lambda session, ask: write.update(
+            session, ask.principal, types.catalogue, resource, arguments["id"], data,
+            if_version=arguments.get("expected_version"),
+        )  # fmt: skip
+
+    return Member(
+        f"update_{resource.name}",
+        payload | None,
+        f"Change one {_noun(resource)}: absent leaves, null clears.",
+        (_ID, Argument("input", made.type, "What changes.", required=True), _VERSION),
+        _single(types, inputs, resource, prepare),
+    )
+
+
+def _delete(types: Types, inputs: Inputs, resource: Resource, payload: type) -> Member:
+    def prepare(arguments: dict[str, Any]) -> Write:
+        return lambda session, ask: write.delete(
+            session, ask.principal, types.catalogue, resource, arguments["id"],
+            if_version=arguments.get("expected_version"),
+        )  # fmt: skip
+
+    return Member(
+        f"delete_{resource.name}",
+        payload | None,
+        f"Delete one {_noun(resource)}; `restore{class_name(resource.name)}` undoes it.",
+        (_ID, _VERSION),
+        _single(types, inputs, resource, prepare),
+    )
+
+
+def _restore(types: Types, inputs: Inputs, resource: Resource, payload: type) -> Member:
+    def prepare(arguments: dict[str, Any]) -> Write:
+        return lambda session, ask: write.restore(
+            session, ask.principal, types.catalogue, resource, arguments["id"],
+            if_version=arguments.get("expected_version"),
+        )  # fmt: skip
+
+    return Member(
+        f"restore_{resource.name}",
+        payload | None,
+        f"Take the deletion of one {_noun(resource)} back.",
+        (_ID, _VERSION),
+        _single(types, inputs, resource, prepare),
+    )
+
+
+def _act(types: Types, inputs: Inputs, resource: Resource, payload: type, action: Action) -> Member:
+    made = inputs.actions[resource.plural, action.name]
+
+    def prepare(arguments: dict[str, Any]) -> Write:
+        data = made.reading(arguments.get("input")) or {}
+        return lambda session, ask: write.act(
+            session, ask.principal, types.catalogue, resource, action, arguments["id"], data,
+            if_version=arguments.get("expected_version"),
+        )  # fmt: skip
+
+    return Member(
+        action_field(resource, action),
+        payload | None,
+        action.description,
+        (_ID, Argument("input", made.type, "With what.", required=needs_input(action)), _VERSION),
+        _single(types, inputs, resource, prepare),
+    )
+
+
+def _single(
+    types: Types, inputs: Inputs, resource: Resource, prepare: Callable[[dict[str, Any]], Write]
+) -> Callable[[Any, dict[str, Any]], Awaitable[Finished]]:
+    """One write and, in the same transaction, the record as the selection wants it."""
+    payload_name = f"{type_name(resource)}Payload"
+
+    async def resolve(info: Any, arguments: dict[str, Any]) -> Finished:
+        ask: Ask = info.context
+        demand(ask.principal, resource.permission_name, "write")
+        made = compiler(types, inputs, info)
+        keys = made.selected.fields(payload_name, made.selected.root)
+        shapes = {
+            key: made.record(resource, nodes)
+            for key, nodes in keys.items()
+            if nodes[0].name.value == camel(resource.name)
+        }
+        run = prepare(arguments)
+
+        async def work(session: Session) -> dict[str, Any]:
+            receipt = await run(session, ask)
+            answer: dict[str, Any] = {}
+            for key, nodes in keys.items():
+                match nodes[0].name.value:
+                    case "outcome":
+                        answer[key] = receipt.outcome.upper()
+                    case "changed":
+                        answer[key] = [camel(name) for name in receipt.changed]
+                    case "__typename":
+                        answer[key] = payload_name
+                    case _:
+                        text = await read.one(
+                            session, ask.principal, types.catalogue, resource, receipt.id, shapes[key],
+                            written=True, values=made.values,
+                        )  # fmt: skip
+                        answer[key] = orjson.Fragment(text)
+            return answer
+
+        return Finished(await ask.write(work))
+
+    return resolve
+
+
+def _upsert(types: Types, inputs: Inputs, resource: Resource, payload: type) -> Member:
+    made = inputs.rows[resource.plural]
+
+    async def resolve(info: Any, arguments: dict[str, Any]) -> Finished:
+        ask: Ask = info.context
+        demand(ask.principal, resource.permission_name, "write")
+        rows = [made.reading(row) for row in arguments["rows"]]
+        missing, origin = arguments.get("missing"), arguments.get("origin")
+        receipts = await ask.write(
+            lambda session: write.upsert(
+                session, ask.principal, types.catalogue, resource, arguments["source"], rows,
+                atomic=bool(arguments.get("atomic")),
+                dry_run=bool(arguments.get("dry_run")),
+                missing=missing.value if missing else "error",
+                origin=origin.value if origin else "live",
+            ),
+            bulk=True,
+        )  # fmt: skip
+        return Finished(Selected(info).take(_told(receipts)))
+
+    return Member(
+        f"upsert_{resource.plural}",
+        _Result | None,
+        f"Create or change {resource.plural.replace('_', ' ')} by external id, up to {write.MAX_ROWS:,} at once.",
+        (
+            Argument("source", str, "The tenant's own name of the source, `[a-z0-9_]+`.", required=True),
+            Argument("rows", list[made.type], "The records.", required=True),
+            Argument("atomic", bool, "All rows or none."),
+            Argument("dry_run", bool, "Take the whole way and then take it back."),
+            Argument("missing", MissingReference, "What becomes of references that are not there."),
+            Argument("origin", Origin, "Whether this happens now."),
+        ),
+        resolve,
+    )
+
+
+def _told(receipts: list[Receipt]) -> dict[str, Any]:
+    counts: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
+    for receipt in receipts:
+        counts[receipt.outcome] += 1
+    return {"counts": counts, "rows": [_receipt(receipt) for receipt in receipts]}
+
+
+def _receipt(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "index": receipt.index,
+        "external_id": receipt.external_id,
+        "id": str(receipt.id),
+        "outcome": receipt.outcome.upper(),
+        "version": receipt.version,
+        "changed": [camel(name) for name in receipt.changed],
+        "reason": receipt.reason,
+        "error": _row_error(receipt),
+    }
+
+
+def _row_error(receipt: Receipt) -> dict[str, Any] | None:
+    if not receipt.errors:
+        return None
+    first = receipt.errors[0]
+    return {
+        "code": first.code,
+        "detail": first.message,
+        "errors": [{**fault.as_dict(), "pointer": pointer(fault.pointer)} for fault in receipt.errors],
+    }
+
+
+def _noun(resource: Resource) -> str:
+    return resource.name.replace("_", " ")

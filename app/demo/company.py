@@ -249,7 +249,8 @@ def _product_row(product: Product) -> Row:
     key = product.ref.removeprefix(f"{SOURCE}:")
     return {
         "external_id": key, "name": product.name, "family": product.family,
-        "code": key.removeprefix("product-").upper(), "list_price": product.list_price, "cost": product.cost, "currency": "USD", "active": True,
+        "code": key.removeprefix("product-").upper(), "list_price": product.list_price, "cost": product.cost,
+        "currency": "USD", "active": True,
     }  # fmt: skip
 
 

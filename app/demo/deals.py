@@ -35,12 +35,12 @@ _LUCK = {
     "website": 1.0, "outbound": 0.75, "event": 0.9, "partner": 1.15, "referral": 1.4,
     "smb": 1.1, "mid_market": 1.0, "enterprise": 0.85,
 }  # fmt: skip
-_BASE_CHANCE = 0.265
+_BASE_CHANCE = 0.285
 _SEATS = {"smb": 0.5, "mid_market": 1.2, "enterprise": 3.0}
 _CYCLE = {"b2b": (62, 0.5), "saas": (27, 0.45)}
 _SLOWER = {"smb": 0.8, "mid_market": 1.0, "enterprise": 1.35}
 _PER_DOLLAR = {"USD": 1.0, "EUR": 0.92, "GBP": 0.79}
-_SEASON = (0.9, 1.0, 1.1, 1.0, 1.05, 1.05, 0.8, 0.65, 1.15, 1.2, 1.1, 0.75)
+_SEASON = (0.85, 0.95, 1.1, 1.0, 1.05, 1.0, 0.75, 0.65, 1.15, 1.2, 1.15, 0.7)
 """How many deals are opened, by month."""
 
 
@@ -148,12 +148,14 @@ def _fate(
 
 
 def _close(opened_at: datetime, days: float, fate: str, dice: Dice) -> datetime:
-    """Won deals crowd into the last days of a quarter, the more so at the end of the year."""
+    """Won deals crowd into the last days of a quarter; those of January are often pulled into the old year."""
+    next_day = opened_at.date() + timedelta(days=1)
     day = opened_at.date() + timedelta(days=int(days))
-    if fate == _WON and dice.chance(0.3 if day.month < 10 else 0.45):
-        last = quarter_end(day)
-        day = max(last - timedelta(days=dice.between(1, 12)), opened_at.date() + timedelta(days=2))
-    return at(_workday(day), dice.between(8, 17), dice.between(0, 59)) + timedelta(hours=10 * (days < 3))
+    if fate == _WON and day.month == 1 and dice.chance(0.5):
+        day -= timedelta(days=day.day + dice.between(0, 11))
+    elif fate == _WON and dice.chance(0.3 if day.month < 10 else 0.45):
+        day = quarter_end(day) - timedelta(days=dice.between(1, 12))
+    return at(max(_workday(day), next_day), dice.between(8, 17), dice.between(0, 59))
 
 
 def _workday(day: date) -> date:

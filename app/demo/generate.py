@@ -36,7 +36,7 @@ def generate(
     rows = firm.rows
     rows["opportunities"] = [deal.row for deal in lives]
     rows["activities"] = list(activities.done_and_planned(firm, lives, seed, internal_activities))
-    rows["quotas"] = list(targets.quotas(firm, seed, per_year=opportunities * 100.0))
+    rows["quotas"] = list(targets.quotas(firm, seed, per_year=opportunities * 79.0))
     steps: list[tuple[str, list[Row]]] = []
     for plural, above in _ORDER:
         steps += [(plural, level) for level in _levels(rows[plural], above)]

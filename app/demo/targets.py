@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import date
 
@@ -19,7 +20,8 @@ def quotas(company: Company, seed: str, per_year: float) -> Iterator[Row]:
     """`per_year` is what an account executive is to book in FY2025."""
     dice = Dice(f"{seed}:quotas")
     for seller in company.sellers:
-        ambition = dice.around(0.85, 1.15) * (1.15 if seller.rank == 0 else 0.85 if seller.rank > 2 else 1.0)
+        # Whoever did well is asked for more, though not in proportion.
+        ambition = dice.around(0.85, 1.15) * math.sqrt(seller.pace * seller.skill)
         for year, quarter in QUARTERS:
             starts_on = date(year, quarter * 3 - 2, 1)
             if not _carries(seller, starts_on):

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import asyncpg
 import typer
@@ -20,6 +20,7 @@ from rich.console import Console
 from app.ground import logs
 from app.ground.database import embedded, locate, migrate
 from app.ground.database.locate import Location
+from app.ground.database.session import Session, connect
 from app.ground.errors import AttainError, Unavailable
 from app.ground.settings import Settings, get_settings
 
@@ -167,7 +168,6 @@ def create_tenant_(
     """Make a tenant, and print an admin's API key for it."""
     from app.ground.access.keys import create_key
     from app.ground.access.tenants import create_tenant
-    from app.ground.database.session import Session
 
     async def work(owner: asyncpg.Connection) -> str:
         async with owner.transaction():
@@ -201,7 +201,6 @@ def create_key_(
     from app.ground.access.keys import create_key
     from app.ground.access.permissions import checked_scopes
     from app.ground.access.tenants import find_tenant
-    from app.ground.database.session import Session
     from app.sales.org.lookup import find_rep
 
     if role is None and as_rep is None:
@@ -233,7 +232,7 @@ def _as_owner(work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
     """Tenants and first keys are made by the owner of the tables: the service's own role can make no tenant."""
 
     async def run(url: str) -> T:
-        connection: Any = await asyncpg.connect(url)
+        connection = await connect(url)
         try:
             return await work(connection)
         finally:

@@ -36,7 +36,7 @@ from app.ground.access.principal import Principal, Tenant
 from app.ground.access.tenants import Seed, create_tenant
 from app.ground.database import embedded, migrate
 from app.ground.database.embedded import DATABASE, OWNER, SUPERUSER, Embedded
-from app.ground.database.session import Database
+from app.ground.database.session import Database, connect
 from app.ground.settings import Settings
 
 _FOLDER = "ATTAIN_TEST_FOLDER"
@@ -175,7 +175,7 @@ def make_tenant(owner_url: str, database: Database) -> Callable[..., Awaitable[C
     async def make(
         name: str = "Acme", *, timezone: str = "UTC", home_currency: str = "USD", seed: Seed | None = None
     ) -> Company:
-        connection = await asyncpg.connect(owner_url)
+        connection = await connect(owner_url)
         try:
             tenant = await create_tenant(
                 connection, name=name, timezone=timezone, home_currency=home_currency, seed=seed

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
-import orjson
 from sqlalchemy import BigInteger, bindparam, func, insert, select
 
 from app.ground.access.models import idempotency_keys
@@ -85,7 +84,7 @@ async def once(
                 "This Idempotency-Key was used for another request; take a new one.",
                 code="idempotency_key_reused",
             )
-        return Answer(stored["status"], orjson.loads(stored["headers"]), stored["body"], replayed=True)
+        return Answer(stored["status"], stored["headers"], stored["body"], replayed=True)
     status, headers, body = await run()
     await session.execute(
         _STORE,
@@ -94,7 +93,7 @@ async def once(
         route_=route,
         body_hash_=body_hash,
         status_=status,
-        headers_=orjson.dumps(dict(headers)).decode(),
+        headers_=dict(headers),
         body_=body,
     )
     return Answer(status, headers, body)

@@ -8,7 +8,6 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 import asyncpg
-import orjson
 from babel import Locale
 
 from app.ground.access.principal import ROLES, Tenant
@@ -27,7 +26,10 @@ async def create_tenant(
     home_currency: str = "USD",
     seed: Seed | None = None,
 ) -> Tenant:
-    """`connection` is the owner's: the service itself cannot make a tenant. The tenant and its seed come together."""
+    """`connection` is the owner's (`session.connect`): the service itself cannot make a tenant.
+
+    The tenant and its seed come together or not at all.
+    """
     if not 1 <= len(name.strip()) <= 200:
         raise Invalid.field("/name", "length", "A tenant's name has 1 to 200 characters.")
     if timezone not in available_timezones():
@@ -73,11 +75,10 @@ async def find_tenant(connection: asyncpg.Connection, name_or_id: str | None) ->
 
 
 def tenant_of(row: Any, *, id_column: str = "id", name_column: str = "name") -> Tenant:
-    settings = orjson.loads(row["settings"])
     return Tenant(
         id=row[id_column],
         name=row[name_column],
         timezone=row["timezone"],
         home_currency=row["home_currency"],
-        unowned_visible_to=frozenset(settings.get("unowned_visible_to", ROLES)),
+        unowned_visible_to=frozenset(row["settings"].get("unowned_visible_to", ROLES)),
     )

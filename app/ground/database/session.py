@@ -11,12 +11,13 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
 import orjson
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as _asyncpg_dialect
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
 from app.ground.errors import Unavailable
@@ -39,8 +40,8 @@ class Statement:
 
 def compiled(expression: ClauseElement) -> Statement:
     """Render an expression for asyncpg. Named `bindparam`s are filled at each run; literals are kept as constants."""
-    result = expression.compile(dialect=_dialect)
-    order = tuple(result.positiontup or ())  # pyright: ignore[reportAttributeAccessIssue]
+    result = cast(SQLCompiler, expression.compile(dialect=_dialect))
+    order = tuple(result.positiontup or ())
     fixed = {name: bind.effective_value for name, bind in result.binds.items() if not bind.required}
     return Statement(result.string, order, fixed)
 
@@ -51,10 +52,12 @@ class Session:
     __slots__ = ("connection", "tenant_id")
 
     def __init__(self, connection: Any, tenant_id: UUID) -> None:
-        self.connection: asyncpg.Connection[Any] = connection
+        self.connection: asyncpg.Connection = connection
         self.tenant_id = tenant_id
 
-    def _prepare(self, statement: Statement | ClauseElement, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    def _prepare(
+        self, statement: Statement | ClauseElement, values: Mapping[str, Any]
+    ) -> tuple[str, list[Any]]:
         if not isinstance(statement, Statement):
             statement = compiled(statement)
         return statement.sql, statement.arguments({"tenant": self.tenant_id, **values})
@@ -76,11 +79,28 @@ class Session:
         return await self.connection.execute(sql, *arguments)
 
 
+_SETTINGS = {"application_name": "attain", "TimeZone": "UTC", "jit": "off", "search_path": "public"}
+
+
+async def _prepare(connection: Any) -> None:
+    # Only jsonb becomes Python values; `json`, which our reads answer with, stays the text it is.
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=lambda x: orjson.dumps(x).decode(), decoder=orjson.loads
+    )
+
+
+async def connect(url: str) -> Any:
+    """One connection that behaves as the pool's do: for the owner, who makes tenants outside of any."""
+    connection = await asyncpg.connect(url, server_settings=_SETTINGS)
+    await _prepare(connection)
+    return connection
+
+
 @dataclass(slots=True)
 class Database:
     """The service's pool, logged in as the app role."""
 
-    pool: asyncpg.Pool[Any]
+    pool: asyncpg.Pool
     pool_timeout: float
     statement_timeout_ms: int
 
@@ -94,18 +114,10 @@ class Database:
         pool_timeout: float = 1.0,
         statement_timeout_ms: int = 10_000,
     ) -> Database:
-        settings = {"application_name": "attain", "TimeZone": "UTC", "jit": "off", "search_path": "public"}
-        if role:
-            settings["role"] = role
+        settings = {**_SETTINGS, "role": role} if role else _SETTINGS
 
         async def keep(_: Any) -> None:
             return None
-
-        async def prepare(connection: Any) -> None:
-            # Only jsonb becomes Python values; `json`, which our reads answer with, stays the text it is.
-            await connection.set_type_codec(
-                "jsonb", schema="pg_catalog", encoder=lambda x: orjson.dumps(x).decode(), decoder=orjson.loads
-            )
 
         pool = await asyncpg.create_pool(
             url,
@@ -113,7 +125,7 @@ class Database:
             max_size=size,
             server_settings=settings,
             reset=keep,
-            init=prepare,
+            init=_prepare,
             max_inactive_connection_lifetime=300,
         )
         return cls(pool, pool_timeout, statement_timeout_ms)
@@ -125,7 +137,7 @@ class Database:
     async def connection(self) -> AsyncIterator[Any]:
         try:
             connection = await self.pool.acquire(timeout=self.pool_timeout)
-        except (TimeoutError, asyncio.TimeoutError):
+        except TimeoutError:
             raise Unavailable("All database connections are busy.", code="pool_exhausted") from None
         except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError):
             raise Unavailable("The database cannot be reached.", code="database_unreachable") from None
@@ -146,8 +158,9 @@ class Database:
         async with self.connection() as connection:
             timeout = timeout_ms or self.statement_timeout_ms
             begin = f"BEGIN ISOLATION LEVEL {isolation}" if isolation else "BEGIN"
+            tenant = UUID(str(tenant_id))
             await connection.execute(
-                f"{begin}; SET LOCAL app.tenant_id = '{UUID(str(tenant_id))}'; SET LOCAL statement_timeout = {timeout:d}"
+                f"{begin}; SET LOCAL app.tenant_id = '{tenant}'; SET LOCAL statement_timeout = {timeout:d}"
             )
             try:
                 yield Session(connection, tenant_id)

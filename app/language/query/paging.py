@@ -65,7 +65,10 @@ def beyond(keys: Sequence[Key], nulls: Sequence[bool], *, backwards: bool = Fals
 
     Where no key can be null and all point the same way it is one row comparison, which an index answers.
     """
-    at = [cast(bindparam(f"k{i}", type_=Text(), required=True), key.expression.type) for i, key in enumerate(keys)]
+    at = [
+        cast(bindparam(f"k{i}", type_=Text(), required=True), key.expression.type)
+        for i, key in enumerate(keys)
+    ]
     ways: list[ColumnElement[bool]] = []
     equal: list[ColumnElement[bool]] = []
     for key, value, null in zip(keys, at, nulls, strict=True):

@@ -26,7 +26,10 @@ def known(history: FromClause, binds: Binds) -> ColumnElement[bool]:
 def held(history: FromClause, binds: Binds, at: ColumnElement[Any]) -> ColumnElement[bool]:
     """The version that held at a moment, by what was known."""
     return and_(
-        history.c.tenant_id == binds.tenant, history.c.valid_from <= at, history.c.valid_to > at, known(history, binds)
+        history.c.tenant_id == binds.tenant,
+        history.c.valid_from <= at,
+        history.c.valid_to > at,
+        known(history, binds),
     )
 
 
@@ -42,7 +45,7 @@ def source(table: Table, binds: Binds, alias: str, *, tracked_only: bool = False
         return table.alias(alias)
     h, now = history.alias(f"{alias}_h"), table.alias(f"{alias}_c")
     needs_current = table.info["kind"] == "record" and not tracked_only
-    columns = [and_(h.c.inferred, h.c.recorded_at > binds.moment).label("inferred")]
+    columns: list[ColumnElement[Any]] = [and_(h.c.inferred, h.c.recorded_at > binds.moment).label("inferred")]
     for column in table.columns:
         if column.name == "id":
             columns.append(h.c.record_id.label("id"))
@@ -54,5 +57,7 @@ def source(table: Table, binds: Binds, alias: str, *, tracked_only: bool = False
             columns.append(h.c[column.name])
         elif needs_current:
             columns.append(now.c[column.name])
-    origin = h.join(now, and_(now.c.tenant_id == h.c.tenant_id, now.c.id == h.c.record_id)) if needs_current else h
+    origin = (
+        h.join(now, and_(now.c.tenant_id == h.c.tenant_id, now.c.id == h.c.record_id)) if needs_current else h
+    )
     return select(*columns).select_from(origin).where(held(h, binds, binds.moment)).subquery(alias)

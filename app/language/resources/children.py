@@ -62,7 +62,9 @@ def plan_children(draft: Draft, batch: Batch) -> None:
                 child.complete(row, index)
             key = _recognise(child, row)
             if key in wanted:
-                draft.refuse(f"{child.name}/{index}", "duplicate_row", "Another row of this list has the same key.")
+                draft.refuse(
+                    f"{child.name}/{index}", "duplicate_row", "Another row of this list has the same key."
+                )
             old = by_key.get(key)
             wanted[key] = {name: row.get(name) for name in columns} | {"id": old["id"] if old else new_id()}
         if child.name in draft.merged_children:

@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from app.language.query.binds import Binds
 
 KindName = Literal[
-    "id", "reference", "text", "choice", "picklist", "integer", "money", "number", "flag", "day", "moment", "json"
+    "id",
+    "reference",
+    "text",
+    "choice",
+    "picklist",
+    "integer",
+    "money",
+    "number",
+    "flag",
+    "day",
+    "moment",
+    "json",
 ]
 
 _EQUALITY = ("eq", "ne", "in", "nin", "is_null")
@@ -38,7 +49,9 @@ OPERATORS: dict[str, tuple[str, ...]] = {
     "json": (),
 }
 
-SORTABLE = frozenset({"id", "text", "choice", "picklist", "integer", "money", "number", "flag", "day", "moment"})
+SORTABLE = frozenset(
+    {"id", "text", "choice", "picklist", "integer", "money", "number", "flag", "day", "moment"}
+)
 
 Expression = Callable[["FromClause", "Binds"], "ColumnElement[Any]"]
 
@@ -83,7 +96,9 @@ class Field:
 
 
 def text(name: str, description: str, example: str, *, max_length: int = 255, **rest: Any) -> Field:
-    return Field(name=name, kind="text", description=description, example=example, max_length=max_length, **rest)
+    return Field(
+        name=name, kind="text", description=description, example=example, max_length=max_length, **rest
+    )
 
 
 def choice(name: str, description: str, values: tuple[str, ...], **rest: Any) -> Field:

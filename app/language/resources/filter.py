@@ -14,9 +14,23 @@ from typing import Any
 from uuid import UUID
 
 from pydantic_core import PydanticCustomError
-from sqlalchemy import BigInteger, Boolean, Date, Numeric, Text, and_, any_, bindparam, exists, func, not_, or_, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Date,
+    Numeric,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+)
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
@@ -72,8 +86,8 @@ class Values:
 
 
 _SQL_TYPES: dict[str, Any] = {
-    "id": PgUUID(as_uuid=True),
-    "reference": PgUUID(as_uuid=True),
+    "id": postgresql.UUID(as_uuid=True),
+    "reference": postgresql.UUID(as_uuid=True),
     "integer": BigInteger(),
     "money": Numeric(),
     "number": Numeric(),
@@ -87,7 +101,11 @@ _SQL_TYPES: dict[str, Any] = {
 
 
 def from_parameters(
-    catalogue: Catalogue, resource: Resource, principal: Principal, items: Sequence[tuple[str, str]], values: Values
+    catalogue: Catalogue,
+    resource: Resource,
+    principal: Principal,
+    items: Sequence[tuple[str, str]],
+    values: Values,
 ) -> Filter | None:
     """`[("amount_home[gte]", "1000"), ("account.industry", "retail,medical")]`; all of them must hold."""
     conditions: list[Filter] = []
@@ -95,7 +113,9 @@ def from_parameters(
         path, bracket, rest = name.partition("[")
         operator = rest.removesuffix("]") if bracket else "eq"
         if bracket and not rest.endswith("]"):
-            raise Invalid.field(f"?{name}", "unknown_parameter", f'The parameter "{name[:80]}" cannot be read.')
+            raise Invalid.field(
+                f"?{name}", "unknown_parameter", f'The parameter "{name[:80]}" cannot be read.'
+            )
         reader = _Reader(catalogue, principal, values, f"?{name}")
         conditions.append(reader.condition(resource, path.split("."), operator, text, text_form=True))
     return _all(conditions)
@@ -131,10 +151,14 @@ class _Reader:
         if not isinstance(tree, Mapping):
             raise Invalid.field(self.pointer, "invalid_filter", "A filter is an object.")
         if self.depth > MAX_DEPTH:
-            raise Invalid.field(self.pointer, "filter_too_deep", f"A filter nests at most {MAX_DEPTH} levels.")
+            raise Invalid.field(
+                self.pointer, "filter_too_deep", f"A filter nests at most {MAX_DEPTH} levels."
+            )
         conditions: list[Filter] = []
         for name, value in tree.items():
-            at = _Reader(self.catalogue, self.principal, self.values, f"{self.pointer}/{name}", self.depth + 1)
+            at = _Reader(
+                self.catalogue, self.principal, self.values, f"{self.pointer}/{name}", self.depth + 1
+            )
             if name in ("and", "or"):
                 if not isinstance(value, Sequence) or isinstance(value, str):
                     raise Invalid.field(at.pointer, "invalid_filter", f'"{name}" takes a list of filters.')
@@ -188,12 +212,20 @@ class _Reader:
     ) -> Filter:
         self.values.conditions += 1
         if self.values.conditions > MAX_CONDITIONS:
-            raise Invalid.field(self.pointer, "too_many_conditions", f"At most {MAX_CONDITIONS} conditions a filter.")
+            raise Invalid.field(
+                self.pointer, "too_many_conditions", f"At most {MAX_CONDITIONS} conditions a filter."
+            )
         place = self.walk(resource, path[:-1])
         target = place.fields.get(path[-1])
         if target is None:
             raise self.unknown(path[-1], place)
-        if text_form and operator == "eq" and target.kind not in ("text",) and isinstance(raw, str) and "," in raw:
+        if (
+            text_form
+            and operator == "eq"
+            and target.kind not in ("text",)
+            and isinstance(raw, str)
+            and "," in raw
+        ):
             operator = "in"
         if operator not in target.operators:
             raise Invalid.field(
@@ -207,7 +239,9 @@ class _Reader:
             return Condition(path, "is_null" if self.truth(raw) else "is_not_null", ())
         if operator == "in_period":
             if not isinstance(raw, str) or len(raw) > 60:
-                raise Invalid.field(self.pointer, "period_unknown", "A period is a text such as this_quarter.")
+                raise Invalid.field(
+                    self.pointer, "period_unknown", "A period is a text such as this_quarter."
+                )
             start, end = self.values.add(None), self.values.add(None)
             self.values.periods.append((start, end, raw, target.kind))
             return Condition(path, "in_period", (start, end))
@@ -215,7 +249,11 @@ class _Reader:
             return self.members(path, target, operator, raw.split(",") if isinstance(raw, str) else raw)
         value = self.value(target, raw)
         form = "key" if isinstance(value, tuple) else "value"
-        slots = tuple(self.values.add(x) for x in value) if isinstance(value, tuple) else (self.values.add(value),)
+        slots = (
+            tuple(self.values.add(x) for x in value)
+            if isinstance(value, tuple)
+            else (self.values.add(value),)
+        )
         return Condition(path, operator, slots, form)
 
     def members(self, path: tuple[str, ...], target: Field, operator: str, raw: Any) -> Filter:
@@ -224,7 +262,9 @@ class _Reader:
         found = [self.value(target, x) for x in raw]
         plain = [x for x in found if not isinstance(x, tuple)]
         keys = [x for x in found if isinstance(x, tuple)]
-        parts: list[Filter] = [Condition(path, operator, (self.values.add(plain),))] if plain or not keys else []
+        parts: list[Filter] = (
+            [Condition(path, operator, (self.values.add(plain),))] if plain or not keys else []
+        )
         if keys:
             slots = (self.values.add([x[0] for x in keys]), self.values.add([x[1] for x in keys]))
             parts.append(Condition(path, operator, slots, "keys"))
@@ -252,14 +292,18 @@ class _Reader:
             case "id" | "reference":
                 return self.reference(target, raw)
             case "integer":
-                if isinstance(raw, bool) or isinstance(raw, float):
+                if isinstance(raw, (bool, float)):
                     raise ValueError
                 number = int(raw)
                 if abs(number) >= 2**63:
                     raise ValueError
                 return number
             case "money" | "number":
-                if isinstance(raw, bool) or not isinstance(raw, (int, float, str, Decimal)) or len(str(raw)) > 60:
+                if (
+                    isinstance(raw, bool)
+                    or not isinstance(raw, (int, float, str, Decimal))
+                    or len(str(raw)) > 60
+                ):
                     raise ValueError
                 amount = Decimal(str(raw))
                 if not amount.is_finite() or abs(amount.adjusted()) > 60:
@@ -374,7 +418,9 @@ def _along(
         row = source(child.table, binds, depth)
         inner = _along(catalogue, child, row, binds, condition, rest)
         return exists(
-            select(1).select_from(row).where(row.c.tenant_id == binds.tenant, row.c[child.parent] == record.c.id, inner)
+            select(1)
+            .select_from(row)
+            .where(row.c.tenant_id == binds.tenant, row.c[child.parent] == record.c.id, inner)
         )
     if isinstance(resource, Resource) and step in resource.listings_by_name:
         listing = resource.listings_by_name[step]

@@ -49,7 +49,11 @@ def _unchanged(stored: list[tuple[Any, Version]], versions: list[Version]) -> tu
     place = {version.valid_from: index for index, version in enumerate(versions)}
     for entry, old in stored:
         index = place.get(old.valid_from)
-        if index is not None and versions[index].valid_to == old.valid_to and versions[index].values == old.values:
+        if (
+            index is not None
+            and versions[index].valid_to == old.valid_to
+            and versions[index].values == old.values
+        ):
             kept.add(index)
         else:
             dropped.append(entry)
@@ -63,7 +67,9 @@ def same_history(batch: Batch, draft: Draft) -> bool:
     return not dropped and len(kept) == len(draft.versions or [])
 
 
-def _row(batch: Batch, draft: Draft, version: Version, columns: list[str], *, first: bool = False) -> dict[str, Any]:
+def _row(
+    batch: Batch, draft: Draft, version: Version, columns: list[str], *, first: bool = False
+) -> dict[str, Any]:
     return {name: version.values.get(name) for name in columns} | {
         "entry_id": new_id(),
         "record_id": draft.record_id,

@@ -11,22 +11,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
-from typing import Annotated, Any, Literal
+from functools import cache
+from typing import Annotated, Any, Literal, NotRequired, Required
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     ConfigDict,
-    Field as Described,
     Strict,
     StringConstraints,
     TypeAdapter,
     ValidationError,
     WithJsonSchema,
 )  # fmt: skip
+from pydantic import (
+    Field as Described,
+)
 from pydantic_core import PydanticCustomError
-from typing_extensions import NotRequired, Required, TypedDict
+from typing_extensions import TypedDict
 
 from app.ground import money
 from app.ground.errors import FieldError, did_you_mean
@@ -100,13 +102,17 @@ def parse_moment(value: Any) -> datetime | date:
             moment = None
         if moment is not None and moment.tzinfo is not None and 1 < moment.year < 9999:
             return moment
-    raise PydanticCustomError("not_a_moment", "must be a moment with its offset, 2026-03-31T16:30:00Z, or a day")
+    raise PydanticCustomError(
+        "not_a_moment", "must be a moment with its offset, 2026-03-31T16:30:00Z, or a day"
+    )
 
 
 def _currency(value: str) -> str:
     if value not in money.currencies():
         raise PydanticCustomError(
-            "unknown_currency", "must be an ISO 4217 code.{hint}", {"hint": did_you_mean(value, money.currencies())}
+            "unknown_currency",
+            "must be an ISO 4217 code.{hint}",
+            {"hint": did_you_mean(value, money.currencies())},
         )
     return value
 
@@ -153,7 +159,9 @@ def annotation(field: Field) -> Any:
 class ExternalId(TypedDict):
     __pydantic_config__ = ConfigDict(extra="forbid", title="ExternalId")  # pyright: ignore[reportGeneralTypeIssues]
     source: Annotated[str, StringConstraints(pattern=SOURCE.pattern), Described(examples=["salesforce"])]
-    external_id: Annotated[str, StringConstraints(min_length=1, max_length=255), Described(examples=["006Ab00000AbCdE"])]
+    external_id: Annotated[
+        str, StringConstraints(min_length=1, max_length=255), Described(examples=["006Ab00000AbCdE"])
+    ]
     url: NotRequired[Annotated[str, StringConstraints(max_length=2000)] | None]
 
 
@@ -184,7 +192,8 @@ def _parts(fields: tuple[Field, ...], *, require: bool, creating: bool) -> dict[
 
 def child_row(resource: Resource, child: Child) -> Any:
     return typed(
-        class_name(resource.name) + class_name(child.singular) + "Row", _parts(child.fields, require=True, creating=True)
+        class_name(resource.name) + class_name(child.singular) + "Row",
+        _parts(child.fields, require=True, creating=True),
     )
 
 
@@ -200,22 +209,28 @@ class Payloads:
     check_row: TypeAdapter[Any]
 
 
-@lru_cache(maxsize=None)
+@cache
 def payloads(noun: Resource) -> Payloads:
     name = class_name(noun.name)
     children: dict[str, Any] = {}
     merges: dict[str, Any] = {}
     for child in noun.children:
-        rows = Annotated[list[child_row(noun, child)], Described(max_length=500, description=child.description)]  # pyright: ignore[reportInvalidTypeForm]
+        rows = Annotated[
+            list[child_row(noun, child)], Described(max_length=500, description=child.description)
+        ]  # pyright: ignore[reportInvalidTypeForm]
         children[child.name] = NotRequired[rows]
         merges[f"{child.name}_merge"] = NotRequired[rows]
     names = {
         "external_ids": NotRequired[
-            Annotated[list[ExternalId], Described(max_length=20, description="Names that sources give this record.")]
+            Annotated[
+                list[ExternalId], Described(max_length=20, description="Names that sources give this record.")
+            ]
         ]
     }
     create = typed(f"{name}Create", _parts(noun.fields, require=True, creating=True) | children | names)
-    patch = typed(f"{name}Patch", _parts(noun.fields, require=False, creating=False) | children | merges | names)
+    patch = typed(
+        f"{name}Patch", _parts(noun.fields, require=False, creating=False) | children | merges | names
+    )
     row_parts: dict[str, Any] = {
         "external_id": Required[
             Annotated[

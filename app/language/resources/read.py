@@ -11,7 +11,7 @@ from uuid import UUID
 from app.ground.access.principal import Principal
 from app.ground.database.session import Session
 from app.ground.errors import Invalid, NotFound
-from app.language.query import paging
+from app.language.query import paging, periods
 from app.language.query.binds import Binds
 from app.language.resources import references
 from app.language.resources.filter import Filter, Values
@@ -68,7 +68,9 @@ class Page:
 async def page(session: Session, principal: Principal, catalogue: Catalogue, query: Query) -> Page:
     """Raises Invalid for a sort that is not there, BadCursor for a cursor of another question."""
     sort = checked_sort(catalogue, query.resource, principal.role, query.sort or query.resource.default_sort)
-    mark = paging.fingerprint((query.resource.plural, query.filter, sort, sorted(query.values.binds.items(), key=str)))
+    mark = paging.fingerprint(
+        (query.resource.plural, query.filter, sort, sorted(query.values.binds.items(), key=str))
+    )
     values = await _values(session, principal, query)
     if query.after is not None and query.before is not None:
         raise Invalid.field("?before", "two_cursors", "Give a cursor forwards or backwards, not both.")
@@ -183,12 +185,21 @@ def _with(query: Query, **changes: Any) -> Query:
 
 async def _values(session: Session, principal: Principal, query: Query) -> dict[str, Any]:
     if query.values.periods:
-        from app.language.query.periods import bounds
-
-        for start, end, period, kind in query.values.periods:
-            begins, ends = await bounds(session, principal, period, moments=kind == "moment")
-            query.values.binds |= {start: begins, end: ends}
+        await _resolve_periods(session, principal, query.values)
     return Binds.of(principal).standing(principal) | query.values.binds | moments(query.as_of, query.known_at)
+
+
+async def _resolve_periods(session: Session, principal: Principal, values: Values) -> None:
+    """A period of a day field is days, of a moment field the instants at which those days begin."""
+    zone = principal.tenant.zone
+    calendar = await periods.calendar(session)
+    for start, end, text, kind in values.periods:
+        first, last = periods.period(text, datetime.now(zone).date(), calendar, "?in_period")
+        days = kind == "day"
+        values.binds |= {
+            start: first if days else periods.midnight(first, zone),
+            end: last if days else periods.midnight(last, zone),
+        }
 
 
 def moments(as_of: datetime | None, known_at: datetime | None) -> dict[str, Any]:

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, any_, bindparam, select
+from sqlalchemy import any_, bindparam, select
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
 from app.ground.access.principal import Principal
 from app.ground.database.session import Session
-from app.ground.database.tables import external_ids
 from app.language.query.binds import Binds
 from app.language.resources.payload import SOURCE
 from app.language.resources.resource import Catalogue, Resource
@@ -37,7 +36,9 @@ join external_ids x on x.tenant_id = $1 and x.noun = $2 and x.source = k.source 
 """
 
 
-async def by_keys(session: Session, noun: str, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], UUID]:
+async def by_keys(
+    session: Session, noun: str, keys: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], UUID]:
     keys = list(keys)
     if not keys:
         return {}
@@ -65,14 +66,14 @@ async def resolve(
     wanted = {x for x in ids.values() if x is not None}
     if not wanted:
         return {}
-    living = await _living(session, principal, resource, wanted)
-    return {name: id_ for name, id_ in ids.items() if id_ in living}
+    there = await living(session, principal, resource, wanted)
+    return {name: id_ for name, id_ in ids.items() if id_ is not None and id_ in there}
 
 
-async def _living(session: Session, principal: Principal, resource: Resource, ids: set[UUID]) -> set[Any]:
+async def living(session: Session, principal: Principal, resource: Resource, ids: set[UUID]) -> set[Any]:
     binds = Binds.of(principal)
     record = resource.table.alias("record")
-    wanted = bindparam("ids", type_=ARRAY(PgUUID(as_uuid=True)), required=True)
+    wanted = bindparam("ids", type_=ARRAY(postgresql.UUID(as_uuid=True)), required=True)
     statement = select(record.c.id).where(
         record.c.tenant_id == binds.tenant, record.c.id == any_(wanted), record.c.deleted_at.is_(None)
     )
@@ -80,20 +81,3 @@ async def _living(session: Session, principal: Principal, resource: Resource, id
         statement = statement.where(visible)
     rows = await session.fetch(statement, **binds.standing(principal), ids=list(ids))
     return {row["id"] for row in rows}
-
-
-def id_expression(resource: Resource, binds: Binds, reference: UUID | tuple[str, str]) -> tuple[Any, dict[str, Any]]:
-    """What a statement compares an id with, and the values it then needs: no extra round trip for a source's id."""
-    if isinstance(reference, UUID):
-        return bindparam("record_id", type_=PgUUID(as_uuid=True), required=True), {"record_id": reference}
-    key = (
-        select(external_ids.c.record_id)
-        .where(
-            external_ids.c.tenant_id == binds.tenant,
-            external_ids.c.noun == bindparam("key_noun", type_=Text(), required=True),
-            external_ids.c.source == bindparam("key_source", type_=Text(), required=True),
-            external_ids.c.external_id == bindparam("key_external", type_=Text(), required=True),
-        )
-        .scalar_subquery()
-    )
-    return key, {"key_noun": resource.plural, "key_source": reference[0], "key_external": reference[1]}

@@ -8,11 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Integer, Select, Text, bindparam, case, cast, func, literal_column, null, select
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.dialects.postgresql import JSON, UUID
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
 from app.ground.database.session import Statement, compiled
+from app.ground.database.tables import external_ids
 from app.ground.errors import Invalid, did_you_mean
 from app.language.query import paging
 from app.language.query.binds import Binds, constant
@@ -66,12 +67,19 @@ class _Writer:
         return f"{stem}_{self.count}"
 
     def json(
-        self, resource: Resource | Child, shape: Shape, record: FromClause, *, known: frozenset[str] | None = None
+        self,
+        resource: Resource | Child,
+        shape: Shape,
+        record: FromClause,
+        *,
+        known: frozenset[str] | None = None,
     ) -> ColumnElement[Any]:
         """One record as a JSON object. `known` limits it to some fields; the others are null."""
         columns = [self.item(resource, item, record, known).label(name) for name, item in shape.items]
         row = select(*columns).correlate(record).subquery(self.alias("j"))
-        return select(func.row_to_json(literal_column(row.name), type_=JSON)).select_from(row).scalar_subquery()
+        return (
+            select(func.row_to_json(literal_column(row.name), type_=JSON)).select_from(row).scalar_subquery()
+        )
 
     def item(
         self, resource: Resource | Child, item: Any, record: FromClause, known: frozenset[str] | None
@@ -86,7 +94,9 @@ class _Writer:
             case Parent():
                 return null() if known is not None else self.parent(resource, item, record)
             case Many():
-                return literal_column("'[]'::json") if known is not None else self.many(resource, item, record)
+                return (
+                    literal_column("'[]'::json") if known is not None else self.many(resource, item, record)
+                )
             case _:
                 raise TypeError(item)
 
@@ -109,7 +119,9 @@ class _Writer:
         row = source(target.table, self.binds, self.alias(target.name))
         body = self.json(target, item.shape, row)
         if (seen := visible(target, row, self.binds)) is not None:
-            body = case((seen, body), else_=self.json(target, item.shape, row, known=frozenset({"id", target.label})))
+            body = case(
+                (seen, body), else_=self.json(target, item.shape, row, known=frozenset({"id", target.label}))
+            )
         return (
             select(body)
             .select_from(row)
@@ -141,11 +153,18 @@ class _Writer:
         if item.filter is not None:
             assert isinstance(target, Resource)
             wheres.append(condition_of(self.catalogue, target, row, self.binds, item.filter))
-        rows = select(self.json(target, item.shape, row).label("j")).select_from(row).where(*wheres).order_by(*order)
+        rows = (
+            select(self.json(target, item.shape, row).label("j"))
+            .select_from(row)
+            .where(*wheres)
+            .order_by(*order)
+        )
         if item.first is not None:
             rows = rows.limit(literal_column(str(int(item.first)), Integer))
         page = rows.correlate(record).subquery(self.alias("l"))
-        return select(func.coalesce(func.json_agg(page.c.j, type_=JSON), literal_column("'[]'::json"))).scalar_subquery()
+        return select(
+            func.coalesce(func.json_agg(page.c.j, type_=JSON), literal_column("'[]'::json"))
+        ).scalar_subquery()
 
 
 def expression(field: Field, record: FromClause, binds: Binds) -> ColumnElement[Any]:
@@ -166,7 +185,12 @@ def sort_keys(
 
 
 def _sort_expression(
-    catalogue: Catalogue, resource: Resource, record: FromClause, binds: Binds, path: list[str], descending: bool
+    catalogue: Catalogue,
+    resource: Resource,
+    record: FromClause,
+    binds: Binds,
+    path: list[str],
+    descending: bool,
 ) -> tuple[ColumnElement[Any], bool, bool]:
     if len(path) == 1:
         field = resource.by_name[path[0]]
@@ -201,7 +225,9 @@ def ordering(keys: Sequence[Key], *, backwards: bool = False) -> list[Any]:
     return order
 
 
-def checked_sort(catalogue: Catalogue, resource: Resource, role: str, names: Sequence[str]) -> tuple[str, ...]:
+def checked_sort(
+    catalogue: Catalogue, resource: Resource, role: str, names: Sequence[str]
+) -> tuple[str, ...]:
     """Refuses what cannot be sorted by, or may not be read."""
     for name in names:
         place, path = resource, name.removeprefix("-").split(".")
@@ -216,7 +242,9 @@ def checked_sort(catalogue: Catalogue, resource: Resource, role: str, names: Seq
                 continue
             known = [x.name for x in place.all_fields if x.sortable and x.readable_by(role)]
             raise Invalid.field(
-                "?sort", "unknown_sort", f'{place.title} cannot be sorted by "{step[:80]}".' + did_you_mean(step, known)
+                "?sort",
+                "unknown_sort",
+                f'{place.title} cannot be sorted by "{step[:80]}".' + did_you_mean(step, known),
             )
     if len(names) > 4 or len(set(names)) < len(names):
         raise Invalid.field("?sort", "invalid_sort", "Sort by at most four different fields.")
@@ -241,13 +269,17 @@ def statement(catalogue: Catalogue, question: Question) -> Statement:
         wheres.append(condition_of(catalogue, resource, record, binds, question.filter))
     body = _Writer(catalogue, binds).json(resource, question.shape, record)
     if question.single is not None:
-        return compiled(select(body.label("json")).select_from(record).where(*wheres, _is(record, binds, question)))
+        return compiled(
+            select(body.label("json")).select_from(record).where(*wheres, _is(record, binds, question))
+        )
     keys = sort_keys(catalogue, resource, record, binds, question.sort)
     columns = [cast(key.expression, Text).label(f"k{i}") for i, key in enumerate(keys)]
     page: Select[Any] = select(body.label("json"), *columns).select_from(record).where(*wheres)
     if question.nulls is not None:
         page = page.where(paging.beyond(keys, question.nulls, backwards=question.backwards))
-    page = page.order_by(*ordering(keys, backwards=question.backwards)).limit(bindparam("page_size", type_=Integer()))
+    page = page.order_by(*ordering(keys, backwards=question.backwards)).limit(
+        bindparam("page_size", type_=Integer())
+    )
     if not question.total:
         return compiled(page)
     total = select(func.count().label("total")).select_from(record).where(*wheres).subquery("t")
@@ -256,10 +288,6 @@ def statement(catalogue: Catalogue, question: Question) -> Statement:
 
 
 def _is(record: FromClause, binds: Binds, question: Question) -> ColumnElement[bool]:
-    from sqlalchemy.dialects.postgresql import UUID
-
-    from app.ground.database.tables import external_ids
-
     if question.single == "id":
         return record.c.id == bindparam("record_id", type_=UUID(as_uuid=True), required=True)
     x = external_ids

@@ -69,7 +69,9 @@ def full(
     for path in expand:
         head, _, rest = path.partition(".")
         if path.count(".") >= MAX_EXPANSION:
-            raise Invalid.field("?expand", "path_too_long", f"An expansion takes at most {MAX_EXPANSION} steps.")
+            raise Invalid.field(
+                "?expand", "path_too_long", f"An expansion takes at most {MAX_EXPANSION} steps."
+            )
         inner.setdefault(head, []).extend([rest] if rest else [])
     fields = resource.all_fields if isinstance(resource, Resource) else resource.fields
     items: list[tuple[str, Item]] = []
@@ -85,7 +87,12 @@ def full(
 
 
 def _expansion(
-    catalogue: Catalogue, resource: Resource | Child, role: str, name: str, rest: list[str], money_as_text: bool
+    catalogue: Catalogue,
+    resource: Resource | Child,
+    role: str,
+    name: str,
+    rest: list[str],
+    money_as_text: bool,
 ) -> Item:
     relations = {x.relation: x.target for x in resource.fields if x.relation and x.target}
     if name in relations:
@@ -100,4 +107,6 @@ def _expansion(
     known = [*relations]
     if isinstance(resource, Resource):
         known += [*resource.children_by_name, *resource.listings_by_name]
-    raise Invalid.field("?expand", "unknown_expansion", f'"{name[:80]}" cannot be expanded.' + did_you_mean(name, known))
+    raise Invalid.field(
+        "?expand", "unknown_expansion", f'"{name[:80]}" cannot be expanded.' + did_you_mean(name, known)
+    )

@@ -79,7 +79,11 @@ def _arrays(table: Table, columns: Sequence[str], rows: Sequence[Mapping[str, An
 
 
 async def insert(
-    session: Session, table: Table, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], on_conflict: str = ""
+    session: Session,
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+    on_conflict: str = "",
 ) -> list[Any]:
     if not rows:
         return []

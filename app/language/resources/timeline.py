@@ -6,6 +6,7 @@ same: put the points together, fold them from the beginning, and compare with th
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -40,7 +41,9 @@ def points_of(versions: Sequence[Version], told: Iterable[str]) -> list[Point]:
     """The points that fold into these versions: everything at the first, then what changed of what can be told."""
     told = tuple(told)
     points = [Point(versions[0].valid_from, dict(versions[0].values), versions[0].inferred)]
-    for earlier, later in zip(versions, versions[1:], strict=False):
-        changes = {name: later.values[name] for name in told if later.values.get(name) != earlier.values.get(name)}
+    for earlier, later in itertools.pairwise(versions):
+        changes = {
+            name: later.values[name] for name in told if later.values.get(name) != earlier.values.get(name)
+        }
         points.append(Point(later.valid_from, changes, later.inferred))
     return points

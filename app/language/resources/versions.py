@@ -8,7 +8,9 @@ from typing import Any
 from app.language.resources.batch import BEGINNING, Batch, Draft, Version
 
 
-async def stored_versions(batch: Batch, drafts: Iterable[Draft], columns: Sequence[str]) -> dict[Any, list[Version]]:
+async def stored_versions(
+    batch: Batch, drafts: Iterable[Draft], columns: Sequence[str]
+) -> dict[Any, list[Version]]:
     """What is known now of each draft's past, in order. Kept in `batch.facts` for the comparison that follows."""
     history = batch.resource.history
     drafts = list(drafts)

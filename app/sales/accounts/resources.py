@@ -26,8 +26,12 @@ accounts = Resource(
     visible=visibility.accounts,
     listings=(
         Listing(name="opportunities", target="opportunities", via="account_id", description="Its deals."),
-        Listing(name="activities", target="activities", via="account_id", description="What was done with it."),
-        Listing(name="subsidiaries", target="accounts", via="parent_id", description="The companies it owns."),
+        Listing(
+            name="activities", target="activities", via="account_id", description="What was done with it."
+        ),
+        Listing(
+            name="subsidiaries", target="accounts", via="parent_id", description="The companies it owns."
+        ),
     ),
 )
 

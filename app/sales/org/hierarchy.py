@@ -40,7 +40,9 @@ async def refuse_cycles(batch: Batch) -> None:
         above, seen = draft.after.get("manager_id"), {draft.record_id}
         while above is not None:
             if above in seen:
-                draft.refuse("manager_id", "hierarchy_cycle", "A rep cannot report to itself or to someone below it.")
+                draft.refuse(
+                    "manager_id", "hierarchy_cycle", "A rep cannot report to itself or to someone below it."
+                )
                 break
             seen.add(above)
             above = manager_of.get(above)

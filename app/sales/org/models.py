@@ -19,7 +19,9 @@ from app.ground.database.tables import history_of, record_table, ref, tenant_tab
 teams = record_table("teams", Column("name", Text, nullable=False), ref("parent_id", "teams"))
 teams_history = history_of(teams)
 
-territories = record_table("territories", Column("name", Text, nullable=False), ref("parent_id", "territories"))
+territories = record_table(
+    "territories", Column("name", Text, nullable=False), ref("parent_id", "territories")
+)
 territories_history = history_of(territories)
 
 REP_FUNCTIONS = ("field", "inside", "sales_engineer", "manager", "overlay", "operations")

@@ -29,8 +29,18 @@ reps = Resource(
         f.choice("status", "Whether this rep sells now.", ("active", "inactive"), default="active"),
     ),
     listings=(
-        Listing(name="reports", target="reps", via="manager_id", description="Those who report directly to this rep."),
-        Listing(name="opportunities", target="opportunities", via="owner_id", description="Deals that this rep owns."),
+        Listing(
+            name="reports",
+            target="reps",
+            via="manager_id",
+            description="Those who report directly to this rep.",
+        ),
+        Listing(
+            name="opportunities",
+            target="opportunities",
+            via="owner_id",
+            description="Deals that this rep owns.",
+        ),
         Listing(name="quotas", target="quotas", via="rep_id", description="What is expected of this rep."),
     ),
     actions=(reassign_manager,),
@@ -81,7 +91,9 @@ fiscal_calendars = Resource(
     history=models.fiscal_calendars_history,
     fields=(
         f.text("name", "Name.", "Fiscal year from February", required=True),
-        f.integer("start_month", "First month of the fiscal year, 1 to 12.", 2, default=1, minimum=1, maximum=12),
+        f.integer(
+            "start_month", "First month of the fiscal year, 1 to 12.", 2, default=1, minimum=1, maximum=12
+        ),
         f.flag("is_default", "Whether fiscal words in queries mean this calendar.", default=False),
     ),
     default_sort=("name",),
@@ -103,7 +115,9 @@ exchange_rates = Resource(
         f.text("from_currency", "ISO 4217 code.", "EUR", required=True, max_length=3, currency=True),
         f.text("to_currency", "ISO 4217 code.", "USD", required=True, max_length=3, currency=True),
         f.day("on_day", "First day on which the rate holds.", required=True),
-        f.number("rate", "Multiplier, at most ten decimals.", 1.0845, required=True, minimum=1e-10, maximum=1e9),
+        f.number(
+            "rate", "Multiplier, at most ten decimals.", 1.0845, required=True, minimum=1e-10, maximum=1e9
+        ),
     ),
     label="from_currency",
     default_sort=("-on_day",),
@@ -164,7 +178,9 @@ api_keys = Resource(
         f.choice("role", "What it may do.", ROLES, example="integration", write="never"),
         f.reference("user_id", "users", "Whose key it is; it ends with that user.", write="never"),
         f.reference("rep_id", "reps", "The rep that it acts as.", write="never"),
-        f.json_list("scopes", "Narrows the role; empty means all of it.", ["opportunities:read"], write="never"),
+        f.json_list(
+            "scopes", "Narrows the role; empty means all of it.", ["opportunities:read"], write="never"
+        ),
         f.moment("expires_at", "When it ends; null for never.", "2027-12-31T00:00:00Z", write="never"),
         f.moment("revoked_at", "When it was revoked; null while it stands.", write="never"),
         f.moment("last_used_at", "When it was last used, to within some seconds.", write="never"),

@@ -19,14 +19,18 @@ from app.sales.org.models import rep_reach, reps
 
 def reach(binds: Binds) -> Select[Any]:
     """The ids of the reps whose work the principal sees: itself and everyone below."""
-    return select(rep_reach.c.rep_id).where(rep_reach.c.tenant_id == binds.tenant, rep_reach.c.manager_id == binds.rep)
+    return select(rep_reach.c.rep_id).where(
+        rep_reach.c.tenant_id == binds.tenant, rep_reach.c.manager_id == binds.rep
+    )
 
 
 def _linked(table: str, record: FromClause, binds: Binds) -> ColumnElement[bool]:
     link = metadata.tables[table].alias()
     return exists(
         select(1).where(
-            link.c.tenant_id == binds.tenant, link.c.opportunity_id == record.c.id, link.c.rep_id.in_(reach(binds))
+            link.c.tenant_id == binds.tenant,
+            link.c.opportunity_id == record.c.id,
+            link.c.rep_id.in_(reach(binds)),
         )
     )
 
@@ -86,7 +90,9 @@ def activities(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
             ),
         ),
         and_(
-            record.c.opportunity_id.is_(None), record.c.account_id.is_(None), record.c.owner_id.in_(reach(binds))
+            record.c.opportunity_id.is_(None),
+            record.c.account_id.is_(None),
+            record.c.owner_id.in_(reach(binds)),
         ),
     )
 
@@ -100,7 +106,9 @@ def quotas(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
     def held_through(column: str) -> ColumnElement[bool]:
         return record.c[column].in_(
             select(member.c[column]).where(
-                member.c.tenant_id == binds.tenant, member.c.id.in_(reach(binds)), member.c[column].is_not(None)
+                member.c.tenant_id == binds.tenant,
+                member.c.id.in_(reach(binds)),
+                member.c[column].is_not(None),
             )
         )
 

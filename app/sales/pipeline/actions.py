@@ -25,9 +25,13 @@ class CloseWon(_Input):
         default=None, description="Which won stage; the pipeline's first when left out.", examples=[_ID]
     )
     closed_at: str | None = Field(
-        default=None, description="When it was won (moment or day); now when left out.", examples=["2026-03-31"]
+        default=None,
+        description="When it was won (moment or day); now when left out.",
+        examples=["2026-03-31"],
     )
-    amount: float | None = Field(default=None, description="The final amount, where it differs.", examples=[1054])
+    amount: float | None = Field(
+        default=None, description="The final amount, where it differs.", examples=[1054]
+    )
 
 
 class CloseLost(_Input):
@@ -35,7 +39,9 @@ class CloseLost(_Input):
         default=None, description="Which lost stage; the pipeline's first when left out.", examples=[_ID]
     )
     closed_at: str | None = Field(
-        default=None, description="When it was lost (moment or day); now when left out.", examples=["2026-03-31"]
+        default=None,
+        description="When it was lost (moment or day); now when left out.",
+        examples=["2026-03-31"],
     )
     loss_reason: str | None = Field(default=None, description="Why.", examples=["price"])
     competitor: str | None = Field(default=None, description="To whom.", examples=["Globex"])
@@ -43,7 +49,9 @@ class CloseLost(_Input):
 
 class Reopen(_Input):
     stage_id: str | None = Field(
-        default=None, description="The open stage to go back to; the pipeline's first when left out.", examples=[_ID]
+        default=None,
+        description="The open stage to go back to; the pipeline's first when left out.",
+        examples=[_ID],
     )
 
 
@@ -106,7 +114,9 @@ async def _reassign(call: ActionCall) -> dict[str, Any]:
 
 
 def _verb(name: str, title: str, description: str, input_: type[BaseModel], run: Any) -> Action:
-    return Action(name=name, noun="opportunities", title=title, description=description, input=input_, run=run)
+    return Action(
+        name=name, noun="opportunities", title=title, description=description, input=input_, run=run
+    )
 
 
 ACTIONS = (

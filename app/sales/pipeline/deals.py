@@ -27,7 +27,9 @@ async def prepare(batch: Batch) -> None:
             if changes.get("stage_id") is None:
                 changes["stage_id"] = _first_open_stage(batch, changes.get("pipeline_id"))
             if changes.get("stage_id") is None:
-                draft.refuse("stage_id", "required", "Name a stage; this tenant has no pipeline with an open stage.")
+                draft.refuse(
+                    "stage_id", "required", "Name a stage; this tenant has no pipeline with an open stage."
+                )
             if changes.get("currency") is None:
                 changes["currency"] = home
             if draft.live and changes.get("opened_at") is None:

@@ -25,6 +25,7 @@ def complete_split(split: dict[str, Any], _: int) -> None:
 def check_splits(splits: Sequence[Mapping[str, Any]]) -> str | None:
     """Revenue splits sum to the whole deal; overlay splits are credit beside it and may exceed it."""
     revenue = [s["share"] for s in splits if s["kind"] == "revenue"]
-    if revenue and sum(revenue) != 1:
-        return f"Revenue splits must sum to 1; these sum to {sum(revenue).normalize():f}."
+    whole = sum(revenue, Decimal(0))
+    if revenue and whole != 1:
+        return f"Revenue splits must sum to 1; these sum to {whole.normalize():f}."
     return None

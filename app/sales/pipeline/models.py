@@ -16,7 +16,10 @@ pipelines = record_table(
     Column("is_default", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("sales_model in ('b2c', 'b2b', 'enterprise', 'saas')", name="sales_model"),
     Index(
-        "uq_pipelines_default", "tenant_id", unique=True, postgresql_where=text("is_default and deleted_at is null")
+        "uq_pipelines_default",
+        "tenant_id",
+        unique=True,
+        postgresql_where=text("is_default and deleted_at is null"),
     ),
 )
 pipelines_history = history_of(pipelines)
@@ -115,4 +118,3 @@ opportunity_team = child_table(
     Index("ix_opportunity_team_rep_id", "tenant_id", "rep_id"),
 )
 opportunity_team_history = history_of(opportunity_team)
-

@@ -10,7 +10,10 @@ TERMINAL = frozenset({"won", "lost", "abandoned"})
 
 
 def advance(
-    before: Mapping[str, Any] | None, after: dict[str, Any], at: datetime, stages: Mapping[Any, Mapping[str, Any]]
+    before: Mapping[str, Any] | None,
+    after: dict[str, Any],
+    at: datetime,
+    stages: Mapping[Any, Mapping[str, Any]],
 ) -> None:
     """Complete `after`, the deal as it stands from `at` on.
 

@@ -120,7 +120,11 @@ line_items = Child(
     complete=lines.complete_line,
     fields=(
         f.reference("product_id", "products", "The product."),
-        f.text("external_id", "The line's id at the source; a line keeps its id and history by it.", "00k5e000001"),
+        f.text(
+            "external_id",
+            "The line's id at the source; a line keeps its id and history by it.",
+            "00k5e000001",
+        ),
         f.integer("position", "Order in the deal, from 0.", 0, minimum=0),
         f.text("description", "What the line is for.", "Three years of support", max_length=1000),
         f.number("quantity", "How many; at most four decimals.", 2, default=1),

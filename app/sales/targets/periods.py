@@ -9,7 +9,9 @@ from app.ground import fiscal
 from app.language.resources.batch import Batch
 
 _PERIOD = re.compile(r"(?P<fiscal>FY)?(?P<year>\d{4})(?:-(?:Q(?P<quarter>[1-4])|(?P<month>0[1-9]|1[0-2])))?")
-_START_MONTH = "select start_month from fiscal_calendars where tenant_id = $1 and is_default and deleted_at is null"
+_START_MONTH = (
+    "select start_month from fiscal_calendars where tenant_id = $1 and is_default and deleted_at is null"
+)
 
 
 def span(period: str, start_month: int) -> tuple[date, date] | None:
@@ -37,7 +39,9 @@ async def prepare(batch: Batch) -> None:
         days = span(draft.changes["period"], start_month)
         if days is None:
             draft.refuse(
-                "period", "period_unknown", "Write a period as 2026, 2026-Q1, 2026-03, FY2026, FY2026-Q1 or FY2026-03."
+                "period",
+                "period_unknown",
+                "Write a period as 2026, 2026-Q1, 2026-03, FY2026, FY2026-Q1 or FY2026-03.",
             )
         else:
             draft.changes["starts_on"], draft.changes["ends_on"] = days
@@ -45,11 +49,17 @@ async def prepare(batch: Batch) -> None:
 
 async def check(batch: Batch) -> None:
     for draft in batch.standing:
-        holders = [name for name in ("rep_id", "team_id", "territory_id") if draft.after.get(name) is not None]
+        holders = [
+            name for name in ("rep_id", "team_id", "territory_id") if draft.after.get(name) is not None
+        ]
         if len(holders) != 1:
-            draft.refuse("rep_id", "one_holder", "A quota has exactly one holder: a rep, a team or a territory.")
+            draft.refuse(
+                "rep_id", "one_holder", "A quota has exactly one holder: a rep, a team or a territory."
+            )
         for index, version in enumerate(draft.children.get("versions", ())):
             if not draft.after["starts_on"] <= version["effective_from"] < draft.after["ends_on"]:
                 draft.refuse(
-                    f"versions/{index}/effective_from", "outside_period", "The day lies outside the quota's period."
+                    f"versions/{index}/effective_from",
+                    "outside_period",
+                    "The day lies outside the quota's period.",
                 )

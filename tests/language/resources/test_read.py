@@ -55,11 +55,20 @@ async def company(database: Any, tenant: Any) -> Any:
 
 
 async def test_expansions_and_fields(database: Any, company: Any) -> None:
-    page = await ask(database, company.principal(), ("name", "Deal 2"), expand=("account.owner", "stage", "line_items.product"))
+    page = await ask(
+        database,
+        company.principal(),
+        ("name", "Deal 2"),
+        expand=("account.owner", "stage", "line_items.product"),
+    )
     [row] = [orjson.loads(x) for x in page.rows]
-    assert row["amount"] == 200 and row["amount_home"] == 200 and row["currency"] == "USD"
-    assert row["account"]["name"] == "Acme" and row["account"]["owner"]["name"] == "Rep 1"
-    assert row["stage"]["category"] == "open" and row["line_items"][0]["product"]["cost"] == 12.5
+    assert row["amount"] == 200
+    assert row["amount_home"] == 200
+    assert row["currency"] == "USD"
+    assert row["account"]["name"] == "Acme"
+    assert row["account"]["owner"]["name"] == "Rep 1"
+    assert row["stage"]["category"] == "open"
+    assert row["line_items"][0]["product"]["cost"] == 12.5
     assert row["external_ids"] == [{"source": "crm", "external_id": "d2", "url": None}]
     assert row["opened_at"] == "2026-01-05T00:00:00+00:00"
 
@@ -88,7 +97,12 @@ async def test_filters_agree_with_the_tree(database: Any, company: Any) -> None:
 
 async def test_unknown_names_are_refused_with_a_suggestion(database: Any, company: Any) -> None:
     principal = company.principal()
-    for items in ([("ammount", "1")], [("amount[gt]x", "1")], [("amount[like]", "1")], [("stage.categry", "open")]):
+    for items in (
+        [("ammount", "1")],
+        [("amount[gt]x", "1")],
+        [("amount[like]", "1")],
+        [("stage.categry", "open")],
+    ):
         with pytest.raises(Invalid):
             await ask(database, principal, *items)
     with pytest.raises(Invalid, match='Did you mean "amount"'):
@@ -98,8 +112,20 @@ async def test_unknown_names_are_refused_with_a_suggestion(database: Any, compan
         await ask(database, rep, ("line_items.product.cost", "12.5"))
 
 
-@pytest.mark.parametrize("sort", [("amount",), ("-amount",), ("stage.name", "-amount"), ("-opened_at",), ("name",), ("-amount_home", "name")])
-async def test_paging_both_ways_sees_each_row_once(database: Any, company: Any, sort: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "sort",
+    [
+        ("amount",),
+        ("-amount",),
+        ("stage.name", "-amount"),
+        ("-opened_at",),
+        ("name",),
+        ("-amount_home", "name"),
+    ],
+)
+async def test_paging_both_ways_sees_each_row_once(
+    database: Any, company: Any, sort: tuple[str, ...]
+) -> None:
     principal = company.principal()
     whole = names(await ask(database, principal, sort=sort, limit=200))
     assert len(whole) == 10
@@ -133,7 +159,13 @@ async def test_as_of_asks_the_history(database: Any, company: Any) -> None:
     page = await ask(database, principal, ("category", "open"), as_of=january)
     assert len(page.rows) == 10
     assert len((await ask(database, principal, as_of=datetime(2026, 1, 1, tzinfo=UTC))).rows) == 0
-    page = await ask(database, principal, ("category", "won"), as_of=datetime(2026, 2, 2, tzinfo=UTC), expand=("account", "line_items"))
+    page = await ask(
+        database,
+        principal,
+        ("category", "won"),
+        as_of=datetime(2026, 2, 2, tzinfo=UTC),
+        expand=("account", "line_items"),
+    )
     assert names(page) == ["Deal 4"]
     assert orjson.loads(page.rows[0])["line_items"][0]["amount"] == 100
     with pytest.raises(Invalid):
@@ -173,6 +205,8 @@ async def test_an_expanded_record_that_is_not_visible_shows_id_and_label(databas
             session, company.principal(), CATALOGUE, accounts, "crm",
             [{"external_id": "sub", "name": "Sub", "owner_id": "crm:r0", "parent_id": "crm:top"}],
         )  # fmt: skip
-        text = await read.one(session, rep, CATALOGUE, accounts, "crm:sub", full(CATALOGUE, accounts, "rep", ["parent"]))
+        text = await read.one(
+            session, rep, CATALOGUE, accounts, "crm:sub", full(CATALOGUE, accounts, "rep", ["parent"])
+        )
         parent = orjson.loads(text)["parent"]
         assert {k for k, v in parent.items() if v is not None} == {"id", "name"}

@@ -164,9 +164,8 @@ async def test_verbs_versions_and_deletion(database: Any, tenant: Any) -> None:
     tid = principal.tenant_id
     async with database.transaction(tid) as session:
         won = await write.act(session, principal, CATALOGUE, deals, act["close_won"], "crm:d0", {})
-    assert won.outcome == "updated" and {"stage_id", "category", "closed_at", "credited_owner_id"} <= set(
-        won.changed
-    )
+    assert won.outcome == "updated"
+    assert {"stage_id", "category", "closed_at", "credited_owner_id"} <= set(won.changed)
     with pytest.raises(VersionConflict):
         async with database.transaction(tid) as session:
             await write.update(session, principal, CATALOGUE, deals, "crm:d0", {"name": "x"}, if_version=1)

@@ -1,0 +1,116 @@
+"""What each record will be: one step from what is stored, or its whole history folded anew."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from app.ground.database.ids import new_id
+from app.language.resources.batch import BEGINNING, Batch, Draft, Point
+from app.language.resources.outcome import same_history
+from app.language.resources.resource import Resource
+from app.language.resources.timeline import fold, points_of
+from app.language.resources.versions import stored_versions
+
+
+async def plan(batch: Batch) -> None:
+    """What each record will be. Where only the present changes that is one step; where the past does, its whole
+    history is folded anew."""
+    resource = batch.resource
+    columns = [name for name in resource.columns if not resource.table.columns[name].info.get("untracked")]
+    rewriting: list[tuple[Draft, datetime | None]] = []
+    for draft in batch.standing:
+        own = {k: v for k, v in draft.changes.items() if k in resource.table.columns}
+        if draft.before is None:
+            draft.record_id = draft.record_id or new_id()
+            draft.changes = own
+            points = resource.infer(draft, batch) if resource.infer else _carried_back(draft, batch)
+            draft.versions = fold(points, columns, _advance(batch))
+            draft.after = dict(draft.versions[-1].values)
+            draft.after["external_ids"] = own.get("external_ids", [])
+            continue
+        draft.changes = own
+        since = resource.since(draft, batch) if resource.since else None
+        if draft.history or since is not None:
+            rewriting.append((draft, since))
+            continue
+        draft.after = {**draft.before, **own}
+        if draft.after != dict(draft.before):
+            _advance(batch)(draft.before, draft.after, draft.moment)
+    if rewriting:
+        await _rewrite(batch, rewriting, columns)
+
+
+def _advance(batch: Batch) -> Any:
+    rule = batch.resource.advance
+    if rule is None:
+        return lambda before, after, at: None
+    return lambda before, after, at: rule(before, after, at, batch)
+
+
+def _carried_back(draft: Draft, batch: Batch) -> list[Point]:
+    """A record of which we only know the present: its values are carried back, and marked as inferred."""
+    first: dict[str, Any] = {}
+    state: dict[str, Any] = {}
+    for point in draft.history:
+        for name, value in point.changes.items():
+            first.setdefault(name, value)
+            state[name] = value
+    base = {**draft.changes, **first}
+    rest = {k: v for k, v in draft.changes.items() if {**base, **state}.get(k) != v}
+    last = [Point(batch.moment, rest)] if rest else []
+    return [Point(BEGINNING, base, inferred=True), *draft.history, *last]
+
+
+async def _rewrite(batch: Batch, drafts: list[tuple[Draft, datetime | None]], columns: list[str]) -> None:
+    resource = batch.resource
+    told = [f.name for f in resource.writable]
+    stored = await stored_versions(batch, [d for d, _ in drafts], columns)
+    for draft, since in drafts:
+        assert draft.before is not None
+        versions = stored[draft.record_id]
+        points = points_of(versions, told) if versions else []
+        first = points[0].at if points else draft.moment
+        state = fold([*points, *draft.history], columns, _advance(batch))[-1].values if points else {}
+        changes = {k: v for k, v in draft.changes.items() if k in columns and state.get(k) != v}
+        at = max(since, first) if since is not None else draft.moment
+        points += draft.history
+        if changes:
+            points.append(Point(at, changes))
+        if points[0].at > min(p.at for p in points):
+            points[0] = Point(min(p.at for p in points), points[0].changes, points[0].inferred)
+        draft.versions = fold(points, columns, _advance(batch))
+        if same_history(batch, draft):
+            draft.versions = None
+        draft.after = {
+            **draft.before,
+            **draft.changes,
+            **(draft.versions[-1].values if draft.versions else state),
+        }
+
+
+_NOT_COMPARED = frozenset({"version", "created_at", "updated_at", "deleted_at", "visible", "tenant_id", "id"})
+
+
+def compare(draft: Draft, resource: Resource) -> None:
+    """Name what changed, and with it the outcome."""
+    changed_children = draft.changed
+    if draft.before is None:
+        draft.outcome = "created"
+        draft.changed = [
+            f.name for f in resource.fields if draft.after.get(f.name) is not None
+        ] + changed_children
+        draft.after["version"] = 1
+        return
+    before, after = draft.before, draft.after
+    draft.changed = [
+        name for name in after if name not in _NOT_COMPARED and after[name] != before[name]
+    ] + changed_children
+    if draft.delete:
+        draft.outcome, draft.changed = "deleted", []
+    elif draft.restore and before["deleted_at"] is not None:
+        draft.outcome = "restored"
+    elif draft.changed or draft.versions is not None:
+        draft.outcome = "updated"
+        draft.changed = draft.changed or ["history"]
+    after["version"] = before["version"] + (draft.outcome != "unchanged")

@@ -15,8 +15,8 @@ from app.faces.rest.edge import Call
 from app.faces.rest.question import Question
 from app.faces.rest.streaming import Streamed
 from app.ground.errors import Invalid, NotFound
-from app.language.query.filter import Values
-from app.language.resources import read, references
+from app.language.resources import read
+from app.language.resources.filter import Values
 from app.language.resources.read import Page, Query
 
 FORMS = (accept.JSON, accept.NDJSON, accept.CSV)
@@ -64,14 +64,14 @@ async def _answer(call: Call, asked: Question, form: str, prefix: str) -> Respon
         return await _page(call, query)
     for name, value in (("cursor", asked.cursor), ("before", asked.before)):
         if value is not None:
-            raise Invalid.field(f"{prefix}{name}", "not_streamed", "A stream starts at the beginning, without a cursor.")
+            raise Invalid.field(f"{prefix}{name}", "not_streamed", "A stream starts at the beginning, without cursor.")
     return _stream(call, query, form, asked.limit)
 
 
 async def _page(call: Call, query: Query) -> Response:
     async def work(session: Any) -> Page:
         page = await read.page(session, call.principal, call.catalogue, query)
-        if not page.rows and query.values.references:
+        if not page.rows:
             await _demand_references(session, call, query)
         return page
 
@@ -86,13 +86,9 @@ async def _page(call: Call, query: Query) -> Response:
 async def _demand_references(session: Any, call: Call, query: Query) -> None:
     """An empty page may be a question about nothing: a record that is another tenant's, invisible, or was never
     there. All three get the same answer."""
-    by_target: dict[str, set[str]] = {}
-    for target, reference in query.values.references:
-        by_target.setdefault(target, set()).add(str(reference))
-    for target, named in by_target.items():
-        found = await references.resolve(session, call.principal, call.catalogue, target, named)
-        if len(found) < len(named):
-            raise NotFound(f"There is no such {call.catalogue[target].title.lower()}.")
+    absent = await read.missing_reference(session, call.principal, call.catalogue, query.values)
+    if absent is not None:
+        raise NotFound(f"There is no such {absent}.")
 
 
 def page_body(page: Page, *, with_total: bool) -> bytes:

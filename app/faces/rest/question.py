@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app.faces.rest.edge import Call
 from app.faces.rest.parameters import Parameters, moment_of, unknown
 from app.ground.errors import FieldError, Invalid, did_you_mean
-from app.language.query import filter as filters
+from app.language.resources import filter as filters
 from app.language.resources.payload import faults
 from app.language.resources.resource import Resource
 
@@ -21,7 +21,7 @@ Money = Literal["number", "string"]
 
 
 class Question(BaseModel):
-    """The body of `:query`. `filter` is a tree of conditions; every option means what the parameter of its name does."""
+    """The body of `:query`: a tree of conditions, and options that mean what the parameters of their names do."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -51,11 +51,10 @@ class Question(BaseModel):
         return filters.from_tree(call.catalogue, call.resource, call.principal, self.filter, values)
 
     def moments(self, call: Call, prefix: str) -> tuple[datetime | None, datetime | None]:
-        """Where only one axis is given, the other is the same moment for `known_at` and now for `as_of`."""
         zone = call.principal.tenant.zone
         as_of = None if self.as_of is None else moment_of(self.as_of, f"{prefix}as_of", zone)
         known_at = None if self.known_at is None else moment_of(self.known_at, f"{prefix}known_at", zone)
-        return (known_at if as_of is None else as_of), known_at
+        return as_of, known_at
 
 
 class Asked(Question):

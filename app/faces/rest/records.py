@@ -12,7 +12,7 @@ from app.faces.rest import accept, bodies
 from app.faces.rest.columns import shape_of
 from app.faces.rest.edge import Call, Written
 from app.faces.rest.parameters import Parameters
-from app.ground.errors import NotFound, VersionConflict
+from app.ground.errors import VersionConflict
 from app.language.resources import read, write
 from app.language.resources.batch import Receipt
 from app.language.resources.shape import Shape
@@ -33,7 +33,7 @@ async def got(call: Call) -> Response:
     async def work(session: Any) -> str:
         return await read.one(
             session, call.principal, call.catalogue, call.resource, call.reference, shape,
-            deleted=deleted, as_of=as_of or known_at, known_at=known_at,
+            deleted=deleted, as_of=as_of, known_at=known_at,
         )  # fmt: skip
 
     text = await call.read(work)
@@ -126,14 +126,13 @@ async def _written(
     try:
         return await call.write(body, answer)
     except VersionConflict as conflict:
-        conflict.current = conflict.current or await call.read(lambda session: _one(call, session, call.reference, shape))
+        if conflict.current is None:
+            conflict.current = await call.read(lambda session: _one(call, session, call.reference, shape, deleted=True))
         raise
 
 
-async def _one(call: Call, session: Any, reference: str, shape: Shape) -> str:
-    return await read.one(
-        session, call.principal, call.catalogue, call.resource, reference, shape, deleted=True
-    )
+async def _one(call: Call, session: Any, reference: str, shape: Shape, **how: bool) -> str:
+    return await read.one(session, call.principal, call.catalogue, call.resource, reference, shape, **how)
 
 
 async def _receipt(call: Call, session: Any, receipt: Receipt, shape: Shape, status: int) -> Written:
@@ -141,11 +140,7 @@ async def _receipt(call: Call, session: Any, receipt: Receipt, shape: Shape, sta
     headers = {"ETag": f'"{receipt.version}"'}
     if status == 201:
         headers["Location"] = f"/v1/{call.resource.plural}/{receipt.id}"
-    try:
-        text = await _one(call, session, str(receipt.id), shape)
-    except NotFound:
-        # Given away: the write stands, and its author does not see the record any more.
-        return Written(204)
+    text = await _one(call, session, str(receipt.id), shape, written=True)
     return Written(status, text.encode(), headers)
 
 

@@ -245,7 +245,7 @@ class Nouns:
             row["history"] = array(
                 ref(f"{name}HistoryPoint"), maxItems=1000, description="How it came to be: fields and since when."
             )
-            at = {"type": "string", "description": "Since when; a moment or a day.", "examples": ["2026-01-12T09:00:00Z"]}
+            at = {"type": "string", "description": "Since when.", "examples": ["2026-01-12T09:00:00Z"]}
             found[f"{name}HistoryPoint"] = obj(
                 {"at": at, **values},
                 required=["at"],
@@ -381,7 +381,7 @@ def receipt(resource: Resource) -> Schema:
             "id": {"type": ["string", "null"], "format": "uuid", "examples": [ID_EXAMPLE]},
             "outcome": {"type": "string", "enum": list(COUNTS_EXAMPLE), "examples": ["updated"]},
             "version": {"type": ["integer", "null"], "examples": [2]},
-            "changed": array({"type": "string"}, examples=[[resource.fields[0].name]], description="Fields that changed."),
+            "changed": array({"type": "string"}, examples=[[resource.fields[0].name]], description="Changed fields."),
             "reason": {"type": ["string", "null"], "description": "Why nothing changed, where there is more to say."},
             "error": {"anyOf": [ref("RowError"), {"type": "null"}]},
         },

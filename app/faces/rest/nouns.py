@@ -1,0 +1,154 @@
+"""The operations of a noun, from its declaration: what is not declared has no path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from app.faces.rest import accept, bodies, filtering, histories, lists, records, upserts
+from app.faces.rest.filtering import parameter, shared
+from app.faces.rest.operation import Operation
+from app.faces.rest.schemas import ref
+from app.language.resources.payload import class_name
+from app.language.resources.resource import Action, Catalogue, Resource
+
+CONFLICTS = (404, 409, 412)
+
+
+def camel(name: str) -> str:
+    """`close_won` to `closeWon`."""
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def operations(catalogue: Catalogue) -> Iterator[Operation]:
+    for resource in catalogue:
+        for operation in _of(catalogue, resource):
+            yield replace(operation, resource=resource, noun=resource.permission_name, tag=resource.title)
+
+
+def _of(catalogue: Catalogue, resource: Resource) -> Iterator[Operation]:
+    one, many = class_name(resource.name), class_name(resource.plural)
+    title, path = resource.title.lower(), f"/v1/{resource.plural}"
+    record = {accept.JSON: ref(one)}
+    expand = filtering.expansions(catalogue, resource)
+    shown = (expand, shared("money"))
+    if "list" in resource.operations:
+        listing = {
+            accept.JSON: ref(f"{one}Page"),
+            accept.NDJSON: {"type": "string"},
+            accept.CSV: {"type": "string"},
+        }
+        yield Operation(
+            id=f"list{many}", method="GET", path=path, handler=lists.listed, right="read", tag="",
+            summary=f"List {resource.plural.replace('_', ' ')}",
+            description=f"{resource.description} As NDJSON or CSV: all of them, streamed, without a ceiling.",
+            parameters=filtering.of_list(catalogue, resource), answers=listing, headers=("Link",),
+            errors=(400, 404, 406),
+        )  # fmt: skip
+        yield Operation(
+            id=f"query{many}", method="POST", path=f"{path}:query", handler=lists.queried, right="read", tag="",
+            summary=f"Ask for {resource.plural.replace('_', ' ')} by JSON",
+            description="The same as the list, with `or`, `and`, `not` and nested conditions.",
+            body={bodies.JSON: ref(f"{one}Query")}, body_optional=True, answers=listing,
+            errors=(400, 404, 406, 413, 415),
+        )  # fmt: skip
+    if "create" in resource.operations:
+        yield Operation(
+            id=f"create{one}", method="POST", path=path, handler=records.created, right="write", tag="",
+            summary=f"Create {_a(title)}", parameters=(shared("idempotency_key"), *shown),
+            body={bodies.JSON: ref(f"{one}Create")}, status=201, answers=record, headers=("ETag", "Location"),
+            errors=(400, 404, 409, 413, 415),
+        )  # fmt: skip
+    if "get" in resource.operations:
+        yield Operation(
+            id=f"get{one}", method="GET", path=f"{path}/{{id}}", handler=records.got, right="read", tag="",
+            summary=f"Get {_a(title)}", answers=record, headers=("ETag",), errors=(304, 404),
+            parameters=(
+                *shown, shared("include_deleted"), shared("if_none_match"),
+                *((shared("as_of"), shared("known_at")) if resource.tracked else ()),
+            ),
+        )  # fmt: skip
+    if "update" in resource.operations:
+        yield Operation(
+            id=f"update{one}", method="PATCH", path=f"{path}/{{id}}", handler=records.updated, right="write", tag="",
+            summary=f"Change {_a(title)}", description="A JSON merge patch (RFC 7396).",
+            parameters=(shared("if_match"), *shown),
+            body={bodies.JSON: ref(f"{one}Patch"), bodies.MERGE_PATCH: ref(f"{one}Patch")}, answers=record,
+            headers=("ETag",), errors=(400, *CONFLICTS, 413, 415),
+        )  # fmt: skip
+    if "delete" in resource.operations:
+        yield Operation(
+            id=f"delete{one}", method="DELETE", path=f"{path}/{{id}}", handler=records.deleted, right="write", tag="",
+            summary=f"Delete {_a(title)}", description="Softly: `:restore` takes it back.",
+            parameters=(shared("if_match"), *shown), answers=record, headers=("ETag",), errors=CONFLICTS,
+        )  # fmt: skip
+        yield Operation(
+            id=f"restore{one}", method="POST", path=f"{path}/{{id}}:restore", handler=records.restored, right="write",
+            tag="", summary=f"Restore a deleted {title}",
+            parameters=(shared("idempotency_key"), shared("if_match"), *shown), answers=record, headers=("ETag",),
+            errors=CONFLICTS,
+        )  # fmt: skip
+    if "upsert" in resource.operations:
+        yield Operation(
+            id=f"upsert{many}", method="POST", path=f"{path}:upsert", handler=upserts.upserted, right="write", tag="",
+            summary=f"Create or update {resource.plural.replace('_', ' ')} by their ids at a source",
+            description="Up to 10,000 rows. Every row gets a receipt; a row that is refused does not stop the others.",
+            bulk=True,
+            parameters=(
+                shared("idempotency_key"),
+                parameter("source", {"type": "string", "examples": ["salesforce"]}, "The source; needed for NDJSON."),
+                parameter("atomic", {"type": "boolean", "default": False}, "All rows or none: else 422."),
+                parameter("dry_run", {"type": "boolean", "default": False}, "Takes the whole way, and takes it back."),
+                parameter("missing", {"type": "string", "enum": list(upserts.MISSING), "default": "error"},
+                          "What becomes of a reference that is not there: the row is refused, or the field is null."),
+                parameter("origin", {"type": "string", "enum": list(upserts.ORIGINS), "default": "live"},
+                          "`backfill` marks history and events, so that nothing reacts to them."),
+            ),
+            body={bodies.JSON: ref(f"{one}Upsert"), bodies.NDJSON: {"type": "string"}},
+            answers={accept.JSON: ref(f"{one}Receipts")}, errors=(400, 409, 413, 415),
+        )  # fmt: skip
+    if resource.tracked:
+        yield from _histories(resource, one, path, title)
+    for action in resource.actions:
+        yield _verb(resource, action, one, path, shown)
+
+
+def _histories(resource: Resource, one: str, path: str, title: str) -> Iterator[Operation]:
+    answers = {accept.JSON: ref(f"{one}VersionPage")}
+    paging = (shared("limit"), shared("cursor"))
+    yield Operation(
+        id=f"get{one}History", method="GET", path=f"{path}/{{id}}/history", handler=histories.of_one, right="read",
+        tag="", summary=f"Every version of {_a(title)}", parameters=paging, answers=answers, headers=("Link",),
+        errors=(400, 404),
+    )  # fmt: skip
+    since = parameter(
+        "recorded_since", {"type": "string", "examples": ["2026-03-31"]}, "Only what was recorded since then."
+    )
+    yield Operation(
+        id=f"list{one}History", method="GET", path=f"{path}:history", handler=histories.of_all, right="read", tag="",
+        summary=f"Every version of every {title}", parameters=(*paging, since), answers=answers, headers=("Link",),
+        errors=(400,),
+    )  # fmt: skip
+
+
+def _verb(resource: Resource, action: Action, one: str, path: str, shown: tuple[dict, ...]) -> Operation:
+    optional = not any(x.is_required() for x in action.input.model_fields.values())
+    return Operation(
+        id=f"{camel(action.name)}{one}", method="POST", path=f"{path}/{{id}}:{action.name}", handler=records.acted,
+        right="write", tag="", summary=action.title, description=action.description, action=action,
+        parameters=(shared("idempotency_key"), shared("if_match"), *shown),
+        body={bodies.JSON: ref(input_name(resource, action))}, body_optional=optional,
+        answers={accept.JSON: ref(one)}, headers=("ETag",), errors=(400, *CONFLICTS, 413, 415),
+    )  # fmt: skip
+
+
+def input_name(resource: Resource, action: Action) -> str:
+    """`OpportunityCloseWon`."""
+    return class_name(resource.name) + class_name(action.name)
+
+
+def _a(title: str) -> str:
+    return f"an {title}" if title[0] in "aeio" else f"a {title}"
+
+

@@ -1,0 +1,356 @@
+"""The OpenAPI document: the operations with the schemas of the declarations, and nothing written twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from typing import Any
+
+from pydantic import BaseModel
+
+from app.faces.rest import codes, filtering, problems, schemas
+from app.faces.rest.keys import ApiKeyCreate, ApiKeyRotate
+from app.faces.rest.nouns import input_name
+from app.faces.rest.operation import Operation, Schema
+from app.faces.rest.schemas import array, obj, ref
+from app.ground.access.principal import ROLES
+from app.language.resources.resource import Catalogue
+
+_ABOUT = """\
+A headless sales-performance API: who sells, what they work on, what is expected of them, and how well it goes.
+
+* Send `Authorization: Bearer <API key>`, or HTTP Basic with the key as password.
+* Wherever an id is taken, `source:external_id` is taken too, and `me` for your own rep.
+* Filter a list by any field: `amount_home[gte]=1000`, `stage.category=open`, `closed_at[in_period]=this_quarter`.
+* Page with `cursor` and `before`; answer NDJSON or CSV of any length by `Accept`.
+* Every POST honours `Idempotency-Key`; every write of a record honours `If-Match`.
+* Refusals are `application/problem+json` with a stable `code`.
+"""
+
+
+def document(
+    catalogue: Catalogue, operations: Iterable[Operation], more: Mapping[str, Schema] | None = None
+) -> dict[str, Any]:
+    """`more` holds the schemas that operations outside of the nouns name."""
+    operations = list(operations)
+    components = {
+        **schemas.Nouns(catalogue).all(),
+        **schemas.conditions(catalogue),
+        **_around(catalogue),
+        **(more or {}),
+    }
+    tags = list(dict.fromkeys(x.tag for x in operations))
+    about = {resource.title: resource.description for resource in catalogue}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Attain",
+            "version": version("attain"),
+            "summary": "Headless sales performance",
+            "description": _ABOUT,
+        },
+        "servers": [{"url": "/", "description": "This server"}],
+        "security": [{"bearer": []}, {"basic": []}],
+        "tags": [{"name": x} | ({"description": about[x]} if x in about else {}) for x in tags],
+        "paths": _paths(operations),
+        "components": {
+            "schemas": dict(sorted(components.items())),
+            "parameters": {_parameter_name(k): v for k, v in filtering.SHARED.items()},
+            "headers": _HEADERS,
+            "responses": {f"Problem{status}": _problem(status) for status in codes.REFUSALS},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "API key"},
+                "basic": {"type": "http", "scheme": "basic", "description": "Any user name; the key as password."},
+            },
+        },
+    }
+
+
+def _paths(operations: Iterable[Operation]) -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    return paths
+
+
+def _operation(operation: Operation) -> Schema:
+    made: Schema = {
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+    }
+    if operation.description:
+        made["description"] = operation.description
+    parameters = [*_named_by_path(operation), *(_resolved(x) for x in operation.parameters)]
+    if parameters:
+        made["parameters"] = parameters
+    if operation.body:
+        content = {media: {"schema": schema} for media, schema in operation.body.items()}
+        made["requestBody"] = {"required": not operation.body_optional, "content": content}
+    made["responses"] = _responses(operation)
+    return made
+
+
+def _resolved(parameter: Schema) -> Schema:
+    if "$ref" not in parameter:
+        return parameter
+    return {"$ref": f"#/components/parameters/{_parameter_name(parameter['$ref'].rpartition('/')[2])}"}
+
+
+def _parameter_name(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _named_by_path(operation: Operation) -> list[Schema]:
+    found: list[Schema] = []
+    if "{id}" in operation.path:
+        title = operation.resource.title.lower() if operation.resource else "record"
+        found.append(
+            {
+                "name": "id", "in": "path", "required": True,
+                "schema": {"type": "string", "examples": [schemas.ID_EXAMPLE, "salesforce:006Ab00000AbCdE"]},
+                "description": f"The {title}, by id or `source:external_id`.",
+            }
+        )  # fmt: skip
+    for name, example, description in (
+        ("noun", "opportunities", "A noun's name or plural."),
+        ("name", "bookings", "A metric's name."),
+    ):
+        if f"{{{name}}}" in operation.path:
+            schema = {"type": "string", "examples": [example]}
+            found.append({"name": name, "in": "path", "required": True, "schema": schema, "description": description})
+    return found
+
+
+def _responses(operation: Operation) -> Schema:
+    content = {media: {"schema": schema} for media, schema in operation.answers.items()}
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in (*operation.headers, "X-Request-Id")}
+    if operation.method == "POST" and any(_is_key(x) for x in operation.parameters):
+        headers["Idempotency-Replayed"] = {"$ref": "#/components/headers/Idempotency-Replayed"}
+    answers: Schema = {
+        str(operation.status): {"description": operation.summary, "headers": headers, "content": content}
+    }
+    for status in sorted({*operation.errors, *codes.ALWAYS}):
+        if status == 304:
+            answers["304"] = {"description": "The record is still at the version of `If-None-Match`."}
+        else:
+            answers[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
+    return answers
+
+
+def _is_key(parameter: Schema) -> bool:
+    return parameter.get("$ref", "").endswith("idempotency_key")
+
+
+_HEADERS: Schema = {
+    "ETag": {"schema": {"type": "string", "examples": ['"3"']}, "description": "The record's version, quoted."},
+    "Location": {"schema": {"type": "string"}, "description": "Where the new record is."},
+    "Link": {"schema": {"type": "string"}, "description": "`rel=next` and `rel=prev`, relative (RFC 8288)."},
+    "X-Request-Id": {"schema": {"type": "string"}, "description": "The id of this request; yours, where you sent one."},
+    "Idempotency-Replayed": {
+        "schema": {"type": "string", "enum": ["true"]},
+        "description": "This is the answer of the first request with this key.",
+    },
+    "Retry-After": {"schema": {"type": "string", "examples": ["1"]}, "description": "Seconds to wait."},
+    "Allow": {"schema": {"type": "string"}, "description": "The methods that the path takes."},
+}
+
+
+def _problem(status: int) -> Schema:
+    known = codes.REFUSALS[status]
+    code = next(iter(known))
+    listed = "\n".join(f"* `{name}`: {meaning}" for name, meaning in known.items())
+    example = {
+        "type": f"urn:attain:problem:{code}", "title": codes.TITLES[status], "status": status, "detail": known[code],
+        "code": code, "errors": [], "request_id": "f1c7a54e0b7f4b0f9d6a3c1e2b4d5f60",
+    }  # fmt: skip
+    made: Schema = {
+        "description": f"{codes.TITLES[status]}.\n\n{listed}",
+        "content": {problems.MEDIA_TYPE: {"schema": ref("Problem"), "example": example}},
+    }
+    if status in (429, 503):
+        made["headers"] = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
+    if status == 405:
+        made["headers"] = {"Allow": {"$ref": "#/components/headers/Allow"}}
+    return made
+
+
+def _around(catalogue: Catalogue) -> dict[str, Schema]:
+    """Schemas that belong to no single noun."""
+    text, maybe = {"type": "string"}, {"type": ["string", "null"]}
+    id_ = {"type": "string", "format": "uuid", "examples": [schemas.ID_EXAMPLE]}
+    codes_ = {"type": "string", "description": "Stable; each response lists its own.", "examples": ["invalid"]}
+    fault = obj(
+        {
+            "pointer": text | {"description": "A JSON pointer into the body, or `?name`.", "examples": ["/amount"]},
+            "code": text | {"examples": ["required"]},
+            "message": text | {"examples": ["This field is required."]},
+        },
+        required=["pointer", "code", "message"],
+        description="One fault, and where it is.",
+    )
+    person = {
+        "anyOf": [
+            obj({"id": id_, "name": text, "email": maybe}, required=["id", "name", "email"], example={}),
+            {"type": "null"},
+        ]
+    }
+    found: dict[str, Schema] = {
+        "Problem": obj(
+            {
+                "type": text | {"examples": ["urn:attain:problem:invalid"]},
+                "title": text | {"examples": ["The request is not valid"]},
+                "status": {"type": "integer", "examples": [422]},
+                "detail": text | {"examples": ["The body is not valid."]},
+                "code": codes_,
+                "errors": array(ref("FieldError")),
+                "request_id": maybe | {"examples": ["f1c7a54e0b7f4b0f9d6a3c1e2b4d5f60"]},
+                "current": {"type": ["object", "null"], "description": "With `version_conflict`: the record as it is."},
+            },
+            required=["type", "title", "status", "detail", "code", "errors", "request_id"],
+            description="A refusal (RFC 9457).",
+            additionalProperties=True,
+        ),
+        "FieldError": fault,
+        "RowError": obj(
+            {"code": codes_, "detail": text, "errors": array(ref("FieldError"))},
+            required=["code", "detail", "errors"],
+            description="Why a row was refused.",
+            example={"code": "required", "detail": "This field is required.", "errors": []},
+        ),
+        "Counts": obj(
+            {name: {"type": "integer", "examples": [value]} for name, value in schemas.COUNTS_EXAMPLE.items()},
+            required=list(schemas.COUNTS_EXAMPLE),
+            description="Rows by what became of them.",
+        ),
+        "ExternalId": obj(
+            {
+                "source": text | {"pattern": "^[a-z0-9_]{1,60}$", "examples": ["salesforce"]},
+                "external_id": text | {"minLength": 1, "maxLength": 255, "examples": ["006Ab00000AbCdE"]},
+                "url": maybe | {"maxLength": 2000, "description": "Where the source shows it."},
+            },
+            required=["source", "external_id"],
+            description="A name that a source gives a record.",
+        ),
+        "Label": obj(
+            {"id": id_},
+            required=["id"],
+            description="A record that you may not see yourself: its id and its label.",
+            additionalProperties=True,
+        ),
+        "Me": obj(
+            {
+                "name": text | {"examples": ["Nightly sync"]},
+                "user": person,
+                "rep": person,
+                "role": {"type": "string", "enum": list(ROLES), "examples": ["rep"]},
+                "scopes": array(text),
+                "permissions": {
+                    "type": "object",
+                    "additionalProperties": array({"type": "string", "enum": ["read", "write"]}),
+                    "examples": [{"opportunities": ["read", "write"]}],
+                },
+                "tenant": obj(
+                    {"id": id_, "name": text, "timezone": text, "home_currency": text},
+                    required=["id", "name", "timezone", "home_currency"],
+                    example={"id": schemas.ID_EXAMPLE, "name": "Acme", "timezone": "UTC", "home_currency": "USD"},
+                ),
+                "calendar": {
+                    "anyOf": [
+                        obj({"id": id_, "name": text, "start_month": {"type": "integer"}}, example={}),
+                        {"type": "null"},
+                    ]
+                },
+            },
+            required=["name", "user", "rep", "role", "scopes", "permissions", "tenant", "calendar"],
+            description="Who asks.",
+        ),
+        "Event": obj(
+            {
+                "id": id_,
+                "sequence": text | {"examples": ["742.1083"], "description": "The event's cursor."},
+                "type": text | {"examples": ["opportunity.won"]},
+                "at": text | {"format": "date-time", "examples": [schemas.MOMENT_EXAMPLE]},
+                "noun": text | {"examples": ["opportunities"]},
+                "record_id": id_,
+                "version": {"type": "integer", "examples": [3]},
+                "changed": array(text, examples=[["stage_id", "closed_at"]]),
+                "origin": text | {"examples": ["live"]},
+                "actor": maybe | {"format": "uuid", "description": "The user, where a person did it."},
+            },
+            required=["id", "sequence", "type", "at", "noun", "record_id", "version", "changed", "origin", "actor"],
+            description="A change.",
+        ),
+        "EventPage": obj(
+            {
+                "data": array(ref("Event")),
+                "has_more": {"type": "boolean"},
+                "next_cursor": text | {"description": "For `after=`, also when nothing was found."},
+            },
+            required=["data", "has_more", "next_cursor"],
+            description="Changes in the order of their commit.",
+            example={"data": [], "has_more": False, "next_cursor": "742.1083"},
+        ),
+        "Description": obj(
+            {
+                "noun": text,
+                "plural": text,
+                "title": text,
+                "description": text,
+                "label_field": text,
+                "fields": array({"type": "object"}),
+                "relations": array({"type": "object"}),
+                "children": array({"type": "object"}),
+                "listings": array({"type": "object"}),
+                "actions": array({"type": "object"}),
+                "operations": array(text),
+                "default_sort": array(text),
+                "tracked": {"type": "boolean"},
+                "permissions": array({"type": "string", "enum": ["read", "write"]}),
+            },
+            required=["noun", "plural", "title", "description", "fields", "permissions"],
+            description="What a noun is made of.",
+            example={"noun": "opportunity", "plural": "opportunities", "title": "Opportunity", "fields": []},
+        ),
+        "ApiKeyCreate": of_model(ApiKeyCreate),
+        "ApiKeyRotate": of_model(ApiKeyRotate),
+    }
+    record = schemas.Nouns(catalogue).record(catalogue["api_keys"])
+    secret = maybe | {"description": "The key; null in the answer to a retry.", "examples": ["attain_01929b6e…"]}
+    found["ApiKeySecret"] = record | {
+        "properties": {**record["properties"], "key": secret},
+        "required": [*record["required"], "key"],
+        "description": "A new key, with its secret for this once.",
+        "example": record["example"] | {"key": "attain_01929b6e…"},
+    }
+    for resource in catalogue:
+        for action in resource.actions:
+            found[input_name(resource, action)] = of_model(action.input) | {"description": action.description}
+    return found
+
+
+def of_model(model: type[BaseModel]) -> Schema:
+    """A Pydantic model's schema without titles, null as a type, and an example from those of its fields."""
+    found = _plain(model.model_json_schema())
+    properties = found.get("properties", {})
+    found["example"] = {k: x["examples"][0] for k, x in properties.items() if x.get("examples")}
+    return found
+
+
+def _plain(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_plain(x) for x in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {k: _plain(v) for k, v in schema.items() if k != "title" or not isinstance(v, str)}
+    alternatives = made.get("anyOf")
+    if isinstance(alternatives, list) and len(alternatives) == 2 and alternatives[1] == {"type": "null"}:
+        value = alternatives[0]
+        if isinstance(value.get("type"), str):
+            made.pop("anyOf")
+            made = {**value, **made, "type": [value["type"], "null"]}
+            if "enum" in made:
+                made["enum"] = [*made["enum"], None]
+    if made.get("default", 0) is None:
+        del made["default"]
+    return made

@@ -1,0 +1,38 @@
+"""The composition: the areas' nouns and numbers, rendered by each face, around one pool."""
+
+from __future__ import annotations
+
+import orjson
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from app.areas import CATALOGUE
+from app.faces.graphql.router import PATH, GraphQL
+from app.faces.graphql.schema import sdl
+from app.faces.rest import documents, middleware, openapi, routes
+from app.faces.rest.edge import Edge
+from app.faces.rest.router import Router
+from app.ground.access.keys import PrincipalCache
+from app.ground.database.session import Database
+from app.ground.settings import Settings
+
+
+def create_app(settings: Settings, database: Database) -> FastAPI:
+    """`database` is open, and whoever opened it closes it."""
+    app = FastAPI(title="Attain", openapi_url=None, docs_url=None, redoc_url=None)
+    middleware.install(app, settings, database)
+    principals = PrincipalCache(settings.principal_cache_seconds)
+    operations = routes.operations(CATALOGUE)
+    app.include_router(documents.router(openapi.document(CATALOGUE, operations), sdl(CATALOGUE)))
+    app.mount("/docs/static", documents.static_files())
+    graphql = GraphQL(database, settings, CATALOGUE, principals)
+    app.router.routes += [Route(PATH, graphql), Route(f"{PATH}/{{rest:path}}", graphql)]
+    app.mount("", Router(Edge(database, settings, CATALOGUE, principals), operations))
+    return app
+
+
+def contract_files() -> dict[str, str]:
+    """The contract as files, by their paths in the repository."""
+    document = openapi.document(CATALOGUE, routes.operations(CATALOGUE))
+    text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+    return {"openapi/openapi.json": text + "\n", "openapi/schema.graphql": sdl(CATALOGUE)}

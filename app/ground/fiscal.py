@@ -1,9 +1,18 @@
-"""Fiscal periods: days in, days out."""
+"""Periods by their names, calendar and fiscal: days in, days out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+Span = tuple[date, date]
+"""`[first day, day after the last)`."""
+
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2200, 1, 1)
+"""What a period may touch; beyond it nobody means what they typed."""
 
 
 def month_after(first: date, months: int) -> date:
@@ -24,3 +33,155 @@ def monthly_periods(start_month: int, first_year: int, last_year: int) -> Iterat
         for period in range(1, 13):
             starts_on, ends_on = month_after(begin, period - 1), month_after(begin, period)
             yield year, (period + 2) // 3, period, starts_on, ends_on
+
+
+@dataclass(frozen=True, slots=True)
+class FiscalPeriod:
+    fiscal_year: int
+    quarter: int
+    period: int
+    starts_on: date
+    ends_on: date
+
+
+class Calendar:
+    """A tenant's fiscal periods, as its rows say; every family of calendars looks the same from here."""
+
+    def __init__(self, periods: Iterable[FiscalPeriod]) -> None:
+        self.periods = sorted(periods, key=lambda p: p.starts_on)
+        self._starts = [p.starts_on for p in self.periods]
+
+    @classmethod
+    def by_month(cls, start_month: int = 1, first_year: int = 1990, last_year: int = 2060) -> Calendar:
+        return cls(FiscalPeriod(*row) for row in monthly_periods(start_month, first_year, last_year))
+
+    def at(self, day: date) -> FiscalPeriod | None:
+        index = bisect_right(self._starts, day) - 1
+        return self.periods[index] if index >= 0 and day < self.periods[index].ends_on else None
+
+    def span(self, wanted: Callable[[FiscalPeriod], bool]) -> Span | None:
+        found = [p for p in self.periods if wanted(p)]
+        return (found[0].starts_on, found[-1].ends_on) if found else None
+
+    def unit(self, name: str, day: date, offset: int = 0) -> Span | None:
+        """The fiscal period, quarter or year that holds `day`, or the one `offset` after it."""
+        spans = self.units(name)
+        index = bisect_right([begin for begin, _ in spans], day) - 1
+        if index < 0 or day >= spans[index][1] or not 0 <= index + offset < len(spans):
+            return None
+        return spans[index + offset]
+
+    def units(self, name: str) -> list[Span]:
+        """Every `fiscal_period`, `fiscal_quarter` or `fiscal_year` in order."""
+        spans: dict[tuple[int, ...], Span] = {}
+        for p in self.periods:
+            key = {
+                "fiscal_period": (p.fiscal_year, p.quarter, p.period),
+                "fiscal_quarter": (p.fiscal_year, p.quarter),
+                "fiscal_year": (p.fiscal_year,),
+            }[name]
+            spans[key] = (spans[key][0] if key in spans else p.starts_on, p.ends_on)
+        return list(spans.values())
+
+
+_UNITS = ("day", "week", "month", "quarter", "year")
+FISCAL_UNITS = ("fiscal_period", "fiscal_quarter", "fiscal_year")
+_TO_DATE = {"wtd": "week", "mtd": "month", "qtd": "quarter", "ytd": "year", "fqtd": "fiscal_quarter", "fytd": "fiscal_year"}
+WORDS = (
+    "today", "yesterday", "tomorrow", *_TO_DATE, "last_7_days", "last_30_days", "last_90_days",
+    *(f"{which}_{unit}" for which in ("this", "last", "next") for unit in (*_UNITS, *FISCAL_UNITS)),
+)  # fmt: skip
+"""The words that a period may be written in, beside `2026`, `2026-Q1`, `2026-03`, `FY2026-Q3` and days."""
+
+_NAMED = re.compile(r"(?P<fy>FY)?(?P<year>\d{4})(?:-(?:Q(?P<q>[1-4])|P?(?P<p>\d{2})))?")
+_WEEK = re.compile(r"(?P<year>\d{4})-W(?P<week>\d{2})")
+_RELATIVE = re.compile(r"(?P<which>this|last|previous|next)_(?P<unit>\w+)")
+_COUNTED = re.compile(r"(?P<which>last|next)_(?P<count>\d{1,4})_(?P<unit>day|week|month|quarter|year)s?")
+
+
+def start_of(unit: str, day: date) -> date:
+    """The first day of the calendar unit that holds `day`; weeks begin on Monday."""
+    match unit:
+        case "day":
+            return day
+        case "week":
+            return day - timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+        case "quarter":
+            return date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
+    return date(day.year, 1, 1)
+
+
+def after(unit: str, first: date, count: int = 1) -> date:
+    """The first day of the unit `count` units after the one that begins on `first`."""
+    if unit in ("day", "week"):
+        return first + timedelta(days=count * (7 if unit == "week" else 1))
+    return month_after(first, count * {"month": 1, "quarter": 3, "year": 12}[unit])
+
+
+def span(text: str, today: date, calendar: Calendar) -> Span | None:
+    """The days of a period by its name, as seen from `today`; None where it cannot be read or has no days."""
+    try:
+        found = _span(text, today, calendar)
+    except (ValueError, OverflowError):
+        return None
+    if found is None or found[0] >= found[1] or found[0] < FIRST_DAY or found[1] > LAST_DAY:
+        return None
+    return found
+
+
+def _span(text: str, today: date, calendar: Calendar) -> Span | None:
+    if "/" in text:
+        first, _, last = text.partition("/")
+        return date.fromisoformat(first), date.fromisoformat(last)
+    if text in ("today", "yesterday", "tomorrow"):
+        day = today + timedelta(days=("yesterday", "today", "tomorrow").index(text) - 1)
+        return day, day + timedelta(days=1)
+    if text in _TO_DATE:
+        begun = _unit(_TO_DATE[text], today, 0, calendar)
+        return (begun[0], today + timedelta(days=1)) if begun else None
+    if match := _COUNTED.fullmatch(text):
+        # Whole units beside the running one: the last 90 days end before today.
+        unit, count = match["unit"], int(match["count"])
+        running = start_of(unit, today)
+        if match["which"] == "last":
+            return after(unit, running, -count), running
+        return after(unit, running), after(unit, running, count + 1)
+    if match := _RELATIVE.fullmatch(text):
+        offset = {"this": 0, "next": 1}.get(match["which"], -1)
+        return _unit(match["unit"], today, offset, calendar) if match["unit"] in (*_UNITS, *FISCAL_UNITS) else None
+    if match := _WEEK.fullmatch(text):
+        first = date.fromisocalendar(int(match["year"]), int(match["week"]), 1)
+        return first, first + timedelta(days=7)
+    if match := _NAMED.fullmatch(text):
+        return _fiscal(match, calendar) if match["fy"] else _calendar(match, text)
+    day = date.fromisoformat(text)
+    return day, day + timedelta(days=1)
+
+
+def _unit(unit: str, day: date, offset: int, calendar: Calendar) -> Span | None:
+    if unit in FISCAL_UNITS:
+        return calendar.unit(unit, day, offset)
+    first = after(unit, start_of(unit, day), offset)
+    return first, after(unit, first)
+
+
+def _calendar(match: re.Match[str], text: str) -> Span | None:
+    year = int(match["year"])
+    if match["q"]:
+        first = date(year, int(match["q"]) * 3 - 2, 1)
+        return first, month_after(first, 3)
+    if match["p"]:
+        first = date(year, int(match["p"]), 1)
+        return None if "P" in text else (first, month_after(first, 1))
+    return date(year, 1, 1), date(year + 1, 1, 1)
+
+
+def _fiscal(match: re.Match[str], calendar: Calendar) -> Span | None:
+    year = int(match["year"])
+    if match["q"]:
+        return calendar.span(lambda p: p.fiscal_year == year and p.quarter == int(match["q"]))
+    if match["p"]:
+        return calendar.span(lambda p: p.fiscal_year == year and p.period == int(match["p"]))
+    return calendar.span(lambda p: p.fiscal_year == year)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 import orjson
 import strawberry
@@ -237,7 +238,7 @@ def _single(
                         answer[key] = payload_name
                     case _:
                         text = await read.one(
-                            session, ask.principal, types.catalogue, resource, receipt.id, shapes[key],
+                            session, ask.principal, types.catalogue, resource, cast(UUID, receipt.id), shapes[key],
                             written=True, values=made.values,
                         )  # fmt: skip
                         answer[key] = orjson.Fragment(text)
@@ -295,7 +296,7 @@ def _receipt(receipt: Receipt) -> dict[str, Any]:
     return {
         "index": receipt.index,
         "external_id": receipt.external_id,
-        "id": str(receipt.id),
+        "id": receipt.id,
         "outcome": receipt.outcome.upper(),
         "version": receipt.version,
         "changed": [camel(name) for name in receipt.changed],

@@ -78,7 +78,7 @@ class Draft:
         return bool(self.errors) or self.failure is not None
 
     def refuse(self, name: str, code: str, message: str) -> None:
-        """Refuse this row; the others of the batch go on. `name` is a path inside the row, say `line_items/0/amount`."""
+        """Refuse this row; the others of the batch go on. `name` is a path inside the row, say `splits/0/share`."""
         self.errors.append(FieldError(f"/{name}" if name else "", code, message))
 
 

@@ -242,10 +242,10 @@ def payloads(noun: Resource) -> Payloads:
         "if_version": NotRequired[Annotated[int, Strict(), Described(description="Refuse the row unless stored so.")]],
     } | _parts(noun.fields, require=False, creating=True) | children | merges  # fmt: skip
     if noun.tracked:
+        at = Field(name="at", kind="moment", description="Since when.", example="2026-01-12T09:00:00Z")
         point = typed(
             f"{name}HistoryPoint",
-            {"at": Required[annotation(Field(name="at", kind="moment", description="Since when.", example="2026-01-12T09:00:00Z"))]}
-            | _parts(noun.fields, require=False, creating=True),
+            {"at": Required[annotation(at)]} | _parts(noun.fields, require=False, creating=True),
         )  # fmt: skip
         row_parts["history"] = NotRequired[
             Annotated[

@@ -129,7 +129,8 @@ async def supersede(session: Session, history: Table, rows: Sequence[tuple[Any, 
 
 
 HISTORY_COLUMNS = (
-    "entry_id", "record_id", "valid_from", "valid_to", "recorded_at", "inferred", "origin", "source", "actor", "changed",
+    "entry_id", "record_id", "valid_from", "valid_to", "recorded_at", "inferred", "origin", "source", "actor",
+    "changed",
 )  # fmt: skip
 
 

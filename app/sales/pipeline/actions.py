@@ -124,6 +124,6 @@ ACTIONS = (
     _verb("close_won", "Close as won", "Win a deal: it enters a won stage and its owner is credited.", CloseWon,
           _close_won),
     _verb("close_lost", "Close as lost", "Lose a deal, with the reason and the competitor.", CloseLost, _close_lost),
-    _verb("reopen", "Reopen", "Take a close back: the deal is open again and its credit is withdrawn.", Reopen, _reopen),
+    _verb("reopen", "Reopen", "Take a close back: the deal is open again and its credit withdrawn.", Reopen, _reopen),
     _verb("reassign", "Reassign", "Give a deal to another rep; a closed deal keeps its credit.", Reassign, _reassign),
 )  # fmt: skip

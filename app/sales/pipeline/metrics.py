@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, and_, cast, exists, false, func, not_, null, select, true, union_all
+from sqlalchemy import Select, and_, case, exists, false, func, not_, null, select, true, union_all
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.sql.elements import ColumnElement
@@ -260,8 +260,7 @@ def _probability(s: Scope) -> ColumnElement[Any]:
 
 
 def _probability_source(s: Scope) -> ColumnElement[Any]:
-    own = func.nullif(s.row.c.probability.is_not(None), false())
-    return func.coalesce(cast(own, SqlText), "false")
+    return case((s.row.c.probability.is_not(None), constant("deal")), else_=constant("stage"))
 
 
 _ABANDONED = ("abandoned", _is("abandoned"))
@@ -413,9 +412,7 @@ METRICS = (
             "weighted_pipeline": Measure(
                 name="weighted_pipeline", population=OPEN, value=_amount, money=True,
                 exclusions=(("no_probability", lambda s: _probability(s).is_(None)),), weight=_probability,
-                weight_source=lambda s: func.coalesce(
-                    func.nullif(cast(s.row.c.probability.is_not(None), SqlText), "false"), "stage"
-                ),
+                weight_source=_probability_source,
             )
         },
         edge_rules=(

@@ -1,0 +1,278 @@
+"""From declarations to SQL: the value of measures, and the rows behind it.
+
+Both statements gather a population's rows LATERAL to the buckets, one index range each. The value is aggregated
+inside it, by dimension ids, currency and day: rates of exchange and names are joined to the few groups afterwards,
+and a converted sum is still the sum of exact products. Rows that have no date, or whose opening is unknown, come as
+branches of their own that carry their reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    Date,
+    Integer,
+    Numeric,
+    Text,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.ground.database.session import Statement, compiled
+from app.ground.database.tables import MOMENT
+from app.language.metrics.metric import Measure, Population, Visible
+from app.language.metrics.scope import BucketBinds, Scope, bucket, buckets
+from app.language.query.binds import Binds, constant
+
+NO_OPEN_DATE = "no_open_date"
+NO_AMOUNT = "no_amount"
+END_OF_TIME = literal_column("'infinity'::timestamptz", MOMENT)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What of a question shapes the text of its statement; everything else is a bind."""
+
+    population: Population
+    measures: tuple[Measure, ...]
+    by: tuple[str, ...]
+    filters: tuple[tuple[str, bool, bool], ...]
+    """Dimension, whether values are asked for, whether the group without a value is."""
+    history: bool
+    known_now: bool
+    credit: str
+    daily_rates: bool
+    asker: tuple[object, ...]
+
+    @property
+    def money(self) -> bool:
+        return any(m.money for m in self.measures)
+
+
+class Branch:
+    """The rows of one kind: dated inside the bucket, without a date, or not yet known to exist."""
+
+    def __init__(
+        self, shape: Shape, asker: Binds, visible: Visible, reason: str | None, *, unborn: bool = False
+    ) -> None:
+        self.shape, self.reason = shape, reason
+        population = shape.population
+        binds = BucketBinds(asker, as_of=shape.history, known_now=shape.known_now)
+        scope = self.scope = Scope(population, binds, by=shape.by, credit=shape.credit, unborn=unborn)
+        dimensions = [d for name in shape.by if (d := scope.fact.dimension(name))]
+        filters = [(d, some, none) for name, some, none in shape.filters if (d := scope.fact.dimension(name))]
+        dividing = [f for f in filters if f[0].multiplies]
+        if dividing or any(d.multiplies for d in dimensions):
+            scope.divide([d.name for d in dimensions if d.multiplies], dividing)
+        self.keys = [d.value(scope).label(f"d_{index}") for index, d in enumerate(dimensions)]
+        conditions = [scope.row.c.tenant_id == binds.tenant]
+        if "deleted_at" in scope.row.c:
+            conditions.append(scope.row.c.deleted_at.is_(None))
+        if unborn:
+            assert population.unborn is not None
+            conditions.append(population.unborn(scope))
+        else:
+            conditions.append(population.where(scope))
+            conditions += self._range()
+        conditions += [scope.filter(d, some, none) for d, some, none in filters if not d.multiplies]
+        seen = visible(scope.row, binds)
+        if seen is not None:
+            conditions.append(seen)
+        self.conditions = conditions
+
+    def _range(self) -> list[ColumnElement[bool]]:
+        population, scope = self.shape.population, self.scope
+        if self.reason is not None:
+            return [scope.date.is_(None)]
+        if population.within is not None:
+            return [population.within(scope)]
+        if population.kind == "flow":
+            return [scope.date >= bucket("starts"), scope.date < bucket("ends")]
+        return []
+
+    @property
+    def rate(self) -> list[ColumnElement[Any]]:
+        """Currency, and the day of its rate; neither for what is in the wanted currency already, so groups stay few."""
+        if not self.shape.money:
+            return []
+        if self.reason is not None:
+            return [_nothing("currency", Text()), _nothing("day", Date())]
+        currency = self.scope.currency
+        day: ColumnElement[Any] = null().cast(Date)
+        if self.shape.daily_rates:
+            population, binds = self.shape.population, self.scope.binds
+            if population.rate_day is not None:
+                day = population.rate_day(self.scope)
+            else:
+                day = cast(func.timezone(binds.named("zone", Text()), self.scope.date), Date)
+            day = case((currency != binds.named("target", Text()), day))
+        return [currency.label("currency"), day.label("day")]
+
+    @property
+    def over(self) -> list[ColumnElement[Any]]:
+        """What sums are divided by afterwards, where it differs from row to row."""
+        expression = next((m.over for m in self.shape.measures if callable(m.over)), None)
+        if expression is None:
+            return []
+        return [
+            _nothing("over", Integer())
+            if self.reason
+            else cast(expression(self.scope), Integer).label("over")
+        ]
+
+    @property
+    def inferred(self) -> ColumnElement[bool]:
+        return self.scope.row.c.inferred if "inferred" in self.scope.row.c else false()
+
+    def only(self, measure: Measure) -> ColumnElement[bool] | None:
+        return measure.only(self.scope) if measure.only is not None else None
+
+    def value(self, measure: Measure) -> ColumnElement[Any] | None:
+        return measure.value(self.scope) if measure.value is not None else None
+
+    def exclusions(self, measure: Measure) -> list[tuple[str, ColumnElement[bool]]]:
+        found = [(reason, condition(self.scope)) for reason, condition in measure.exclusions]
+        return [(NO_AMOUNT, self.scope.whole.is_(None)), *found] if measure.money else found
+
+    def select(self, *columns: ColumnElement[Any]) -> Any:
+        return select(*columns).select_from(self.scope.origin).where(*self.conditions)
+
+
+def _nothing(name: str, type_: Any) -> ColumnElement[Any]:
+    return null().cast(type_).label(name)
+
+
+def branches(shape: Shape, asker: Binds, visible: Visible) -> list[Branch]:
+    population = shape.population
+    found = [Branch(shape, asker, visible, None)]
+    if population.undated:
+        found.append(Branch(shape, asker, visible, population.undated))
+    if shape.history and population.unborn is not None:
+        found.append(Branch(shape, asker, visible, NO_OPEN_DATE, unborn=True))
+    return found
+
+
+def value(shape: Shape, asker: Binds, visible: Visible) -> Statement:
+    """Rows of `i, reason, d_0…, currency, day, over`, and per measure `n_m, s_m, inferred_m, x_m_0…`."""
+    grouped = [_grouped(branch) for branch in branches(shape, asker, visible)]
+    cells = (union_all(*grouped) if len(grouped) > 1 else grouped[0]).lateral("cell")
+    table = buckets()
+    return compiled(select(table.c.i, *cells.c).select_from(table.join(cells, true())))
+
+
+def _grouped(branch: Branch) -> Any:
+    keys = [*branch.keys, *branch.rate, *branch.over]
+    columns: list[ColumnElement[Any]] = [constant(branch.reason).cast(Text).label("reason"), *keys]
+    for index, measure in enumerate(branch.shape.measures):
+        only, excluded = branch.only(measure), branch.exclusions(measure)
+        if branch.reason is not None:
+            columns += [_count(only).label(f"n_{index}"), _nothing(f"s_{index}", Numeric()),
+                        literal_column("0").label(f"inferred_{index}"),
+                        *(literal_column("0").label(f"x_{index}_{k}") for k in range(len(excluded)))]  # fmt: skip
+            continue
+        counted = _all(only, *(condition.is_not(true()) for _, condition in excluded))
+        amount, weight = branch.value(measure), measure.weight
+        if amount is not None and weight is not None:
+            amount = amount * weight(branch.scope)
+        total = _nothing(f"s_{index}", Numeric()) if amount is None else _filtered(func.sum(amount), counted)
+        told_later = _count(_all(counted, branch.inferred)) if branch.shape.history else literal_column("0")
+        columns += [
+            _count(counted).label(f"n_{index}"), total.label(f"s_{index}"), told_later.label(f"inferred_{index}"),
+        ]  # fmt: skip
+        for k, (_, condition) in enumerate(excluded):
+            earlier = (c.is_not(true()) for _, c in excluded[:k])
+            columns.append(_count(_all(only, *earlier, condition)).label(f"x_{index}_{k}"))
+    # Labels that no table has as a column: PostgreSQL would group by the column.
+    return branch.select(*columns).group_by(*(literal_column(key.name) for key in keys))
+
+
+def _all(*conditions: ColumnElement[bool] | None) -> ColumnElement[bool] | None:
+    standing = [c for c in conditions if c is not None]
+    return and_(*standing) if standing else None
+
+
+def _filtered(aggregate: Any, condition: ColumnElement[bool] | None) -> ColumnElement[Any]:
+    return aggregate if condition is None else aggregate.filter(condition)
+
+
+def _count(condition: ColumnElement[bool] | None) -> ColumnElement[Any]:
+    return _filtered(func.count(), condition)
+
+
+def explain(
+    shape: Shape, asker: Binds, visible: Visible, branch_index: int, *, after: bool
+) -> Statement | None:
+    """The rows that `value` adds up, in the order (bucket, date, id, part), from behind a key on; None when the
+    population has no such branch.
+
+    Behind a key the caller moves the first bucket's start to the key's date, so that the index range begins there.
+    """
+    found = branches(shape, asker, visible)
+    if branch_index >= len(found):
+        return None
+    branch = found[branch_index]
+    scope, binds = branch.scope, branch.scope.binds
+    multiplying = [
+        k for k, name in zip(branch.keys, shape.by, strict=True) if scope.fact.dimension(name).multiplies
+    ]  # type: ignore[union-attr]
+    part = (
+        func.concat_ws("|", *(func.coalesce(cast(k.element, Text), "") for k in multiplying))
+        if multiplying
+        else null()
+    )
+    date = func.coalesce(cast(scope.date, MOMENT), END_OF_TIME)
+    columns: list[ColumnElement[Any]] = [
+        scope.row.c.id.label("id"),
+        date.label("dated"),
+        func.coalesce(part.cast(Text), "").label("part"),
+        scope.fact.label(scope).label("label"),
+        branch.inferred.label("told_later"),
+        *branch.keys,
+        *branch.rate,
+        *branch.over,
+    ]
+    for index, measure in enumerate(shape.measures):
+        columns += _contribution(branch, measure, index)
+    narrowed = [branch.only(m) for m in shape.measures]
+    if all(condition is not None for condition in narrowed):
+        branch.conditions.append(or_(*(c for c in narrowed if c is not None)))
+    rows = branch.select(*columns).lateral("contribution")
+    table = buckets()
+    order = (table.c.i, rows.c.dated, rows.c.id, rows.c.part)
+    statement = select(table.c.i, *rows.c).select_from(table.join(rows, true()))
+    if after:
+        key = [binds.named("after_i", Integer()), binds.named("after_dated", MOMENT),
+               binds.named("after_id", rows.c.id.type), binds.named("after_part", Text())]  # fmt: skip
+        statement = statement.where(tuple_(*order) > tuple_(*key))
+    return compiled(statement.order_by(*order).limit(binds.named("limit", Integer())))
+
+
+def _contribution(branch: Branch, measure: Measure, index: int) -> list[ColumnElement[Any]]:
+    only, excluded = branch.only(measure), branch.exclusions(measure)
+    scope = branch.scope
+    if branch.reason is not None:
+        reason: ColumnElement[Any] = constant(branch.reason).cast(Text)
+    else:
+        reason = case(*((c, constant(r)) for r, c in excluded)) if excluded else null().cast(Text)
+    amount = branch.value(measure)
+    weight = measure.weight(scope) if measure.weight else None
+    source = measure.weight_source(scope) if measure.weight_source else None
+    return [
+        (only if only is not None else true()).label(f"in_{index}"),
+        reason.label(f"reason_{index}"),
+        (amount if amount is not None else null().cast(Numeric)).label(f"amount_{index}"),
+        (weight if weight is not None else null().cast(Numeric)).label(f"weight_{index}"),
+        (source if source is not None else null().cast(Text)).label(f"source_{index}"),
+    ]

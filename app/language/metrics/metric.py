@@ -1,0 +1,261 @@
+"""A number, declared once. Numbers are data: adding one is one entry in its area.
+
+    Fact          what is counted (deals, quotas): where its rows come from, its dimensions, who sees them
+    Population    which of its rows, and which date puts them into a period: ONE indexable WHERE
+    Measure       what of them is added up, and what is left out for which reason
+    Metric        a measure, or a formula over the sums of several, with its definition in words
+
+A formula sees sums only, so a ratio is divided anew at every level and an average of averages cannot be written.
+Expressions are functions of a `Scope`, the statement that is being built; the same ones serve value and explain,
+today and as of any moment.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Literal
+
+from app.ground.errors import Invalid, did_you_mean
+
+if TYPE_CHECKING:
+    from sqlalchemy import Select
+    from sqlalchemy.sql.elements import ColumnElement
+    from sqlalchemy.sql.selectable import FromClause
+
+    from app.language.metrics.scope import Scope
+    from app.language.query.binds import Binds
+
+Kind = Literal["flow", "stock", "cohort", "ratio"]
+Unit = Literal["money", "count", "ratio", "days", "money_per_day"]
+
+Visible = Callable[["FromClause", "Binds"], "ColumnElement[bool] | None"]
+"""`(rows, binds)` to those that the asking principal may see; None means all of the tenant."""
+
+if TYPE_CHECKING:
+    Expression = Callable[[Scope], ColumnElement[Any]]
+    Condition = Callable[[Scope], ColumnElement[bool]]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Dimension:
+    """What a number can be broken down by and filtered by.
+
+    `noun` is the plural of the records that are the groups; without it they are plain values. `within` replaces
+    equality in a filter (`manager` means the whole subtree). `multiplies` says that one row can stand in several
+    groups; its expression then reads `scope.part`.
+    """
+
+    name: str
+    title: str
+    value: Expression
+    noun: str | None = None
+    within: Callable[[Scope, ColumnElement[Any]], ColumnElement[bool]] | None = None
+    multiplies: bool = False
+    nobody: str | None = None
+    """What the group without a value is called, where it has a name (`unallocated`)."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Join:
+    """A table that a fact's dimensions may ask for; joined only where one does."""
+
+    rows: Callable[[Scope], FromClause]
+    on: Callable[[Scope, FromClause], ColumnElement[bool]]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Fact:
+    """What is counted. `rows` goes through `query.source`, so today and any moment read alike.
+
+    `parts` divides one row among the groups of the dimensions that multiply: a select of their columns and `amount`,
+    correlated to `scope.row`, with a last row for what no part covers. `unborn` gives the first version of rows that
+    began to exist after the moment asked for; those without an opening date might have existed unseen.
+    """
+
+    name: str
+    noun: str
+    rows: Callable[[Binds], FromClause]
+    dimensions: tuple[Dimension, ...]
+    joins: Mapping[str, Join] = field(default_factory=dict)
+    label: Expression = lambda s: s.row.c.name
+    parts: Callable[[Scope], Select[Any]] | None = None
+    unborn: Callable[[Binds], FromClause] | None = None
+    currency: Expression = lambda s: s.row.c.currency
+    amount: Expression = lambda s: s.row.c.amount
+
+    def dimension(self, name: str) -> Dimension | None:
+        return next((d for d in self.dimensions if d.name == name), None)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Population:
+    """Which rows of a fact belong to a bucket.
+
+    A flow (and a cohort) takes those dated inside the bucket, a stock those that hold at its last instant. `within`
+    replaces the range over `date` where a row has no single date. Rows that `where` selects but that have no date
+    are counted under the reason `undated`; `unborn` selects among the fact's unborn rows those that might belong.
+    """
+
+    name: str
+    fact: Fact
+    kind: Literal["flow", "stock"]
+    where: Condition
+    date: Expression
+    within: Condition | None = None
+    undated: str | None = None
+    unborn: Condition | None = None
+    rate_day: Expression | None = None
+    """The day whose rate `fx=transaction` means; the date's own day (flow) or the moment's (stock) when left out."""
+    currency: Expression | None = None
+    amount: Expression | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Measure:
+    """What is added up over a population: rows (`value` None), an amount in the row's currency, or a plain number.
+
+    `only` narrows the population, `exclusions` name in order what is left out and counted, `weight` multiplies and is
+    shown by explain, `over` divides exactly after summing (seconds to days, a year's quota to its days).
+    """
+
+    name: str
+    population: Population
+    value: Expression | None = None
+    money: bool = False
+    only: Condition | None = None
+    exclusions: tuple[tuple[str, Condition], ...] = ()
+    weight: Expression | None = None
+    weight_source: Expression | None = None
+    over: Expression | int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Trailing:
+    """The same measure over the months that end with a bucket's last instant (or with the moment asked for)."""
+
+    measure: Measure
+    months: int = 12
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one measure came to in one cell. Exact: amounts and quotients never pass through a float."""
+
+    total: Fraction = Fraction(0)
+    n: int = 0
+    inferred: int = 0
+    excluded: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A formula's answer. `beside` holds further numbers that belong to the same cell."""
+
+    value: Fraction | None
+    n: int
+    numerator: Fraction | None = None
+    denominator: Fraction | None = None
+    null_reason: str | None = None
+    beside: Mapping[str, Fraction | None] = field(default_factory=dict)
+
+
+Tallies = Mapping[str, Tally]
+Formula = Callable[[Tallies], Result]
+
+
+def divide(
+    numerator: Fraction,
+    denominator: Fraction | int,
+    n: int,
+    reason: str = "zero_denominator",
+    **beside: Fraction | None,
+) -> Result:
+    """Undefined is null with its reason, never 0."""
+    below = Fraction(denominator)
+    if below == 0:
+        return Result(None, n, numerator, below, reason, beside)
+    return Result(numerator / below, n, numerator, below, None, beside)
+
+
+def share(numerator: Fraction, denominator: Fraction | int) -> Fraction | None:
+    return numerator / denominator if denominator else None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Metric:
+    """One number.
+
+    `parts` are the sums it is made of. Without a formula it is the sum of its only part. `at_end` evaluates every part
+    as it stood at the end of each bucket: so does any number that mixes a stock with flows.
+    """
+
+    name: str
+    title: str
+    description: str
+    kind: Kind
+    unit: Unit
+    formula: str
+    date_field: str
+    parts: Mapping[str, Measure | Trailing]
+    combine: Formula | None = None
+    at_end: bool = False
+    edge_rules: tuple[str, ...] = ()
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """What further numbers its rows carry, and what they mean."""
+    version: str = "1"
+    example: str = ""
+    without: frozenset[str] = frozenset()
+    """Dimensions of its facts that would make no sense."""
+
+    @property
+    def measures(self) -> dict[str, Measure]:
+        return {name: p.measure if isinstance(p, Trailing) else p for name, p in self.parts.items()}
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        return tuple(dict.fromkeys(m.population.fact for m in self.measures.values()))
+
+    @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """Those that every fact of it knows."""
+        first, *others = self.facts
+        return tuple(
+            d
+            for d in first.dimensions
+            if d.name not in self.without and all(f.dimension(d.name) for f in others)
+        )
+
+    @property
+    def is_stock(self) -> bool:
+        return self.at_end or any(m.population.kind == "stock" for m in self.measures.values())
+
+    def evaluate(self, tallies: Tallies) -> Result:
+        if self.combine is not None:
+            return self.combine(tallies)
+        (tally,) = tallies.values()
+        if tally.n == 0 and tally.excluded["missing_fx"]:
+            return Result(None, 0, null_reason="missing_fx")
+        return Result(tally.total, tally.n)
+
+
+class MetricCatalogue:
+    """Every number of the service by its name, handed down by `app/areas.py`."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self.by_name = {m.name: m for m in metrics}
+        self.dimensions = {d.name: d for m in self.by_name.values() for d in m.dimensions}
+        self.statements: dict[Any, Any] = {}
+        """Compiled statements by their shape."""
+
+    def __iter__(self) -> Any:
+        return iter(self.by_name.values())
+
+    def find(self, name: str, pointer: str = "?metric") -> Metric:
+        if name not in self.by_name:
+            raise Invalid.field(
+                pointer, "unknown_metric", f'There is no metric "{name}".{did_you_mean(name, self.by_name)}'
+            )
+        return self.by_name[name]

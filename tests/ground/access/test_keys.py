@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import select, update
 
-from app.ground.access.keys import PrincipalCache, authenticate, create_key, hash_of, make_key, prefix_of
+from app.ground.access.keys import PrincipalCache, authenticate, create_key, hash_of, prefix_of
 from app.ground.access.models import api_keys, users
 from app.ground.database.session import Database
 from app.ground.errors import Invalid, Unauthorized
@@ -40,10 +39,16 @@ async def test_the_key_itself_is_nowhere_in_the_database(database: Database, ten
     assert row["prefix"] == prefix_of(key)
 
 
+NOBODYS = f"attain_{'0' * 31}1_{'A' * 43}"
+
+
 @pytest.mark.parametrize(
     "header",
-    [None, "", "Bearer", "Bearer nonsense", "Digest x", "Basic !!!", "Basic " + base64.b64encode(b"a:b").decode(),
-     "Bearer " + "a" * 5000, f"Bearer {make_key(uuid4())}", f"Bearer {make_key(uuid4())}\n"],
+    [
+        None, "", "Bearer", "Bearer nonsense", "Digest x", "Basic !!!",
+        "Basic " + base64.b64encode(b"a:b").decode(), "Bearer " + "a" * 5000,
+        f"Bearer {NOBODYS}", f"Bearer {NOBODYS}\n", f"Bearer {NOBODYS}x", f"Bearer {NOBODYS} {NOBODYS}",
+    ],
 )  # fmt: skip
 async def test_everything_else_is_401(database: Database, header: str | None) -> None:
     with pytest.raises(Unauthorized) as refused:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import orjson
 import strawberry
 from sqlalchemy import select, true
 
@@ -91,8 +90,6 @@ def _me() -> Member:
     async def resolve(info: Any, _: dict[str, Any]) -> Finished:
         ask: Ask = info.context
         answer = await ask.read(lambda session: me(session, ask.principal))
-        for name in ("user", "rep", "calendar"):
-            answer[name] = orjson.loads(answer[name]) if answer[name] is not None else None
         return Finished(Selected(info).take(answer))
 
     return Member("me", Me | None, "Who asks, and what that permits.", (), resolve)

@@ -19,6 +19,7 @@ from app.faces.graphql.moments import moment
 from app.faces.graphql.select import Compiler, rows_asked
 from app.faces.graphql.selection import Selected
 from app.faces.graphql.types import DEFAULT_ROWS, MOST_ROWS, Node, Types
+from app.ground.access.permissions import demand
 from app.ground.database.session import Session, compiled
 from app.ground.errors import Invalid, NotFound
 from app.language.resources import read
@@ -74,6 +75,7 @@ def _one(types: Types, inputs: Inputs, resource: Resource) -> Member:
 def _list(types: Types, inputs: Inputs, resource: Resource) -> Member:
     async def resolve(info: Any, arguments: dict[str, Any]) -> Finished:
         ask: Ask = info.context
+        demand(ask.principal, resource.permission_name, "read")
         made = compiler(types, inputs, info)
         after, before, limit = _window(arguments)
         filter_ = made.filter(resource, arguments.get("filter"))

@@ -33,7 +33,13 @@ class Api:
     reps: dict[str, Any] = field(default_factory=dict)
 
     async def post(
-        self, body: Any, *, role: str = "admin", rep: str | None = None, scopes: tuple[str, ...] = (), **more: Any
+        self,
+        body: Any,
+        *,
+        role: str = "admin",
+        rep: str | None = None,
+        scopes: tuple[str, ...] = (),
+        **more: Any,
     ) -> httpx.Response:
         who = role, rep, scopes
         if who not in self.keys:
@@ -41,7 +47,9 @@ class Api:
         headers = {"authorization": f"Bearer {self.keys[who]}", **more.pop("headers", {})}
         return await self.client.post("/graphql", json=body, headers=headers, **more)
 
-    async def __call__(self, document: str, variables: dict[str, Any] | None = None, **who: Any) -> dict[str, Any]:
+    async def __call__(
+        self, document: str, variables: dict[str, Any] | None = None, **who: Any
+    ) -> dict[str, Any]:
         response = await self.post({"query": document, "variables": variables}, **who)
         return response.json()
 
@@ -50,14 +58,18 @@ class Api:
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
-    async def refusal(self, document: str, variables: dict[str, Any] | None = None, **who: Any) -> dict[str, Any]:
+    async def refusal(
+        self, document: str, variables: dict[str, Any] | None = None, **who: Any
+    ) -> dict[str, Any]:
         answer = await self(document, variables, **who)
         [error] = answer["errors"]
         return error
 
 
 @pytest_asyncio.fixture
-async def empty(database: Database, settings: Settings, tenant: Any, made: AttainSchema) -> AsyncIterator[Api]:
+async def empty(
+    database: Database, settings: Settings, tenant: Any, made: AttainSchema
+) -> AsyncIterator[Api]:
     app = GraphQL(database, settings, CATALOGUE, made=made)
     transport = httpx.ASGITransport(app)  # pyright: ignore[reportArgumentType]
     async with httpx.AsyncClient(transport=transport, base_url="http://attain") as client:

@@ -61,7 +61,9 @@ ROWS: list[tuple[str, list[dict[str, Any]]]] = [
 
 
 async def upsert(api: Any, plural: str, rows: list[dict[str, Any]], **options: Any) -> list[dict[str, Any]]:
-    one = class_name({"activities": "activity", "opportunities": "opportunity"}.get(plural, plural.removesuffix("s")))
+    one = class_name(
+        {"activities": "activity", "opportunities": "opportunity"}.get(plural, plural.removesuffix("s"))
+    )
     field = camel(f"upsert_{plural}")
     more = "".join(f", {name}: {value}" for name, value in options.items())
     document = f"""mutation ($rows: [{one}UpsertRow!]!) {{

@@ -75,7 +75,8 @@ def _row(receipt: Receipt) -> dict[str, Any]:
     return {
         "index": receipt.index,
         "external_id": receipt.external_id,
-        "id": receipt.id,
+        # As text: the driver's own UUID class is unknown to the JSON writer.
+        "id": str(receipt.id) if receipt.id else None,
         "outcome": receipt.outcome,
         "version": receipt.version,
         "changed": receipt.changed,

@@ -319,7 +319,7 @@ def _written(life: Life, dice: Dice) -> Deal:
     row |= state
     ended = next((moment for moment, fate in reversed(life.ends) if moment < NOW and fate != "open"), None)
     if state["stage_id"].endswith(("-won", "-lost", "-abandoned")):
-        assert ended is not None  # noqa: S101 - only an end leads into such a stage
+        assert ended is not None, "only an end leads into such a stage"
     else:
         ended = None
         if dice.chance(0.4):

@@ -17,7 +17,7 @@ from app.ground.access.keys import authenticate, create_key
 from app.ground.access.principal import Principal, Tenant
 from app.ground.access.tenants import create_tenant, find_tenant
 from app.ground.database.locate import Location
-from app.ground.database.session import Database
+from app.ground.database.session import Database, connect
 from app.ground.errors import Unauthorized
 from app.ground.settings import Settings
 
@@ -50,7 +50,7 @@ def fill(settings: Settings, location: Location, say: Console) -> None:
 
 
 async def _fill(location: Location, say: Console, kept: str | None) -> str:
-    owner = await asyncpg.connect(location.owner_url)
+    owner = await connect(location.owner_url)
     database = await Database.open(location.app_url, role=location.role, size=4, pool_timeout=30)
     try:
         # Two that fill at once take turns, and the second finds nothing to do.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from app.ground.access import models as access_models
+from app.ground.access.principal import Principal, Tenant
+from app.ground.database.session import Session
 from app.ground.database.tables import metadata
 from app.ground.events import models as event_models
+from app.language.resources import write
 from app.language.resources.resource import Catalogue
 from app.sales.accounts import resources as accounts
 from app.sales.activities import resources as activities
@@ -24,4 +27,12 @@ CATALOGUE = Catalogue(
     )
 )
 
-__all__ = ["CATALOGUE", "access_models", "event_models", "metadata"]
+
+async def found(session: Session, tenant: Tenant) -> None:
+    """What a new tenant begins with: a fiscal calendar that is the calendar year, until it says otherwise."""
+    founder = Principal(tenant=tenant, role="admin", name="founding")
+    calendar = {"name": "Calendar year", "start_month": 1, "is_default": True}
+    await write.create(session, founder, CATALOGUE, CATALOGUE["fiscal_calendars"], calendar)
+
+
+__all__ = ["CATALOGUE", "access_models", "event_models", "found", "metadata"]

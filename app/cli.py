@@ -166,12 +166,15 @@ def create_tenant_(
     currency: Annotated[str, typer.Option(help="ISO 4217 code of the home currency.")] = "USD",
 ) -> None:
     """Make a tenant, and print an admin's API key for it."""
+    from app.areas import found
     from app.ground.access.keys import create_key
     from app.ground.access.tenants import create_tenant
 
     async def work(owner: asyncpg.Connection) -> str:
         async with owner.transaction():
-            tenant = await create_tenant(owner, name=name, timezone=timezone, home_currency=currency.upper())
+            tenant = await create_tenant(
+                owner, name=name, timezone=timezone, home_currency=currency.upper(), seed=found
+            )
             _, key = await create_key(Session(owner, tenant.id), name="first key", role="admin")
         say.print(f"Tenant [bold]{tenant.name}[/bold], {tenant.id}. Its admin's key, shown this once:")
         return key

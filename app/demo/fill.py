@@ -10,6 +10,7 @@ import asyncpg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from app.areas import found
 from app.demo import table
 from app.demo.generate import generate
 from app.demo.load import load
@@ -81,7 +82,7 @@ async def _load(database: Database, principal: Principal, say: Console) -> None:
 async def _tenant(owner: asyncpg.Connection) -> Tenant:
     if await owner.fetchval("select exists (select from control.tenants where name = $1)", TENANT):
         return await find_tenant(owner, TENANT)
-    return await create_tenant(owner, name=TENANT, timezone="UTC", home_currency="USD")
+    return await create_tenant(owner, name=TENANT, timezone="UTC", home_currency="USD", seed=found)
 
 
 async def _key(database: Database, tenant: Tenant, kept: str | None) -> str:

@@ -213,11 +213,11 @@ class Oracle:
         return total
 
     def quotas(self, period: tuple[date, date]) -> dict[str, Decimal]:
-        """By rep; each amount weighted by the days on which it held."""
+        """By rep; each amount weighted by the days on which it held. What teams carry stands beside."""
         sums: dict[str, Decimal] = defaultdict(Decimal)
         for row in self.demo["quotas"]:
             begin, end = quarter(int(row["period"][2:6]), int(row["period"][-1]))
-            if not (period[0] <= begin and end <= period[1]):
+            if not (period[0] <= begin and end <= period[1]) or "rep_id" not in row:
                 continue
             since = [(begin, row["amount"])] + [
                 (date.fromisoformat(x["effective_from"]), x["amount"]) for x in row.get("versions", ())

@@ -181,7 +181,7 @@ async def test_by_month(ask: Ask, files: Files) -> None:
 async def test_by_dimension(ask: Ask, files: Files, dimension: str) -> None:
     rows = await ask(*METRICS, period="2017", by=[dimension])
     groups = files.by(getattr(files, dimension))
-    seen: dict[str, set[str]] = {metric: set() for metric in METRICS}
+    seen: dict[str, set[str | None]] = {metric: set() for metric in METRICS}
     for row in rows:
         name = row["dimensions"][dimension]["name"]
         if name in groups:

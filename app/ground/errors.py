@@ -64,7 +64,7 @@ class Invalid(AttainError):
 
     @classmethod
     def field(cls, pointer: str, code: str, message: str) -> Invalid:
-        return cls(message, errors=[FieldError(pointer, code, message)])
+        return cls(message, code=code, errors=[FieldError(pointer, code, message)])
 
 
 class BadCursor(Invalid):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -76,6 +77,8 @@ async def _rewrite(batch: Batch, drafts: list[tuple[Draft, datetime | None]], co
         at = max(since, first) if since is not None else draft.moment
         points += draft.history
         if changes:
+            # What is so now has been so since `at`: nothing that was believed of the time between stands against it.
+            points = [_without(point, changes) if point.at > at else point for point in points]
             points.append(Point(at, changes))
         if points[0].at > min(p.at for p in points):
             points[0] = Point(min(p.at for p in points), points[0].changes, points[0].inferred)
@@ -87,6 +90,10 @@ async def _rewrite(batch: Batch, drafts: list[tuple[Draft, datetime | None]], co
             **draft.changes,
             **(draft.versions[-1].values if draft.versions else state),
         }
+
+
+def _without(point: Point, names: Iterable[str]) -> Point:
+    return Point(point.at, {k: v for k, v in point.changes.items() if k not in names}, point.inferred)
 
 
 _NOT_COMPARED = frozenset({"version", "created_at", "updated_at", "deleted_at", "visible", "tenant_id", "id"})

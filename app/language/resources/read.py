@@ -184,22 +184,22 @@ def _with(query: Query, **changes: Any) -> Query:
 
 
 async def _values(session: Session, principal: Principal, query: Query) -> dict[str, Any]:
-    if query.values.periods:
-        await _resolve_periods(session, principal, query.values)
-    return Binds.of(principal).standing(principal) | query.values.binds | moments(query.as_of, query.known_at)
+    # Beside the values, not among them: a cursor is bound to "this quarter", whatever days that turns out to be.
+    days = await _periods(session, principal, query.values) if query.values.periods else {}
+    return Binds.of(principal).standing(principal) | query.values.binds | days | moments(query.as_of, query.known_at)
 
 
-async def _resolve_periods(session: Session, principal: Principal, values: Values) -> None:
+async def _periods(session: Session, principal: Principal, values: Values) -> dict[str, Any]:
     """A period of a day field is days, of a moment field the instants at which those days begin."""
     zone = principal.tenant.zone
     calendar = await periods.calendar(session)
+    found: dict[str, Any] = {}
     for start, end, text, kind in values.periods:
         first, last = periods.period(text, datetime.now(zone).date(), calendar, "?in_period")
         days = kind == "day"
-        values.binds |= {
-            start: first if days else periods.midnight(first, zone),
-            end: last if days else periods.midnight(last, zone),
-        }
+        found[start] = first if days else periods.midnight(first, zone)
+        found[end] = last if days else periods.midnight(last, zone)
+    return found
 
 
 def moments(as_of: datetime | None, known_at: datetime | None) -> dict[str, Any]:

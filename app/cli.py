@@ -16,6 +16,7 @@ import asyncpg
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 
 from app.ground import logs
 from app.ground.database import embedded, locate, migrate
@@ -42,12 +43,16 @@ def main() -> None:
     try:
         cli()
     except AttainError as refusal:
-        say.print(f"[red]{refusal.title}:[/red] {refusal.detail}")
+        say.print(f"[red]{refusal.title}:[/red] {escape(refusal.detail)}")
         sys.exit(1)
     except ValidationError as error:
         for fault in error.errors():
             name = "ATTAIN_" + "_".join(str(part) for part in fault["loc"]).upper()
-            say.print(f"[red]{name}:[/red] {fault['msg']}")
+            say.print(f"[red]{name}:[/red] {escape(fault['msg'])}")
+        sys.exit(1)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        # Wrong host, password, database or right: the driver's sentence says which, and a traceback adds nothing.
+        say.print(f"[red]PostgreSQL or the system refused:[/red] {escape(logs.masked(str(error)))}")
         sys.exit(1)
 
 

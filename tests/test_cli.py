@@ -120,3 +120,14 @@ def test_a_setting_that_cannot_be_is_named(attain: Attain) -> None:
     assert done.returncode == 1
     assert "ATTAIN_PORT" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://nobody:secret@127.0.0.1:1/none", "mysql://x@y/z", "postgresql://me@/none?host=/nowhere"],
+)
+def test_a_database_that_is_not_there_is_told_in_a_sentence(tmp_path: Path, url: str) -> None:
+    done = command_of(url, tmp_path)("migrate")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr

@@ -20,10 +20,12 @@ from app.faces.graphql.selection import Selected
 from app.faces.graphql.types import Types
 from app.ground.access.permissions import demand
 from app.ground.database.session import Session
+from app.ground.errors import VersionConflict
 from app.language.resources import read, write
 from app.language.resources.batch import Receipt
 from app.language.resources.payload import class_name
 from app.language.resources.resource import Action, Resource
+from app.language.resources.shape import Leaf, Shape
 
 OUTCOMES = ("created", "updated", "unchanged", "restored", "deleted", "failed")
 
@@ -225,6 +227,15 @@ def _single(
         }
         run = prepare(arguments)
 
+        async def current(session: Session) -> str:
+            """The record as the caller would have been answered; its version at the least."""
+            shape = next(iter(shapes.values()), Shape((("id", Leaf("id")),)))
+            versioned = dict(shape.items) | {"version": Leaf("version")}
+            return await read.one(
+                session, ask.principal, types.catalogue, resource, arguments["id"], Shape(tuple(versioned.items())),
+                deleted=True, values=made.values,
+            )  # fmt: skip
+
         async def work(session: Session) -> dict[str, Any]:
             receipt = await run(session, ask)
             answer: dict[str, Any] = {}
@@ -244,7 +255,11 @@ def _single(
                         answer[key] = orjson.Fragment(text)
             return answer
 
-        return Finished(await ask.write(work))
+        try:
+            return Finished(await ask.write(work))
+        except VersionConflict as conflict:
+            conflict.current = conflict.current or await ask.read(current)
+            raise
 
     return resolve
 

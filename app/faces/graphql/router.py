@@ -109,7 +109,8 @@ class GraphQL:
         if ask.cost:
             answer["extensions"] = {"cost": ask.cost}
         return Response(
-            orjson.dumps(answer),
+            # The driver's UUIDs are a class of their own, which orjson does not know.
+            orjson.dumps(answer, default=str),
             status,
             headers={"Cache-Control": "private, no-store"},
             media_type=_form(request),

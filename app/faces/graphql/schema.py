@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationDefinitionNode
 from strawberry.extensions import (
     AddValidationRules,
     DisableIntrospection,
     MaxTokensLimiter,
     ParserCache,
+    SchemaExtension,
     ValidationCache,
 )
 from strawberry.schema.config import StrawberryConfig
@@ -25,6 +26,19 @@ from app.faces.graphql.scalars import SCALARS
 from app.language.resources.resource import Catalogue
 
 CACHED_DOCUMENTS = 512
+
+
+class NamedOperation(SchemaExtension):
+    """Of several operations in a document the caller names one; Strawberry would take the first."""
+
+    def on_parse(self) -> Iterator[None]:
+        yield
+        context = self.execution_context
+        document = context.graphql_document
+        if document is None or context._provided_operation_name is not None:
+            return
+        if sum(isinstance(x, OperationDefinitionNode) for x in document.definitions) > 1:
+            raise GraphQLError("The document holds several operations; `operationName` says which is meant.")
 
 
 class AttainSchema(strawberry.Schema):
@@ -64,6 +78,7 @@ def _extensions(*, introspection: bool) -> list[Any]:
     made: list[Any] = [
         partial(MaxTokensLimiter, max_token_count=MOST_TOKENS),
         partial(ParserCache, maxsize=CACHED_DOCUMENTS),
+        NamedOperation,
         partial(AddValidationRules, [DocumentSize]),
         partial(ValidationCache, maxsize=CACHED_DOCUMENTS),
     ]

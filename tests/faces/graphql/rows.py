@@ -1,5 +1,7 @@
 """A small company, sent in through the face that is tested."""
 
+# ruff: noqa: E501 - documents are kept on one line
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,0 +1,142 @@
+"""The envelope: one JSON object by POST, a page for browsers, nothing else."""
+
+# ruff: noqa: E501 - documents are kept on one line
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import httpx
+import pytest
+
+from app.areas import CATALOGUE
+from app.faces.graphql import graphiql, queries
+from app.faces.graphql.router import GraphQL
+from app.faces.graphql.schema import sdl
+from app.ground.database import session as sessions
+from tests.faces.graphql.conftest import Api
+
+
+async def test_refusals_of_the_envelope(empty: Api) -> None:
+    def code(response: httpx.Response) -> tuple[int, str]:
+        return response.status_code, response.json()["errors"][0]["extensions"]["code"]
+
+    client = empty.client
+    query = {"query": "{ me { name } }"}
+    assert code(await client.post("/graphql", json=query)) == (401, "unauthorized")
+    refused = await client.post("/graphql", json=query, headers={"authorization": "Bearer nonsense"})
+    assert code(refused) == (401, "invalid_key")
+    assert refused.headers["www-authenticate"].startswith("Bearer")
+    assert code(await empty.post([query])) == (400, "bad_request")
+    assert code(await empty.post({"query": 5})) == (422, "required")
+    assert code(await empty.post({**query, "variables": []})) == (422, "invalid_value")
+    assert code(await empty.post({**query, "variables": {"a": "\x00"}})) == (422, "bad_character")
+    headers = {"authorization": f"Bearer {await empty.company.key()}"}
+    for media in ("text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"):
+        answer = await client.post("/graphql", content=b"{}", headers=headers | {"content-type": media})
+        assert code(answer) == (415, "unsupported_media_type")
+    broken = await client.post(
+        "/graphql", content=b"{", headers=headers | {"content-type": "application/json"}
+    )
+    assert code(broken) == (400, "malformed_json")
+    got = await client.get("/graphql", params={"query": "{ me { name } }"}, headers=headers)
+    assert code(got) == (405, "method_not_allowed")
+    assert got.headers["allow"] == "POST"
+
+
+async def test_media_types_and_status(empty: Api) -> None:
+    new = {"accept": "application/graphql-response+json"}
+    broken = {"query": "{ nonsense }"}
+    assert (await empty.post(broken)).status_code == 200
+    answer = await empty.post(broken, headers=new)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/graphql-response+json"
+    assert "data" not in answer.json()
+    field = await empty.post({"query": '{ account(id: "x:y") { id } }'}, headers=new)
+    assert (field.status_code, field.json()["data"]) == (200, {"account": None})
+
+
+async def test_operations_are_chosen_by_name(empty: Api) -> None:
+    document = "query A { me { role } } query B { me { name } }"
+    answer = await empty.post({"query": document, "operationName": "A"})
+    assert answer.json()["data"] == {"me": {"role": "admin"}}
+    answer = await empty.post({"query": document, "operationName": "C"})
+    assert answer.json()["errors"][0]["extensions"]["code"] == "invalid_query"
+
+
+async def test_introspection_and_suggestions_can_be_off(empty: Api) -> None:
+    app: Any = empty.client._transport.app  # pyright: ignore[reportAttributeAccessIssue]
+    assert "Did you mean" in (await empty.refusal("{ accounts { nodes { nam } } }"))["message"]
+    closed = GraphQL(app.database, app.settings.model_copy(update={"allow_introspection": False}), CATALOGUE)
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(closed), base_url="http://attain")  # pyright: ignore[reportArgumentType]
+    shut = dataclasses.replace(empty, client=client)
+    assert "Did you mean" not in (await shut.refusal("{ accounts { nodes { nam } } }"))["message"]
+    assert (await shut("{ __schema { queryType { name } } }"))["errors"]
+    assert (await shut.data("{ __typename me { __typename } }")) == {
+        "__typename": "Query",
+        "me": {"__typename": "Me"},
+    }
+
+
+async def test_faults_of_ours_are_masked(empty: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("secret place")
+
+    monkeypatch.setattr(queries.read, "page", broken)
+    answer = await empty("{ accounts { totalCount } me { role } }")
+    assert answer["data"] == {"accounts": None, "me": {"role": "admin"}}
+    [error] = answer["errors"]
+    assert error["extensions"]["code"] == "internal"
+    assert "secret" not in str(answer)
+
+
+async def test_the_page_for_people(empty: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    html = {"accept": "text/html,application/xhtml+xml"}
+    monkeypatch.setattr(graphiql, "PACKAGES", tmp_path)
+    borrowed = await empty.client.get("/graphql", headers=html)
+    assert borrowed.status_code == 200
+    assert "GraphiQL" in borrowed.text
+    for path in graphiql.ASSETS.values():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("/* here */")
+    own = await empty.client.get("/graphql", headers=html)
+    assert "http" not in own.text
+    assert "/graphql/ui/graphiql.js" in own.text
+    for name in (*graphiql.ASSETS, "start.js"):
+        assert (await empty.client.get(f"/graphql/ui/{name}")).status_code == 200
+    assert (await empty.client.get("/graphql/ui/../secrets")).status_code == 405
+
+
+async def test_one_statement_for_each_root_field(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    run: list[str] = []
+
+    def counting(name: str) -> None:
+        original = getattr(sessions.Session, name)
+
+        async def counted(self: Any, *arguments: Any, **values: Any) -> Any:
+            run.append(name)
+            return await original(self, *arguments, **values)
+
+        monkeypatch.setattr(sessions.Session, name, counted)
+
+    principal_look_up = 1
+    for name in ("fetch", "fetchrow", "fetchval", "execute"):
+        counting(name)
+    await api.data(
+        """{
+            a: opportunities(filter: {account: {industry: {eq: "retail"}}}) {
+                totalCount pageInfo { hasNextPage }
+                nodes { account { owner { manager { name } } opportunities(first: 5) { activities(first: 5) { subject } } } lineItems { product { name } } }
+                edges { node { name } }
+            }
+            b: account(id: "crm:acme") { opportunities { owner { name } activities(first: 9) { owner { name } } } }
+        }"""
+    )
+    assert len(run) == 2 + principal_look_up
+
+
+def test_the_schema_is_the_same_every_time() -> None:
+    first = sdl(CATALOGUE)
+    assert first == sdl(CATALOGUE)
+    assert "type Opportunity implements Node" in first

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.faces.rest import accept, lists
 from app.faces.rest.edge import Call
-from app.language.resources import read
+from app.language.resources import history
 from app.language.resources.read import Page
 
 
@@ -28,7 +28,7 @@ async def _answer(call: Call, reference: str | None, bounds: dict[str, Any]) -> 
     call.parameters.nothing_else()
 
     async def work(session: Any) -> Page:
-        return await read.history(
+        return await history.page(
             session, call.principal, call.catalogue, call.resource, reference, limit=limit, after=after, **bounds
         )
 

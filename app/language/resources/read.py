@@ -186,7 +186,12 @@ def _with(query: Query, **changes: Any) -> Query:
 async def _values(session: Session, principal: Principal, query: Query) -> dict[str, Any]:
     # Beside the values, not among them: a cursor is bound to "this quarter", whatever days that turns out to be.
     days = await _periods(session, principal, query.values) if query.values.periods else {}
-    return Binds.of(principal).standing(principal) | query.values.binds | days | moments(query.as_of, query.known_at)
+    return (
+        Binds.of(principal).standing(principal)
+        | query.values.binds
+        | days
+        | moments(query.as_of, query.known_at)
+    )
 
 
 async def _periods(session: Session, principal: Principal, values: Values) -> dict[str, Any]:

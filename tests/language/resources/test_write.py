@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from app.areas import CATALOGUE
 from app.ground.errors import Invalid, NotFound, VersionConflict
-from app.language.resources import write
+from app.language.resources import history, write
 
 
 async def seed(database: Any, principal: Any) -> None:
@@ -232,3 +233,31 @@ async def test_history_comes_in_and_comes_in_again_unchanged(database: Any, tena
     row["history"].insert(1, {"at": "2026-01-20", "amount": 650})
     [more] = await upsert(database, principal, [row])
     assert (more.outcome, more.changed) == ("updated", ("history",))
+
+
+async def test_history_is_read_as_it_was_and_as_it_was_known(database: Any, tenant: Any) -> None:
+    principal = tenant.principal()
+    await seed(database, principal)
+    await upsert(database, principal, [deal(0), deal(1)])
+    deals = CATALOGUE["opportunities"]
+    async with database.transaction(principal.tenant_id) as session:
+        close = deals.actions_by_name["close_won"]
+        await write.act(session, principal, CATALOGUE, deals, close, "crm:d0", {"closed_at": "2026-03-01"})
+    async with database.transaction(principal.tenant_id) as session:
+        page = await history.page(session, principal, CATALOGUE, deals, "crm:d0", limit=50)
+        rows = [orjson.loads(row) for row in page.rows]
+        current = [row for row in rows if row["superseded_at"] is None]
+        assert [row["category"] for row in current] == ["open", "won"]
+        assert current[-1]["is_current"]
+        assert current[0]["valid_to"] == current[1]["valid_from"]
+        assert len(rows) > len(current), "what was believed before is kept"
+        seen: list[str] = []
+        cursor = None
+        while True:
+            part = await history.page(session, principal, CATALOGUE, deals, limit=2, after=cursor)
+            seen += part.rows
+            cursor = part.next_cursor
+            if cursor is None:
+                break
+        total = await session.connection.fetchval("select count(*) from opportunities_history")
+        assert len(seen) == len(set(seen)) == total

@@ -294,16 +294,25 @@ def _stop(pgdata: Path) -> bool:
         # One that was killed meanwhile has gone without tidying up, which pg_ctl calls a failure.
         if _is_running(pgdata):
             raise
+    if folder := _elsewhere(pgdata):
+        with suppress(OSError):
+            folder.rmdir()
     return True
 
 
-def _socket_dir(pgdata: Path) -> Path:
-    """The data folder itself, or where its path is too long for a socket's address, one under the temporary folder."""
+def _elsewhere(pgdata: Path) -> Path | None:
+    """A folder for the socket, where the data folder's path is too long for a socket's address."""
     longest = 103 if sys.platform == "darwin" else 107
     if len(os.fsencode(pgdata / ".s.PGSQL.5432")) <= longest:
-        return pgdata
+        return None
     name = hashlib.sha256(os.fsencode(pgdata)).hexdigest()[:16]
-    folder = Path("/tmp") / f"attain-{name}"  # noqa: S108 - checked below: ours alone, or refused
+    return Path("/tmp") / f"attain-{name}"  # noqa: S108 - `_socket_dir` checks that it is ours alone
+
+
+def _socket_dir(pgdata: Path) -> Path:
+    folder = _elsewhere(pgdata)
+    if folder is None:
+        return pgdata
     account = _account(pgdata)
     owner = os.geteuid() if account is None else account.pw_uid
     try:

@@ -170,7 +170,7 @@ class Company:
         return key
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_tenant(owner_url: str, database: Database) -> Callable[..., Awaitable[Company]]:
     async def make(
         name: str = "Acme", *, timezone: str = "UTC", home_currency: str = "USD", seed: Seed | None = None

@@ -155,18 +155,6 @@ class Oracle:
                 sums[None] += rest * rate
         return dict(sums)
 
-    def bookings_by_split(self, period: tuple[date, date]) -> dict[str | None, Decimal]:
-        """Each revenue split to its rep, a deal without splits to whoever closed it."""
-        sums: dict[str | None, Decimal] = defaultdict(Decimal)
-        for deal, state in self.closed(period, "won"):
-            amount = self.priced(deal, state, state["closed_at"].date()) or Decimal(0)
-            splits = [x for x in deal.row.get("splits", ()) if x["kind"] == "revenue"]
-            for split in splits:
-                sums[split["rep_id"]] += amount * Decimal(str(split["share"]))
-            if not splits:
-                sums[state["credited"]] += amount
-        return dict(sums)
-
     def count(self, period: tuple[date, date], category: str, as_of: datetime | None = None) -> int:
         return len(self.closed(period, category, as_of))
 

@@ -148,8 +148,8 @@ def _worth_a_question(oracle: Oracle) -> Iterator[str]:
   deals went to {oracle.reps[handed_over["owner_id"]]["name"]}. What was closed before stays where it was.
 - **Quotas.** {len(raised)} changed in the middle of a quarter and count by days: raised on 15 August 2025, relieved on 15 May 2026.
   Each of the six teams has one of its own as well, shown beside the sum of its members' (`by=team`: `assigned`), never added.
-- **Splits.** On one deal in twenty two sellers share the credit (`attribution=split`); overlay credit of sales
-  engineers stands beside it and is in no total.
+- **Splits.** On one deal in twenty two sellers share the credit; overlay credit of sales engineers stands beside it and
+  is in no total.
 - **Planned.** Nothing has happened since 1 October 2026: {sum(not x["done"] for x in oracle.demo["activities"]):,} activities lie ahead of it, and quotas go on to the end of 2026.
 """.splitlines()  # noqa: E501
 

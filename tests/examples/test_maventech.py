@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 import uvicorn
 
+from app.areas import found
 from app.ground.access.keys import create_key
 from app.ground.access.tenants import create_tenant
 from app.ground.database.session import Database, connect
@@ -81,7 +82,7 @@ def literal(name: str, value: Any) -> str:
 async def new_tenant(owner_url: str, database: Database) -> str:
     owner = await connect(owner_url)
     try:
-        tenant = await create_tenant(owner, name="MavenTech")
+        tenant = await create_tenant(owner, name="MavenTech", seed=found)
     finally:
         await owner.close()
     async with database.transaction(tenant.id) as session:

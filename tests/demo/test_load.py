@@ -45,9 +45,10 @@ class Filled:
 
     async def count(self, table: str) -> int:
         async with self.database.transaction(self.principal.tenant_id) as session:
-            return await session.connection.fetchval(
-                f"select count(*) from {table} where tenant_id = $1", self.principal.tenant_id
+            rows = await session.connection.fetch(
+                f"select 1 from {table} where tenant_id = $1", self.principal.tenant_id
             )
+        return len(rows)
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -168,7 +169,9 @@ async def test_bookings_by(filled: Filled, dimension: str) -> None:
 
 async def test_bookings_by_product_with_what_no_line_covers(filled: Filled) -> None:
     names = {f"demo:{row['external_id']}": row["name"] for row in filled.demo["products"]}
-    expected = {names.get(key): value for key, value in filled.oracle.bookings_by_product(year(2025)).items()}
+    expected = {
+        names.get(key or ""): value for key, value in filled.oracle.bookings_by_product(year(2025)).items()
+    }
     rows = await filled.ask("bookings", period="2025", by=["product"])
     found = {row["dimensions"]["product"]["name"]: row["value"] for row in rows if row["value"]}
     assert len(found) == len(expected)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import strawberry
-from sqlalchemy import select, true
 
 from app.faces.graphql.ask import Ask
 from app.faces.graphql.build import Argument, Member
@@ -14,11 +12,10 @@ from app.faces.graphql.executor import Finished
 from app.faces.graphql.scalars import Json, Moment
 from app.faces.graphql.selection import Selected
 from app.ground.access.identity import me
-from app.ground.access.permissions import permits
 from app.ground.errors import Invalid
-from app.ground.events import feed
-from app.language.query.binds import Binds
-from app.language.resources.resource import Catalogue, Resource
+from app.language.resources.changes import changes
+from app.language.resources.describe import describe, noun_called
+from app.language.resources.resource import Catalogue
 
 MOST_EVENTS = 1_000
 
@@ -83,7 +80,7 @@ class EventPage:
 
 
 def members(catalogue: Catalogue) -> list[Member]:
-    return [_me(), _events(catalogue)]
+    return [_me(), _events(catalogue), _describe(catalogue)]
 
 
 def _me() -> Member:
@@ -106,18 +103,16 @@ def _events(catalogue: Catalogue) -> Member:
                 "/first", "out_of_range", f"`first` is a whole number from 1 to {MOST_EVENTS}."
             )
         ask.charge(first)
-        binds = Binds.of(ask.principal)
-        nouns = {
-            resource.plural: partial(_visible, resource, binds)
-            for resource in catalogue
-            if permits(ask.principal, resource.permission_name, "read")
-        }
         batch = await ask.read(
-            lambda session: feed.read(
-                session, arguments.get("after"), types=arguments.get("types") or (), nouns=nouns, limit=first,
-                values=binds.standing(ask.principal),
+            lambda session: changes(
+                session,
+                ask.principal,
+                catalogue,
+                arguments.get("after"),
+                types=arguments.get("types") or (),
+                limit=first,
             )
-        )  # fmt: skip
+        )
         answer = {
             "nodes": [entry.as_dict() for entry in batch.entries],
             "has_more": batch.has_more,
@@ -138,13 +133,16 @@ def _events(catalogue: Catalogue) -> Member:
     )
 
 
-def _visible(resource: Resource, binds: Binds, events: Any) -> Any:
-    """An event is seen by whoever sees its record, by the noun's own predicate; deleted records keep theirs."""
-    record = resource.table.alias("record")
-    condition = resource.visible(record, binds)
-    if condition is None:
-        return None
-    seen = select(record.c.id).where(
-        record.c.tenant_id == binds.tenant, record.c.id == events.c.record_id, condition
+def _describe(catalogue: Catalogue) -> Member:
+    async def resolve(info: Any, arguments: dict[str, Any]) -> Finished:
+        ask: Ask = info.context
+        resource = noun_called(catalogue, arguments["noun"])
+        return Finished(await ask.read(lambda session: describe(session, ask.principal, resource)))
+
+    return Member(
+        "describe",
+        Json | None,
+        "What a noun is made of: fields, picklists, relations, verbs, and what you may do. Names are those of REST.",
+        (Argument("noun", str, "`opportunity` or `opportunities`.", required=True),),
+        resolve,
     )
-    return true() & seen.exists()

@@ -1,176 +1,20 @@
-"""`GET /v1/describe/{noun}`: what a form builder or an importer has to know, and what this caller may do."""
+"""`GET /v1/describe/{noun}`."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
-from sqlalchemy import String, func, literal, select, union_all
 from starlette.responses import Response
 
 from app.faces.rest import accept
 from app.faces.rest.edge import Call
-from app.ground.access.permissions import ACTIONS, demand, permits
-from app.ground.database.session import Session
-from app.ground.database.tables import metadata
-from app.ground.errors import NotFound, did_you_mean
-from app.language.query.binds import Binds
-from app.language.resources.fields import Field
-from app.language.resources.resource import Resource
-
-MOST_UNKNOWN = 50
+from app.language.resources.describe import describe, noun_called
 
 
 async def described(call: Call) -> Response:
     accept.chosen(call.request)
     call.parameters.nothing_else()
-    catalogue = call.catalogue
-    resource = catalogue.by_plural.get(call.reference) or catalogue.by_name.get(call.reference)
-    if resource is None:
-        hint = did_you_mean(call.reference, [*catalogue.by_plural, *catalogue.by_name])
-        raise NotFound(f'There is no noun "{call.reference[:80]}".{hint}')
-    demand(call.principal, resource.permission_name, "read")
-
-    async def work(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
-        return await _offered(session, resource), await _unknown(session, call, resource)
-
-    offered, unknown = await call.read(work)
+    resource = noun_called(call.catalogue, call.reference)
+    answer = await call.read(lambda session: describe(session, call.principal, resource))
     return Response(
-        orjson.dumps(description(call, resource, offered, unknown)),
-        headers={"Cache-Control": "private, no-store"},
-        media_type=accept.JSON,
+        orjson.dumps(answer), headers={"Cache-Control": "private, no-store"}, media_type=accept.JSON
     )
-
-
-def description(
-    call: Call, resource: Resource, offered: dict[str, Any], unknown: dict[str, Any]
-) -> dict[str, Any]:
-    role = call.principal.role
-
-    def shown(fields: tuple[Field, ...], prefix: str = "") -> list[dict[str, Any]]:
-        return [
-            _field(x, offered.get(x.name, []), unknown.get(x.name, []))
-            for x in fields
-            if x.readable_by(role)
-        ]
-
-    return {
-        "noun": resource.name,
-        "plural": resource.plural,
-        "title": resource.title,
-        "description": resource.description,
-        "label_field": resource.label,
-        "fields": shown(resource.all_fields),
-        "relations": [
-            {"name": x.name, "field": x.reference, "noun": x.target} for x in resource.relations.values()
-        ],
-        "children": [
-            {
-                "name": x.name,
-                "description": x.description,
-                "key": list(x.key),
-                "fields": [_field(y, [], []) for y in x.fields if y.readable_by(role)],
-            }
-            for x in resource.children
-        ],
-        "listings": [
-            {"name": x.name, "noun": x.target, "description": x.description} for x in resource.listings
-        ],
-        "actions": [
-            {
-                "name": x.name,
-                "title": x.title,
-                "description": x.description,
-                "input": x.input.model_json_schema(),
-            }
-            for x in resource.actions
-        ],
-        "operations": sorted(resource.operations),
-        "default_sort": list(resource.default_sort),
-        "tracked": resource.tracked,
-        "permissions": [
-            x for x in ACTIONS if permits(call.principal, resource.permission_name, x)
-        ],
-    }
-
-
-def _field(field: Field, offered: list[Any], unknown: list[Any]) -> dict[str, Any]:
-    return {
-        "name": field.name,
-        "label": field.name.removesuffix("_id").replace("_", " ").capitalize(),
-        "type": field.kind,
-        "description": field.description,
-        "example": field.example,
-        "required": field.required,
-        "default": field.default,
-        "writable": field.write != "never",
-        "create_only": field.write == "create",
-        "operators": list(field.operators),
-        "sortable": field.sortable,
-        "values": list(field.values),
-        "noun": field.target,
-        "relation": field.relation,
-        "max_length": field.max_length,
-        "minimum": field.minimum,
-        "maximum": field.maximum,
-        "picklist": offered if field.kind == "picklist" else None,
-        "unknown_values": unknown if field.kind == "picklist" else None,
-    }
-
-
-async def _offered(session: Session, resource: Resource) -> dict[str, list[dict[str, Any]]]:
-    """The tenant's picklists of this noun, in their order."""
-    rows = await session.connection.fetch(
-        "select field, value, label, position, active, aliases::text as aliases from picklist_values"
-        " where tenant_id = $1 and field like $2 and deleted_at is null order by field, position, value",
-        session.tenant_id,
-        resource.name.replace("_", "\\_") + ".%",
-    )
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        found.setdefault(row["field"].partition(".")[2], []).append(
-            {
-                "value": row["value"],
-                "label": row["label"],
-                "position": row["position"],
-                "active": row["active"],
-                "aliases": orjson.loads(row["aliases"]),
-            }
-        )
-    return found
-
-
-async def _unknown(session: Session, call: Call, resource: Resource) -> dict[str, list[dict[str, Any]]]:
-    """Values that came in and that no list offers, among the records that the caller sees; the most frequent ones."""
-    picklists = [x for x in resource.fields if x.kind == "picklist" and x.readable_by(call.principal.role)]
-    if not picklists:
-        return {}
-    binds = Binds.of(call.principal)
-    listed = metadata.tables["picklist_values"]
-    parts = []
-    for field in picklists:
-        record = resource.table.alias("record")
-        column = record.c[field.name]
-        known = select(listed.c.value).where(
-            listed.c.tenant_id == binds.tenant,
-            listed.c.field == f"{resource.name}.{field.name}",
-            listed.c.deleted_at.is_(None),
-        )
-        condition = resource.visible(record, binds)
-        statement = select(
-            literal(field.name, String).label("field"), column.label("value"), func.count().label("records")
-        ).where(
-            record.c.tenant_id == binds.tenant,
-            record.c.deleted_at.is_(None),
-            column.is_not(None),
-            column.not_in(known),
-        )
-        if condition is not None:
-            statement = statement.where(condition)
-        parts.append(statement.group_by(column).order_by(func.count().desc(), column).limit(MOST_UNKNOWN).subquery())
-    statement = union_all(*(select(part) for part in parts))
-    rows = await session.fetch(statement, **binds.standing(call.principal))
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        found.setdefault(row["field"], []).append({"value": row["value"], "records": row["records"]})
-    return found

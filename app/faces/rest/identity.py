@@ -14,9 +14,8 @@ async def shown(call: Call) -> Response:
     accept.chosen(call.request)
     call.parameters.nothing_else()
     answer = await call.read(lambda session: me(session, call.principal))
-    for name in ("user", "rep", "calendar"):
-        if answer[name] is not None:
-            answer[name] = orjson.Fragment(answer[name])
     return Response(
-        orjson.dumps(answer), headers={"Cache-Control": "private, no-store"}, media_type=accept.JSON
+        orjson.dumps(answer, default=str),
+        headers={"Cache-Control": "private, no-store"},
+        media_type=accept.JSON,
     )

@@ -38,7 +38,7 @@ async def upserted(call: Call) -> Response:
         receipts = await write.upsert(
             session, call.principal, call.catalogue, call.resource, source, rows, **options
         )
-        return Written(200, orjson.dumps(report(receipts)))
+        return Written(200, orjson.dumps(report(receipts), default=str))
 
     return await call.write(body, work)
 
@@ -46,7 +46,9 @@ async def upserted(call: Call) -> Response:
 def _read(body: bytes, form: str, named: str | None) -> tuple[str, list[Any]]:
     if form == bodies.NDJSON:
         if named is None:
-            raise Invalid.field("?source", "required", "Name the source of NDJSON rows: `?source=salesforce`.")
+            raise Invalid.field(
+                "?source", "required", "Name the source of NDJSON rows: `?source=salesforce`."
+            )
         return named, bodies.lines(body)
     data = bodies.json_object(body)
     for name in data:

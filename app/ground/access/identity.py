@@ -21,9 +21,8 @@ select
 
 
 async def me(session: Session, principal: Principal) -> dict[str, Any]:
-    """`user`, `rep` and `calendar` are JSON texts or None; the rest is plain."""
     row = await session.connection.fetchrow(_WHO, session.tenant_id, principal.user_id, principal.rep_id)
-    assert row is not None  # noqa: S101 - a SELECT without FROM answers one row
+    assert row is not None
     tenant = principal.tenant
     return {
         "name": principal.name,

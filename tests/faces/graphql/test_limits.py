@@ -1,6 +1,6 @@
 """What is refused before anything is run."""
 
-# ruff: noqa: E501 - documents are kept on one line
+
 
 from __future__ import annotations
 

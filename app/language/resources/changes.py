@@ -1,0 +1,48 @@
+"""The change feed as one caller sees it: an event is visible as its record is, by the noun's own predicate."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+from typing import Any
+
+from sqlalchemy import select, true
+
+from app.ground.access.permissions import permits
+from app.ground.access.principal import Principal
+from app.ground.database.session import Session
+from app.ground.events import feed
+from app.language.query.binds import Binds
+from app.language.resources.resource import Catalogue, Resource
+
+
+async def changes(
+    session: Session,
+    principal: Principal,
+    catalogue: Catalogue,
+    after: str | None,
+    *,
+    types: Collection[str] = (),
+    limit: int = 100,
+) -> feed.Batch:
+    binds = Binds.of(principal)
+    nouns = {
+        resource.plural: partial(_visible, resource, binds)
+        for resource in catalogue
+        if permits(principal, resource.permission_name, "read")
+    }
+    return await feed.read(
+        session, after, types=types, nouns=nouns, limit=limit, values=binds.standing(principal)
+    )
+
+
+def _visible(resource: Resource, binds: Binds, events: Any) -> Any:
+    """Deleted records keep who sees them."""
+    record = resource.table.alias("record")
+    condition = resource.visible(record, binds)
+    if condition is None:
+        return None
+    seen = select(record.c.id).where(
+        record.c.tenant_id == binds.tenant, record.c.id == events.c.record_id, condition
+    )
+    return true() & seen.exists()

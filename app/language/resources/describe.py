@@ -1,0 +1,169 @@
+"""What a noun is made of, for whoever builds a form or an import, and what this caller may do with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from sqlalchemy import String, func, literal, select, union_all
+
+from app.ground.access.permissions import ACTIONS, demand, permits
+from app.ground.access.principal import Principal
+from app.ground.database.session import Session
+from app.ground.database.tables import metadata
+from app.ground.errors import NotFound, did_you_mean
+from app.language.query.binds import Binds
+from app.language.resources.fields import Field
+from app.language.resources.resource import Catalogue, Resource
+
+MOST_UNKNOWN = 50
+
+
+def noun_called(catalogue: Catalogue, name: str) -> Resource:
+    """By its plural or its singular."""
+    found = catalogue.by_plural.get(name) or catalogue.by_name.get(name)
+    if found is None:
+        hint = did_you_mean(name, [*catalogue.by_plural, *catalogue.by_name])
+        raise NotFound(f'There is no noun "{name[:80]}".{hint}')
+    return found
+
+
+async def describe(session: Session, principal: Principal, resource: Resource) -> dict[str, Any]:
+    """Fields with their types, operators and picklists, relations, children, verbs, and the caller's permissions."""
+    demand(principal, resource.permission_name, "read")
+    offered = await _offered(session, resource)
+    return _description(principal, resource, offered, await _unknown(session, principal, resource))
+
+
+def _description(
+    principal: Principal, resource: Resource, offered: dict[str, Any], unknown: dict[str, Any]
+) -> dict[str, Any]:
+    role = principal.role
+
+    def shown(fields: tuple[Field, ...]) -> list[dict[str, Any]]:
+        return [
+            _field(x, offered.get(x.name, []), unknown.get(x.name, [])) for x in fields if x.readable_by(role)
+        ]
+
+    return {
+        "noun": resource.name,
+        "plural": resource.plural,
+        "title": resource.title,
+        "description": resource.description,
+        "label_field": resource.label,
+        "fields": shown(resource.all_fields),
+        "relations": [
+            {"name": x.name, "field": x.reference, "noun": x.target} for x in resource.relations.values()
+        ],
+        "children": [
+            {
+                "name": x.name,
+                "description": x.description,
+                "key": list(x.key),
+                "fields": [_field(y, [], []) for y in x.fields if y.readable_by(role)],
+            }
+            for x in resource.children
+        ],
+        "listings": [
+            {"name": x.name, "noun": x.target, "description": x.description} for x in resource.listings
+        ],
+        "actions": [
+            {
+                "name": x.name,
+                "title": x.title,
+                "description": x.description,
+                "input": x.input.model_json_schema(),
+            }
+            for x in resource.actions
+        ],
+        "operations": sorted(resource.operations),
+        "default_sort": list(resource.default_sort),
+        "tracked": resource.tracked,
+        "permissions": [x for x in ACTIONS if permits(principal, resource.permission_name, x)],
+    }
+
+
+def _field(field: Field, offered: list[Any], unknown: list[Any]) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        "label": field.name.removesuffix("_id").replace("_", " ").capitalize(),
+        "type": field.kind,
+        "description": field.description,
+        "example": field.example,
+        "required": field.required,
+        "default": field.default,
+        "writable": field.write != "never",
+        "create_only": field.write == "create",
+        "operators": list(field.operators),
+        "sortable": field.sortable,
+        "values": list(field.values),
+        "noun": field.target,
+        "relation": field.relation,
+        "max_length": field.max_length,
+        "minimum": field.minimum,
+        "maximum": field.maximum,
+        "picklist": offered if field.kind == "picklist" else None,
+        "unknown_values": unknown if field.kind == "picklist" else None,
+    }
+
+
+async def _offered(session: Session, resource: Resource) -> dict[str, list[dict[str, Any]]]:
+    """The tenant's picklists of this noun, in their order."""
+    rows = await session.connection.fetch(
+        "select field, value, label, position, active, aliases::text as aliases from picklist_values"
+        " where tenant_id = $1 and field like $2 and deleted_at is null order by field, position, value",
+        session.tenant_id,
+        resource.name.replace("_", "\\_") + ".%",
+    )
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["field"].partition(".")[2], []).append(
+            {
+                "value": row["value"],
+                "label": row["label"],
+                "position": row["position"],
+                "active": row["active"],
+                "aliases": orjson.loads(row["aliases"]),
+            }
+        )
+    return found
+
+
+async def _unknown(
+    session: Session, principal: Principal, resource: Resource
+) -> dict[str, list[dict[str, Any]]]:
+    """Values that came in and that no list offers, among the records that the caller sees; the most frequent ones."""
+    picklists = [x for x in resource.fields if x.kind == "picklist" and x.readable_by(principal.role)]
+    if not picklists:
+        return {}
+    binds = Binds.of(principal)
+    listed = metadata.tables["picklist_values"]
+    parts = []
+    for field in picklists:
+        record = resource.table.alias("record")
+        column = record.c[field.name]
+        known = select(listed.c.value).where(
+            listed.c.tenant_id == binds.tenant,
+            listed.c.field == f"{resource.name}.{field.name}",
+            listed.c.deleted_at.is_(None),
+        )
+        condition = resource.visible(record, binds)
+        statement = select(
+            literal(field.name, String).label("field"), column.label("value"), func.count().label("records")
+        ).where(
+            record.c.tenant_id == binds.tenant,
+            record.c.deleted_at.is_(None),
+            column.is_not(None),
+            column.not_in(known),
+        )
+        if condition is not None:
+            statement = statement.where(condition)
+        parts.append(
+            statement.group_by(column).order_by(func.count().desc(), column).limit(MOST_UNKNOWN).subquery()
+        )
+    statement = union_all(*(select(part) for part in parts))
+    rows = await session.fetch(statement, **binds.standing(principal))
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["field"], []).append({"value": row["value"], "records": row["records"]})
+    return found

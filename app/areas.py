@@ -1,4 +1,4 @@
-"""The one visible list: every area's nouns. Importing this module loads every table into `metadata`."""
+"""The one visible list: every area's nouns and numbers. Importing this module loads every table into `metadata`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from app.ground.access.principal import Principal, Tenant
 from app.ground.database.session import Session
 from app.ground.database.tables import metadata
 from app.ground.events import models as event_models
+from app.language.metrics.metric import MetricCatalogue
 from app.language.resources import write
 from app.language.resources.resource import Catalogue
 from app.sales.accounts import resources as accounts
 from app.sales.activities import resources as activities
 from app.sales.org import resources as org
+from app.sales.pipeline import metrics as pipeline_metrics
 from app.sales.pipeline import resources as pipeline
 from app.sales.pricing import resources as pricing
+from app.sales.targets import metrics as target_metrics
 from app.sales.targets import resources as targets
 
 CATALOGUE = Catalogue(
@@ -27,6 +30,8 @@ CATALOGUE = Catalogue(
     )
 )
 
+METRIC_CATALOGUE = MetricCatalogue((*pipeline_metrics.METRICS, *target_metrics.METRICS))
+
 
 async def found(session: Session, tenant: Tenant) -> None:
     """What a new tenant begins with: a fiscal calendar that is the calendar year, until it says otherwise."""
@@ -35,4 +40,4 @@ async def found(session: Session, tenant: Tenant) -> None:
     await write.create(session, founder, CATALOGUE, CATALOGUE["fiscal_calendars"], calendar)
 
 
-__all__ = ["CATALOGUE", "access_models", "event_models", "found", "metadata"]
+__all__ = ["CATALOGUE", "METRIC_CATALOGUE", "access_models", "event_models", "found", "metadata"]

@@ -86,7 +86,9 @@ class Calendar:
 
 _UNITS = ("day", "week", "month", "quarter", "year")
 FISCAL_UNITS = ("fiscal_period", "fiscal_quarter", "fiscal_year")
-_TO_DATE = {"wtd": "week", "mtd": "month", "qtd": "quarter", "ytd": "year", "fqtd": "fiscal_quarter", "fytd": "fiscal_year"}
+_TO_DATE = {
+    "wtd": "week", "mtd": "month", "qtd": "quarter", "ytd": "year", "fqtd": "fiscal_quarter", "fytd": "fiscal_year",
+}  # fmt: skip
 WORDS = (
     "today", "yesterday", "tomorrow", *_TO_DATE, "last_7_days", "last_30_days", "last_90_days",
     *(f"{which}_{unit}" for which in ("this", "last", "next") for unit in (*_UNITS, *FISCAL_UNITS)),

@@ -25,6 +25,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    true,
     tuple_,
     union_all,
 )
@@ -108,7 +109,7 @@ class Branch:
         if not self.shape.money:
             return []
         if self.reason is not None:
-            return [_nothing("currency", Text()), _nothing("day", Date())]
+            return [_nothing("k_currency", Text()), _nothing("k_day", Date())]
         currency = self.scope.currency
         day: ColumnElement[Any] = null().cast(Date)
         if self.shape.daily_rates:
@@ -118,7 +119,7 @@ class Branch:
             else:
                 day = cast(func.timezone(binds.named("zone", Text()), self.scope.date), Date)
             day = case((currency != binds.named("target", Text()), day))
-        return [currency.label("currency"), day.label("day")]
+        return [currency.label("k_currency"), day.label("k_day")]
 
     @property
     def over(self) -> list[ColumnElement[Any]]:
@@ -127,7 +128,7 @@ class Branch:
         if expression is None:
             return []
         return [
-            _nothing("over", Integer())
+            _nothing("k_over", Integer())
             if self.reason
             else cast(expression(self.scope), Integer).label("over")
         ]
@@ -150,6 +151,10 @@ class Branch:
         return select(*columns).select_from(self.scope.origin).where(*self.conditions)
 
 
+def _text(value: str | None) -> ColumnElement[Any]:
+    return null().cast(Text) if value is None else constant(value).cast(Text)
+
+
 def _nothing(name: str, type_: Any) -> ColumnElement[Any]:
     return null().cast(type_).label(name)
 
@@ -165,7 +170,7 @@ def branches(shape: Shape, asker: Binds, visible: Visible) -> list[Branch]:
 
 
 def value(shape: Shape, asker: Binds, visible: Visible) -> Statement:
-    """Rows of `i, reason, d_0…, currency, day, over`, and per measure `n_m, s_m, inferred_m, x_m_0…`."""
+    """Rows of `i, reason, d_0…, k_currency, k_day, k_over`, and per measure `n_m, s_m, inferred_m, x_m_0…`."""
     grouped = [_grouped(branch) for branch in branches(shape, asker, visible)]
     cells = (union_all(*grouped) if len(grouped) > 1 else grouped[0]).lateral("cell")
     table = buckets()
@@ -174,7 +179,7 @@ def value(shape: Shape, asker: Binds, visible: Visible) -> Statement:
 
 def _grouped(branch: Branch) -> Any:
     keys = [*branch.keys, *branch.rate, *branch.over]
-    columns: list[ColumnElement[Any]] = [constant(branch.reason).cast(Text).label("reason"), *keys]
+    columns: list[ColumnElement[Any]] = [_text(branch.reason).label("reason"), *keys]
     for index, measure in enumerate(branch.shape.measures):
         only, excluded = branch.only(measure), branch.exclusions(measure)
         if branch.reason is not None:
@@ -225,8 +230,10 @@ def explain(
     branch = found[branch_index]
     scope, binds = branch.scope, branch.scope.binds
     multiplying = [
-        k for k, name in zip(branch.keys, shape.by, strict=True) if scope.fact.dimension(name).multiplies
-    ]  # type: ignore[union-attr]
+        key
+        for key, name in zip(branch.keys, shape.by, strict=True)
+        if (dimension := scope.fact.dimension(name)) and dimension.multiplies
+    ]
     part = (
         func.concat_ws("|", *(func.coalesce(cast(k.element, Text), "") for k in multiplying))
         if multiplying
@@ -263,7 +270,7 @@ def _contribution(branch: Branch, measure: Measure, index: int) -> list[ColumnEl
     only, excluded = branch.only(measure), branch.exclusions(measure)
     scope = branch.scope
     if branch.reason is not None:
-        reason: ColumnElement[Any] = constant(branch.reason).cast(Text)
+        reason: ColumnElement[Any] = _text(branch.reason)
     else:
         reason = case(*((c, constant(r)) for r, c in excluded)) if excluded else null().cast(Text)
     amount = branch.value(measure)

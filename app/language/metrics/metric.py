@@ -34,9 +34,8 @@ Unit = Literal["money", "count", "ratio", "days", "money_per_day"]
 Visible = Callable[["FromClause", "Binds"], "ColumnElement[bool] | None"]
 """`(rows, binds)` to those that the asking principal may see; None means all of the tenant."""
 
-if TYPE_CHECKING:
-    Expression = Callable[[Scope], ColumnElement[Any]]
-    Condition = Callable[[Scope], ColumnElement[bool]]
+Expression = Callable[["Scope"], "ColumnElement[Any]"]
+Condition = Callable[["Scope"], "ColumnElement[bool]"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -171,13 +170,13 @@ def divide(
     denominator: Fraction | int,
     n: int,
     reason: str = "zero_denominator",
-    **beside: Fraction | None,
+    beside: Mapping[str, Fraction | None] | None = None,
 ) -> Result:
     """Undefined is null with its reason, never 0."""
     below = Fraction(denominator)
     if below == 0:
-        return Result(None, n, numerator, below, reason, beside)
-    return Result(numerator / below, n, numerator, below, None, beside)
+        return Result(None, n, numerator, below, reason, beside or {})
+    return Result(numerator / below, n, numerator, below, None, beside or {})
 
 
 def share(numerator: Fraction, denominator: Fraction | int) -> Fraction | None:

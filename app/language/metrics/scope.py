@@ -43,7 +43,7 @@ def buckets() -> FromClause:
     arrays = [
         bindparam(f"bucket_{name}", type_=ARRAY(type_), required=True) for name, type_ in _BUCKET.items()
     ]
-    return func.unnest(*arrays).table_valued(*_BUCKET, name="bucket").render_derived()
+    return func.unnest(*arrays).table_valued(*_BUCKET).render_derived(name="bucket")
 
 
 class BucketBinds(Binds):
@@ -63,7 +63,7 @@ class BucketBinds(Binds):
 class Scope:
     """What the expressions of facts, populations and measures are functions of.
 
-    `row` is the fact's row, `part` its share in the groups of multiplying dimensions (None where none is asked).
+    `row` is the fact's row, `part` its share in the groups of multiplying dimensions, where one is asked for.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Scope:
         rows = self.fact.unborn if unborn else self.fact.rows
         assert rows is not None
         self.row = rows(binds)
-        self.part: FromClause | None = None
+        self._part: FromClause | None = None
         self.origin: FromClause = self.row
         self._joined: dict[str, FromClause] = {}
 
@@ -111,8 +111,13 @@ class Scope:
         return (self.population.amount or self.fact.amount)(self)
 
     @property
+    def part(self) -> FromClause:
+        assert self._part is not None
+        return self._part
+
+    @property
     def amount(self) -> ColumnElement[Any]:
-        return self.whole if self.part is None else self.part.c.amount
+        return self.whole if self._part is None else self._part.c.amount
 
     @property
     def currency(self) -> ColumnElement[Any]:
@@ -130,6 +135,10 @@ class Scope:
             self._joined[name] = target
             self.origin = self.origin.outerjoin(target, on)
         return self._joined[name]
+
+    @property
+    def joined(self) -> tuple[FromClause, ...]:
+        return tuple(self._joined.values())
 
     def has_joined(self, name: str) -> bool:
         return name in self._joined
@@ -150,8 +159,8 @@ class Scope:
         for dimension, some, none in filters:
             parts = parts.where(matches(dimension, whole.c[dimension.name], some, none))
         parts = parts.group_by(*(whole.c[key] for key in keys)) if keys else parts.having(func.count() > 0)
-        self.part = parts.lateral("part")
-        self.origin = self.origin.join(self.part, true())
+        part = self._part = parts.lateral("part")
+        self.origin = self.origin.join(part, true())
 
     def filter(self, dimension: Dimension, some: bool, none: bool) -> ColumnElement[bool]:
         if dimension.within is not None and some:

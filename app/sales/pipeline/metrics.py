@@ -10,7 +10,6 @@ from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
-from app.ground.database.tables import metadata
 from app.language.metrics.metric import (
     Dimension,
     Fact,
@@ -27,8 +26,10 @@ from app.language.metrics.metric import (
 from app.language.metrics.scope import Scope, bucket
 from app.language.query.binds import Binds, constant
 from app.language.query.source import held, known, source
+from app.sales.accounts.models import accounts
 from app.sales.org.metrics import credited_to, placement
 from app.sales.pipeline.models import opportunities, opportunities_history, opportunity_line_items, stages
+from app.sales.pricing.models import products
 
 # --- the fact ---------------------------------------------------------------------------------------------------------
 
@@ -94,7 +95,7 @@ def _first_version(s: Scope) -> FromClause:
 def _lines(s: Scope) -> Select[Any]:
     """A deal by its lines; what they do not cover is a last part without a product, also where there are no lines."""
     line, rest = s.source(opportunity_line_items, "line"), s.source(opportunity_line_items, "rest")
-    product = s.source(metadata.tables["products"], "product")
+    product = s.source(products, "product")
     covered = func.coalesce(func.sum(rest.c.amount), 0)
     lines = (
         select(
@@ -140,7 +141,7 @@ DEALS = Fact(
             rows=lambda s: opportunities_history.alias("asked"),
             on=lambda s, asked: and_(held(asked, s.binds, s.asked), asked.c.record_id == s.row.c.id),
         ),
-        "account": _record(metadata.tables["accounts"], "account", "account_id"),
+        "account": _record(accounts, "account", "account_id"),
         "stage": _record(stages, "stage", "stage_id"),
         "first_version": Join(rows=_first_version, on=lambda s, first: true()),
     },
@@ -295,7 +296,9 @@ def _win_rate(p: Tallies) -> Result:
 
 def _close_rate(p: Tallies) -> Result:
     created = p["created"].total
-    return divide(p["won"].total, created, p["created"].n, open_share=share(p["open"].total, created))
+    return divide(
+        p["won"].total, created, p["created"].n, beside={"open_share": share(p["open"].total, created)}
+    )
 
 
 def _average_deal_size(p: Tallies) -> Result:
@@ -316,7 +319,7 @@ def _pipeline_velocity(p: Tallies) -> Result:
     if win_rate is None or size is None or cycle is None:
         reason = "missing_fx" if size is None and sized.excluded["missing_fx"] else "zero_denominator"
         return Result(None, opened.n, null_reason=reason, beside=beside)
-    return divide(opened.total * win_rate * size, cycle, opened.n, **beside)
+    return divide(opened.total * win_rate * size, cycle, opened.n, beside=beside)
 
 
 _REOPENED = "A reopened deal is counted by its state at `as_of`: won then, it is won; reopened since, it is open again."
@@ -333,7 +336,9 @@ _PRODUCTS = (
     "By product, amounts are those of the lines, and what they do not cover is `unallocated`; a deal counts once in "
     "each of its groups and once in the total."
 )
-_UNBORN = "Asked as of a moment before they were recorded, deals without an opening date are excluded as `no_open_date`."
+_UNBORN = (
+    "Asked as of a moment before they were recorded, deals without an opening date are excluded as `no_open_date`."
+)
 _CLOSE_RULES = (_UNDATED, _UNBORN, _REOPENED, _CREDIT, _PRODUCTS)
 _STOCK = (
     "The value at the end of each bucket, or at `as_of` or now where that is earlier; without a period, now."
@@ -398,7 +403,7 @@ METRICS = (
         date_field="moment",
         parts={"open_pipeline": Measure(name="open_pipeline", population=OPEN, value=_amount, money=True)},
         edge_rules=(_STOCK, _UNPRICED, _UNBORN, _PRODUCTS),
-        example="Open at the end of March: 3,000 USD and one deal without an amount. Open pipeline: 3,000, no_amount: 1.",
+        example="Open at the end of March: 3,000 USD and a deal without an amount. Open pipeline: 3,000, no_amount: 1.",
     ),
     Metric(
         name="weighted_pipeline",
@@ -505,7 +510,7 @@ METRICS = (
         description="What the open pipeline yields per day at the rates of the last four quarters.",
         kind="ratio",
         unit="money_per_day",
-        formula="Open deals x win rate x average deal size ÷ sales cycle, the last three over the trailing twelve months",
+        formula="Open deals x win rate x average deal size ÷ sales cycle, the rates over the trailing twelve months",
         date_field="moment",
         parts={
             "open": OPEN_DEALS,

@@ -1,0 +1,58 @@
+"""What a number says of itself: the catalogue's entry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.language.metrics.metric import Metric
+from app.language.metrics.plan import window_of
+
+
+def describe(metric: Metric) -> dict[str, Any]:
+    return {
+        "name": metric.name,
+        "title": metric.title,
+        "description": metric.description,
+        "kind": metric.kind,
+        "unit": metric.unit,
+        "formula": metric.formula,
+        "date_field": metric.date_field,
+        "parts": list(metric.parts),
+        "dimensions": [
+            {"name": d.name, "title": d.title, "noun": d.noun, "multiplies": d.multiplies}
+            for d in metric.dimensions
+        ],
+        "additive": additive(metric),
+        "edge_rules": list(metric.edge_rules),
+        "exclusions": exclusions(metric),
+        "beside": dict(metric.beside),
+        "version": metric.version,
+        "example": metric.example,
+    }
+
+
+def additive(metric: Metric) -> dict[str, Any]:
+    """Over what its values may be summed. Quotients never; a stock not over time; a dimension in whose groups one row
+    can stand several times is left out."""
+    sums = metric.kind in ("flow", "stock")
+    return {
+        "dimensions": [d.name for d in metric.dimensions if not d.multiplies] if sums else [],
+        "time": metric.kind == "flow",
+    }
+
+
+def exclusions(metric: Metric) -> list[str]:
+    """Every reason for which a row may be left out and counted."""
+    found: dict[str, None] = {}
+    for part in metric.parts.values():
+        measure, _ = window_of(metric, part)
+        population = measure.population
+        reasons = [reason for reason, _ in measure.exclusions]
+        if measure.money:
+            reasons += ["no_amount", "missing_fx"]
+        if population.undated:
+            reasons.append(population.undated)
+        if population.unborn:
+            reasons.append("no_open_date")
+        found |= dict.fromkeys(reasons)
+    return list(found)

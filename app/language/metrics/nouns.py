@@ -1,0 +1,162 @@
+"""What numbers need to know of nouns: who sees the rows, what a group is called, which record a filter names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Table, Text, any_, func, select
+from sqlalchemy.dialects import postgresql
+
+from app.ground.access.principal import Principal
+from app.ground.database.session import Session
+from app.ground.errors import Invalid, did_you_mean
+from app.language.metrics.metric import Dimension, Visible
+from app.language.metrics.question import NOBODY
+from app.language.query.binds import Binds
+from app.language.query.source import source
+
+if TYPE_CHECKING:
+    from app.language.metrics.plan import Asked
+
+
+class Noun(Protocol):
+    """What of a resource is read here; the two languages know nothing else of each other."""
+
+    @property
+    def plural(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def table(self) -> Table: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def visible(self) -> Visible: ...
+
+
+class Nouns(Protocol):
+    def __getitem__(self, plural: str, /) -> Any: ...
+
+
+class _Labels(Binds):
+    @property
+    def moment(self) -> Any:
+        return self.named("asked", postgresql.TIMESTAMP(timezone=True))
+
+
+_IDS = ARRAY(postgresql.UUID(as_uuid=True))
+
+
+async def labels(
+    session: Session,
+    nouns: Nouns,
+    asked: Asked,
+    dimensions: Sequence[Dimension],
+    groups: Iterable[Sequence[Any]],
+) -> Mapping[tuple[str, Any], str | None]:
+    """The name of every value in these groups, by `(dimension, value)`; records as they were called at the moment."""
+    wanted: dict[str, set[Any]] = {d.name: set() for d in dimensions}
+    for group in groups:
+        for dimension, value in zip(dimensions, group, strict=True):
+            wanted[dimension.name].add(value)
+    found: dict[tuple[str, Any], str | None] = {}
+    for dimension in dimensions:
+        values = wanted[dimension.name]
+        names = await _names(session, nouns[dimension.noun], asked, values - {None}) if dimension.noun else {}
+        for value in values:
+            found[dimension.name, value] = dimension.nobody if value is None else names.get(value, str(value))
+    return found
+
+
+async def _names(session: Session, noun: Noun, asked: Asked, ids: set[Any]) -> dict[Any, str]:
+    names: dict[Any, str] = {}
+    # A record that was first heard of after the moment is called what it is called now.
+    for past in (True, False) if asked.past else (False,):
+        missing = sorted(ids - names.keys())
+        if missing:
+            binds = _Labels.of(asked.principal, as_of=past)
+            binds.known_now = asked.question.known_at is None
+            record = source(noun.table, binds, "record", tracked_only=True)
+            rows = await session.fetch(
+                select(record.c.id, record.c[noun.label].label("label")).where(
+                    record.c.tenant_id == binds.tenant, record.c.id == any_(binds.named("ids", _IDS))
+                ),
+                ids=missing,
+                **asked.values(()),
+            )
+            names |= {row["id"]: row["label"] for row in rows}
+    return names
+
+
+_KEY = re.compile(r"(?P<source>[a-z0-9_]+):(?P<external_id>.+)")
+_EXTERNAL = """
+select record_id from external_ids where tenant_id = $1 and noun = $2 and source = $3 and external_id = $4
+"""
+
+
+async def resolve(
+    session: Session, principal: Principal, nouns: Nouns, dimension: Dimension, written: Sequence[str]
+) -> tuple[list[Any], bool]:
+    """The values that a filter asks for, and whether those without a value are asked for too.
+
+    A record is named by its id, `source:external_id`, `me`, or its name where only one visible record has it.
+    """
+    values = [text for text in written if text != NOBODY]
+    if dimension.noun is None:
+        return values, NOBODY in written
+    return [await _record(session, principal, nouns[dimension.noun], dimension, text) for text in values], (
+        NOBODY in written
+    )
+
+
+async def _record(
+    session: Session, principal: Principal, noun: Noun, dimension: Dimension, text: str
+) -> UUID:
+    pointer = f"?{dimension.name}"
+    if text == "me" and dimension.noun == "reps":
+        if principal.rep_id is None:
+            raise Invalid.field(pointer, "no_rep", "You are no rep, so `me` is nobody here.")
+        return principal.rep_id
+    if len(text) == 36:
+        try:
+            return UUID(text)
+        except ValueError:
+            pass
+    binds = Binds.of(principal)
+    record = noun.table.alias("record")
+    label = record.c[noun.label]
+    seen = noun.visible(record, binds)
+    living = [
+        record.c.tenant_id == binds.tenant,
+        record.c.deleted_at.is_(None),
+        *([] if seen is None else [seen]),
+    ]
+    if match := _KEY.fullmatch(text):
+        key = await session.connection.fetchval(
+            _EXTERNAL, session.tenant_id, noun.plural, match["source"], match["external_id"]
+        )
+        one = select(record.c.id).where(
+            *living, record.c.id == binds.named("id", postgresql.UUID(as_uuid=True))
+        )
+        if key is not None and await session.fetchval(one, **binds.standing(principal), id=key) is not None:
+            return key
+    named = (
+        select(record.c.id)
+        .where(*living, func.lower(label) == func.lower(binds.named("name", Text())))
+        .limit(2)
+    )
+    rows = await session.fetch(named, **binds.standing(principal), name=text)
+    if len(rows) == 1:
+        return rows[0]["id"]
+    if rows:
+        raise Invalid.field(pointer, "ambiguous", f'Several records are called "{text}"; give an id.')
+    known = await session.fetch(
+        select(label.label("label")).where(*living).limit(500), **binds.standing(principal)
+    )
+    raise Invalid.field(
+        pointer, "unknown_reference",
+        f'There is no {noun.title.lower()} "{text}".{did_you_mean(text, [r["label"] for r in known if r["label"]])}',
+    )  # fmt: skip

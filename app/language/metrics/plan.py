@@ -1,0 +1,181 @@
+"""A question made ready to be asked: its moments, its buckets and the values of its filters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from app.ground import fiscal
+from app.ground.access.principal import Principal
+from app.ground.database.session import Session
+from app.ground.fiscal import Calendar, Span
+from app.language.metrics import compile as compiler
+from app.language.metrics.metric import Measure, Metric, Population, Trailing, Visible
+from app.language.metrics.nouns import Nouns, resolve
+from app.language.metrics.question import MetricQuery
+from app.language.query import periods
+from app.language.query.binds import Binds
+from app.language.query.periods import Bucket
+
+Window = tuple[str, int]
+"""`("inside", 0)`: dated inside the bucket, read as of the question's moment. `("end", 0)`: as of the bucket's last
+instant. `("trailing", m)`: the m months up to there, as of there."""
+
+
+def window_of(metric: Metric, part: Measure | Trailing) -> tuple[Measure, Window]:
+    if isinstance(part, Trailing):
+        return part.measure, ("trailing", part.months)
+    if metric.at_end or part.population.kind == "stock":
+        return part, ("end", 0)
+    return part, ("inside", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A bucket as one statement sees it: its range, and the moment as of which its rows are read."""
+
+    i: int
+    starts: datetime
+    ends: datetime
+    first: date
+    last: date
+    at: datetime
+
+
+@dataclass(slots=True)
+class Asked:
+    question: MetricQuery
+    principal: Principal
+    nouns: Nouns
+    now: datetime
+    zone: ZoneInfo
+    calendar: Calendar
+    days: Span | None
+    binds: Binds
+    filters: list[tuple[str, list[Any], bool]] = field(default_factory=list)
+    """Dimension, the values asked for, whether those without a value are asked for too."""
+
+    @property
+    def moment(self) -> datetime:
+        """`as_of`, or now."""
+        return self.question.as_of or self.now
+
+    @property
+    def home(self) -> str:
+        return self.principal.tenant.home_currency
+
+    @property
+    def past(self) -> bool:
+        """Whether the question itself is of another moment than now, on either axis."""
+        return self.question.as_of is not None or self.question.known_at is not None
+
+    @property
+    def rate_binds(self) -> Binds:
+        binds = Binds.of(self.principal, as_of=self.past)
+        binds.known_now = self.question.known_at is None
+        return binds
+
+    def visible(self, population: Population) -> Visible:
+        return self.nouns[population.fact.noun].visible
+
+    def reasons(self, measure: Measure) -> list[str]:
+        own = [reason for reason, _ in measure.exclusions]
+        return [compiler.NO_AMOUNT, *own] if measure.money else own
+
+    def buckets(self, grain: str | None) -> list[Bucket | None]:
+        """Without a period the one bucket is the moment itself."""
+        if self.days is None:
+            return [None]
+        return list(periods.buckets(self.days, grain, self.zone, self.calendar))
+
+    def slots(self, grain: str | None, window: Window) -> list[Slot]:
+        return [self._slot(i, bucket, window) for i, bucket in enumerate(self.buckets(grain))]
+
+    def _slot(self, i: int, bucket: Bucket | None, window: Window) -> Slot:
+        kind, months = window
+        today = periods.day_of(self.moment, self.zone)
+        if kind == "inside" and bucket is not None:
+            return Slot(i, bucket.starts, bucket.ends, bucket.first, bucket.last, self.moment)
+        at = self.moment if bucket is None else min(bucket.ends - periods.INSTANT, self.moment)
+        whole = bucket
+        if kind == "trailing" or whole is None:
+            last = bucket.last if bucket is not None and at < self.moment else today + timedelta(days=1)
+            whole = periods.bucket((_months_before(last, months) if months else today, last), self.zone)
+        return Slot(i, whole.starts, whole.ends, whole.first, whole.last, at)
+
+    def shape(
+        self,
+        population: Population,
+        measures: tuple[Measure, ...],
+        by: tuple[str, ...],
+        slots: Sequence[Slot],
+    ) -> compiler.Shape:
+        return compiler.Shape(
+            population=population,
+            measures=measures,
+            by=by,
+            filters=tuple((name, bool(values), nobody) for name, values, nobody in self.filters),
+            history=self.past or any(slot.at < self.moment for slot in slots),
+            known_now=self.question.known_at is None,
+            credit=self.question.credit,
+            daily_rates=self.question.fx == "transaction" and population.kind == "flow",
+            asker=self.binds.signature,
+        )
+
+    def rate_day(self, population: Population, slot: Slot, day: date | None) -> date:
+        """The day whose rate converts a row: its own, the end of its bucket, or the constant one."""
+        if self.question.constant_day is not None:
+            return self.question.constant_day
+        if self.question.fx == "period_end":
+            return periods.day_of(min(slot.ends - periods.INSTANT, self.moment), self.zone)
+        if population.kind == "flow":
+            # Without a day of its own a row is in the wanted currency already.
+            return day or slot.first
+        return periods.day_of(slot.at, self.zone)
+
+    def values(self, slots: Sequence[Slot]) -> dict[str, Any]:
+        columns = {f"bucket_{name}": [getattr(slot, name) for slot in slots] for name in Slot.__slots__}
+        return {
+            **self.binds.standing(self.principal),
+            "zone": self.question.timezone,
+            "target": self.question.currency,
+            "as_of": self.moment,
+            "asked": self.moment,
+            "known_at": self.question.known_at or self.now,
+            "span_first": min((slot.first for slot in slots), default=None),
+            "span_last": max((slot.last for slot in slots), default=None),
+            **{f"f_{name}": values for name, values, _ in self.filters},
+            **columns,
+        }
+
+
+def _months_before(day: date, months: int) -> date:
+    """The same day of an earlier month, or that month's last day where it has no such day."""
+    first = fiscal.month_after(day.replace(day=1), -months)
+    return min(first + timedelta(days=day.day - 1), fiscal.month_after(first, 1) - timedelta(days=1))
+
+
+async def prepare(
+    session: Session, principal: Principal, nouns: Nouns, question: MetricQuery, now: datetime | None
+) -> Asked:
+    now = now or datetime.now(UTC)
+    zone = periods.zone(question.timezone)
+    calendar = await periods.calendar(session) if _speaks_fiscally(question) else Calendar([])
+    days = None
+    if question.period is not None:
+        days = periods.period(question.period, periods.day_of(question.as_of or now, zone), calendar)
+        # Refused before anything is asked, where the grain cuts it too finely.
+        periods.buckets(days, question.grain, zone, calendar)
+    asked = Asked(question, principal, nouns, now, zone, calendar, days, Binds.of(principal))
+    for name, written in question.filters.items():
+        values, nobody = await resolve(session, principal, nouns, question.dimension(name), written)
+        asked.filters.append((name, values, nobody))
+    return asked
+
+
+def _speaks_fiscally(question: MetricQuery) -> bool:
+    words = f"{question.period} {question.grain}"
+    return "FY" in words or "fiscal" in words or "fytd" in words or "fqtd" in words

@@ -1,0 +1,409 @@
+"""Numbers about what is expected, and how much of it is reached.
+
+A quota spreads over the days of its period. What holds on a day is cut out of the tables as *pieces*: the version
+that holds then, and of two quotas of one holder over the same days the one with the shorter period (a year's quota
+does not add to the quarter's). A bucket takes from a piece its share of days, exactly.
+
+Rolled up and assigned are never added. The value is what reps carry, summed upwards over the dated organisation. A
+quota of a team, of a territory, or of a rep below whom somebody carries a quota for the same days is that level's own
+number: it stands beside as `assigned`, is excluded from the sum with that reason, and so nothing counts twice.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import (
+    Date,
+    Integer,
+    Numeric,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import DATERANGE
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import FromClause
+
+from app.language.metrics.metric import (
+    Dimension,
+    Fact,
+    Join,
+    Measure,
+    Metric,
+    Population,
+    Result,
+    Tallies,
+    Trailing,
+    divide,
+    share,
+)
+from app.language.metrics.scope import Scope, bucket
+from app.language.query.binds import Binds, constant
+from app.language.query.source import held, known, source
+from app.sales.org.metrics import subtree
+from app.sales.org.models import reps_history
+from app.sales.pipeline.metrics import BOOKINGS, CLOSED_DEALS, OPEN_DUE, WON_OF_CLOSED
+from app.sales.targets.models import quota_versions, quotas, quotas_history
+
+_DAYS = "'{}'::datemultirange"
+
+
+def _pieces(binds: Binds) -> FromClause:
+    quota = source(quotas, binds, "quota", tracked_only=True)
+    finer = source(quotas, binds, "finer", tracked_only=True)
+    version = source(quota_versions, binds, "version")
+    step = union_all(
+        select(quota.c.starts_on.label("day"), quota.c.amount, literal_column("0").label("later")).correlate(
+            quota
+        ),
+        select(version.c.effective_from, version.c.amount, literal_column("1"))
+        .where(version.c.tenant_id == binds.tenant, version.c.quota_id == quota.c.id)
+        .correlate(quota),
+    ).subquery("step")
+    until = func.lead(step.c.day).over(order_by=(step.c.day, step.c.later))
+    span = (
+        select(step.c.day, func.coalesce(until, quota.c.ends_on).label("until"), step.c.amount)
+        .correlate(quota)
+        .lateral("span")
+    )
+    covered = (
+        select(func.range_agg(func.daterange(finer.c.starts_on, finer.c.ends_on)).label("days"))
+        .where(
+            finer.c.tenant_id == binds.tenant,
+            finer.c.deleted_at.is_(None),
+            or_(
+                finer.c.rep_id == quota.c.rep_id, finer.c.team_id == quota.c.team_id,
+                finer.c.territory_id == quota.c.territory_id,
+            ),
+            finer.c.metric == quota.c.metric,
+            finer.c.starts_on < quota.c.ends_on,
+            finer.c.ends_on > quota.c.starts_on,
+            finer.c.ends_on - finer.c.starts_on < quota.c.ends_on - quota.c.starts_on,
+        )
+        .correlate(quota)
+        .lateral("covered")
+    )  # fmt: skip
+    own = func.datemultirange(func.daterange(span.c.day, span.c.until))
+    left = own.op("-")(func.coalesce(covered.c.days, literal_column(_DAYS)))
+    piece = (
+        select(func.unnest(left, type_=DATERANGE()).label("days")).correlate(span, covered).lateral("piece")
+    )
+    columns = [c for c in quota.c if c.name != "amount"]
+    return (
+        select(
+            *columns, span.c.amount,
+            func.lower(piece.c.days, type_=Date()).label("from_day"),
+            func.upper(piece.c.days, type_=Date()).label("to_day"),
+        )
+        .select_from(quota)
+        .join(span, literal_column("true"))
+        .join(covered, literal_column("true"))
+        .join(piece, literal_column("true"))
+        .where(
+            quota.c.tenant_id == binds.tenant, quota.c.starts_on < bucket("last"), quota.c.ends_on > bucket("first")
+        )
+        .subquery("piece_of_quota")
+    )  # fmt: skip
+
+
+# --- days, and who stood where on them --------------------------------------------------------------------------------
+
+
+def _first_day(s: Scope, moment: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The first day that begins at or after a moment: a day belongs to the placement that holds as it begins."""
+    before = moment - literal_column("interval '1 microsecond'")
+    return cast(func.timezone(s.zone, before), Date) + 1
+
+
+def _days(s: Scope) -> ColumnElement[Any]:
+    """The days of the row's piece inside the bucket, and inside the placements that the question asks about."""
+    begins, ends = [s.row.c.from_day, bucket("first")], [s.row.c.to_day, bucket("last")]
+    if s.credit == "at_close":
+        if s.has_joined("place"):
+            place = s.join("place")
+            begins.append(
+                func.coalesce(_first_day(s, place.c.valid_from), literal_column("'-infinity'::date"))
+            )
+            ends.append(func.coalesce(_first_day(s, place.c.valid_to), literal_column("'infinity'::date")))
+        if s.has_joined("below"):
+            below = s.join("below")
+            begins.append(_first_day(s, func.lower(below.c.span)))
+            ends.append(_first_day(s, func.upper(below.c.span)))
+    return func.greatest(func.least(*ends) - func.greatest(*begins), 0)
+
+
+def _place(s: Scope, place: FromClause) -> ColumnElement[bool]:
+    same = place.c.record_id == s.row.c.rep_id
+    if s.credit == "current":
+        return and_(same, held(place, s.binds, s.asked))
+    return and_(
+        same,
+        place.c.tenant_id == s.binds.tenant,
+        known(place, s.binds),
+        _first_day(s, place.c.valid_from) < func.least(s.row.c.to_day, bucket("last")),
+        _first_day(s, place.c.valid_to) > func.greatest(s.row.c.from_day, bucket("first")),
+    )
+
+
+def _reported_to(s: Scope, managers: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Everyone below these managers, on the days on which they were; two of them in one line count a rep once."""
+    tree = subtree(s, managers)
+    spans = (
+        select(
+            tree.c.rep_id,
+            func.unnest(func.range_agg(func.tstzrange(tree.c.since, tree.c.until))).label("span"),
+        )
+        .group_by(tree.c.rep_id)
+        .cte()
+    )
+    on = spans.c.rep_id == s.row.c.rep_id
+    if s.credit == "current":
+        on = and_(on, spans.c.span.op("@>")(s.asked))
+    s.add("below", spans, on)
+    return literal_column("true")
+
+
+def _leads_quota_carriers(s: Scope) -> ColumnElement[bool]:
+    """Whether somebody who reported to the holder, directly or not, carries a quota over some of the same days."""
+    carried, place, above = (
+        quotas.alias("carried"),
+        reps_history.alias("carrier"),
+        reps_history.alias("above"),
+    )
+    days = (
+        _first_day(s, place.c.valid_from), _first_day(s, place.c.valid_to),
+    )  # fmt: skip
+    if s.binds.as_of:
+        carried = quotas_history.alias("carried")
+        live = held(carried, s.binds, s.asked)
+    else:
+        live = and_(carried.c.tenant_id == s.binds.tenant, carried.c.deleted_at.is_(None))
+    lines = (
+        select(
+            place.c.manager_id.label("leader_id"), carried.c.metric,
+            func.greatest(carried.c.starts_on, days[0]).label("since"),
+            func.least(carried.c.ends_on, days[1]).label("until"),
+        )
+        .select_from(carried.join(place, place.c.record_id == carried.c.rep_id))
+        .where(
+            live, place.c.tenant_id == s.binds.tenant, known(place, s.binds), place.c.manager_id.is_not(None),
+            carried.c.starts_on < s.binds.named("span_last", Date()),
+            carried.c.ends_on > s.binds.named("span_first", Date()),
+            days[0] < carried.c.ends_on, days[1] > carried.c.starts_on,
+        )
+        .cte(recursive=True)
+    )  # fmt: skip
+    since, until = _first_day(s, above.c.valid_from), _first_day(s, above.c.valid_to)
+    lines = lines.union(
+        select(
+            above.c.manager_id, lines.c.metric, func.greatest(lines.c.since, since), func.least(lines.c.until, until)
+        ).where(
+            above.c.tenant_id == s.binds.tenant, known(above, s.binds), above.c.record_id == lines.c.leader_id,
+            above.c.manager_id.is_not(None), since < lines.c.until, until > lines.c.since,
+        )
+    )  # fmt: skip
+    return exists(
+        select(1)
+        .where(
+            lines.c.leader_id == s.row.c.rep_id, lines.c.metric == s.row.c.metric,
+            lines.c.since < s.row.c.ends_on, lines.c.until > s.row.c.starts_on,
+        )
+        .correlate(s.row)
+    )  # fmt: skip
+
+
+def _leads(s: Scope) -> ColumnElement[bool]:
+    """Computed once per statement: filters and sums speak of it several times."""
+    if not s.has_joined("leads"):
+        leader = _leads_quota_carriers(s)
+        s.add("leads", select(leader.label("yes")).correlate(s.row).lateral("leads"), literal_column("true"))
+    return s.join("leads").c.yes
+
+
+def _assigned(s: Scope) -> ColumnElement[bool]:
+    return or_(s.row.c.rep_id.is_(None), _leads(s))
+
+
+def _assigned_to_group(s: Scope) -> ColumnElement[bool]:
+    """Assigned at the very level that the question groups by; levels are never added to each other."""
+    level = s.by[0] if len(s.by) == 1 else None
+    if level in ("team", "territory"):
+        return s.row.c[f"{level}_id"].is_not(None)
+    if level in ("rep", "manager"):
+        return and_(s.row.c.rep_id.is_not(None), _leads(s))
+    return false()
+
+
+QUOTAS = Fact(
+    name="quotas",
+    noun="quotas",
+    rows=_pieces,
+    label=lambda s: s.row.c.period,
+    joins={"place": Join(rows=lambda s: reps_history.alias("place"), on=_place)},
+    dimensions=(
+        Dimension(name="rep", title="Rep", noun="reps", value=lambda s: s.row.c.rep_id),
+        Dimension(
+            name="manager", title="Direct manager", noun="reps", within=_reported_to,
+            value=lambda s: case(
+                (and_(s.row.c.rep_id.is_not(None), _leads(s)), s.row.c.rep_id), else_=s.join("place").c.manager_id
+            ),
+        ),
+        Dimension(
+            name="team", title="Team", noun="teams",
+            value=lambda s: func.coalesce(s.row.c.team_id, s.join("place").c.team_id),
+        ),
+        Dimension(
+            name="territory", title="Territory", noun="territories",
+            value=lambda s: func.coalesce(s.row.c.territory_id, s.join("place").c.territory_id),
+        ),
+    ),
+)  # fmt: skip
+
+FOR_BOOKINGS = Population(
+    name="quota",
+    fact=QUOTAS,
+    kind="flow",
+    where=lambda s: s.row.c.metric == constant("bookings"),
+    date=lambda s: s.row.c.starts_on,
+    within=lambda s: and_(s.row.c.from_day < bucket("last"), s.row.c.to_day > bucket("first")),
+    rate_day=lambda s: s.row.c.starts_on,
+)
+
+_AMOUNT: dict[str, Any] = {
+    "population": FOR_BOOKINGS,
+    "money": True,
+    "value": lambda s: s.amount,
+    "weight": lambda s: cast(_days(s), Numeric),
+    "over": lambda s: cast(s.row.c.ends_on - s.row.c.starts_on, Integer),
+}
+QUOTA = Measure(name="quota", only=lambda s: _days(s) > 0, exclusions=(("assigned", _assigned),), **_AMOUNT)
+ASSIGNED = Measure(name="assigned", only=lambda s: and_(_days(s) > 0, _assigned_to_group(s)), **_AMOUNT)
+
+
+def _quota(p: Tallies) -> Result:
+    quota, assigned = p["quota"], p["assigned"]
+    beside = {
+        "assigned": assigned.total if assigned.n else None,
+        "over_assignment": share(quota.total - assigned.total, assigned.total),
+    }
+    if quota.n == 0:
+        reason = "missing_fx" if quota.excluded["missing_fx"] else "no_quota"
+        return Result(None, 0, null_reason=reason, beside=beside)
+    return Result(quota.total, quota.n, beside=beside)
+
+
+def _attainment(p: Tallies) -> Result:
+    booked, quota, assigned = p["bookings"], p["quota"], p["assigned"]
+    reason = "missing_fx" if quota.excluded["missing_fx"] else "no_quota"
+    beside = {
+        "assigned": assigned.total if assigned.n else None,
+        "vs_assigned": share(booked.total, assigned.total),
+    }
+    if booked.n == 0 and booked.excluded["missing_fx"]:
+        return Result(None, 0, None, quota.total, "missing_fx", beside)
+    return divide(booked.total, quota.total, booked.n, reason, beside)
+
+
+def _coverage(p: Tallies) -> Result:
+    due, booked, quota, won, closed = (p[name] for name in ("due", "bookings", "quota", "won", "closed"))
+    remaining = quota.total - booked.total
+    beside: dict[str, Fraction | None] = {
+        "vs_remaining": share(due.total, remaining) if remaining > 0 else None,
+        "vs_full_quota": share(due.total, quota.total),
+        "required": share(closed.total, won.total),
+    }
+    if quota.total <= 0:
+        reason = "missing_fx" if quota.excluded["missing_fx"] else "no_quota"
+        return Result(None, due.n, due.total, remaining, reason, beside)
+    if remaining <= 0:
+        return Result(None, due.n, due.total, remaining, "quota_met", beside)
+    if due.n == 0 and due.excluded["missing_fx"]:
+        return Result(None, 0, None, remaining, "missing_fx", beside)
+    return divide(due.total, remaining, due.n, beside=beside)
+
+
+def _past_due(s: Scope) -> ColumnElement[bool]:
+    return s.row.c.expected_close_on < cast(func.timezone(s.zone, bucket("at")), Date)
+
+
+_QUOTA_RULES = (
+    "A change within the period weighs each amount by the days on which it held.",
+    "Of two quotas of one holder over the same days the one with the shorter period holds.",
+    "The value is rolled up from what reps carry. Quotas of teams and territories, and of a rep below whom somebody "
+    "carries a quota over the same days, are that level's own: excluded as `assigned`, shown beside it where the "
+    "question groups by that level, never added.",
+    "By manager, team and territory a quota follows its rep day by day; with `credit=current`, today's place.",
+    "Converted at the rate of the first day of the quota's period.",
+)  # fmt: skip
+_NO_QUOTA = "No quota, or a quota of 0, is null with `no_quota`."
+_ASSIGNED = "The level's own quota, where the question groups by rep, manager, team or territory."
+
+METRICS = (
+    Metric(
+        name="quota",
+        title="Quota",
+        description="What is expected of the reps in the period, as effective day by day.",
+        kind="flow",
+        unit="money",
+        formula="Sum over the days of the period of (the amount that holds on the day ÷ the days of its period)",
+        date_field="days of the quota's period",
+        parts={"quota": QUOTA, "assigned": ASSIGNED},
+        combine=_quota,
+        beside={"assigned": _ASSIGNED, "over_assignment": "(Rolled up - assigned) ÷ assigned."},
+        edge_rules=(*_QUOTA_RULES, "No quota at all is null with `no_quota`."),
+        example="90,000 for 2026-Q1, raised to 180,000 from 15 February: (45 x 90,000 + 45 x 180,000) ÷ 90 = 135,000.",
+    ),
+    Metric(
+        name="quota_attainment",
+        title="Quota attainment",
+        description="Credited bookings against the effective quota of the whole period.",
+        kind="ratio",
+        unit="ratio",
+        formula="Bookings ÷ quota",
+        date_field="closed",
+        parts={"bookings": BOOKINGS, "quota": QUOTA, "assigned": ASSIGNED},
+        combine=_attainment,
+        beside={"assigned": _ASSIGNED, "vs_assigned": "Bookings ÷ assigned."},
+        edge_rules=(_NO_QUOTA, *_QUOTA_RULES),
+        example="Bookings 108,000, effective quota 135,000. Attainment: 0.8.",
+    ),
+    Metric(
+        name="pipeline_coverage",
+        title="Pipeline coverage",
+        description="Open pipeline that should close in the period, against what is still missing to the quota.",
+        kind="ratio",
+        unit="ratio",
+        formula="Open pipeline with its expected close in the period ÷ (quota - bookings of the period)",
+        date_field="expected_close",
+        parts={
+            "due": Measure(name="due", population=OPEN_DUE, value=lambda s: s.amount, money=True,
+                           exclusions=(("past_due", _past_due),)),
+            "bookings": BOOKINGS,
+            "quota": QUOTA,
+            "won": Trailing(WON_OF_CLOSED),
+            "closed": Trailing(CLOSED_DEALS),
+        },
+        combine=_coverage,
+        at_end=True,
+        beside={
+            "vs_remaining": "Against the quota less bookings; the same as the value.",
+            "vs_full_quota": "Against the whole quota.",
+            "required": "1 ÷ the win rate of the trailing twelve months: the coverage that it takes.",
+        },
+        edge_rules=("Nothing missing is null with `quota_met`.", _NO_QUOTA,
+                    "Deals whose expected close has passed are excluded as `past_due`; those without one as "
+                    "`no_expected_close`.",
+                    "Pipeline, bookings and quota as they stood at the end of the bucket, or at `as_of` or now where "
+                    "that is earlier.", *_QUOTA_RULES),
+        example="Due 120,000, quota 135,000, booked 95,000. Coverage: 120,000 ÷ 40,000 = 3.",
+    ),
+)  # fmt: skip

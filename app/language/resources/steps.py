@@ -59,6 +59,31 @@ async def _identify(batch: Batch) -> None:
             draft.record_id = known.get(draft.external_key)
             name = {"source": draft.external_key[0], "external_id": draft.external_key[1]}
             draft.changes["external_ids"] = [{**name, "url": draft.changes.pop("url", None)}]
+        elif draft.changes.get("external_ids"):
+            _name(draft, batch.resource)
+
+
+def _name(draft: Draft, resource: Resource) -> None:
+    """Names given by the record itself, not by an upsert: judged as strictly, and stored in the same form."""
+    named: dict[tuple[str, str], dict[str, Any]] = {}
+    for index, given in enumerate(draft.changes["external_ids"]):
+        if why := unusable(given["external_id"], resource):
+            draft.refuse(f"external_ids/{index}/external_id", "invalid_value", why)
+        key = (given["source"], given["external_id"])
+        if key in named:
+            draft.refuse(f"external_ids/{index}", "duplicate_row", "Another row of this list has the same name.")
+        named[key] = {"source": key[0], "external_id": key[1], "url": given.get("url")}
+    draft.changes["external_ids"] = list(named.values())
+
+
+def unusable(external_id: str, resource: Resource) -> str | None:
+    """An external id stands in paths, where a verb follows the last colon."""
+    if "/" in external_id:
+        return "An external id may not contain a slash."
+    verb = external_id.rpartition(":")[2]
+    if ":" in external_id and verb in {"restore", "upsert", "query", "history", *resource.actions_by_name}:
+        return f'An external id may not end in ":{verb}".'
+    return None
 
 
 async def _resolve(batch: Batch, missing: str) -> None:

@@ -23,7 +23,7 @@ from app.language.resources.payload import SOURCE, faults, parse_moment, payload
 from app.language.resources.records import LostRace
 from app.language.resources.resource import Action, ActionCall, Catalogue, Resource
 from app.language.resources.salvage import salvage
-from app.language.resources.steps import instant, load, run
+from app.language.resources.steps import instant, load, run, unusable
 
 MAX_ROWS = 10_000
 
@@ -190,7 +190,7 @@ async def _upsert(
         external_id = draft.changes.pop("external_id")
         draft.external_key = (source, external_id)
         draft.if_version = draft.changes.pop("if_version", None)
-        if why := _unusable(external_id, resource):
+        if why := unusable(external_id, resource):
             draft.refuse("external_id", "invalid_value", why)
         elif external_id in first:
             draft.refuse(
@@ -205,16 +205,6 @@ async def _upsert(
 
     await salvage(session, [d for d in drafts if not d.failed], attempt)
     return [_receipt(d) for d in drafts]
-
-
-def _unusable(external_id: str, resource: Resource) -> str | None:
-    """An external id stands in paths, where a verb follows the last colon."""
-    if "/" in external_id:
-        return "An external id may not contain a slash."
-    verb = external_id.rpartition(":")[2]
-    if ":" in external_id and verb in {"restore", "upsert", "query", "history", *resource.actions_by_name}:
-        return f'An external id may not end in ":{verb}".'
-    return None
 
 
 def _checked(adapter: Any, resource: Resource, data: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import orjson
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from app.areas import CATALOGUE
+from app.areas import CATALOGUE, METRIC_CATALOGUE
 from app.faces.graphql.router import PATH, GraphQL
 from app.faces.graphql.schema import sdl
 from app.faces.rest import documents, middleware, openapi, routes
@@ -23,9 +23,9 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     middleware.install(app, settings, database)
     principals = PrincipalCache(settings.principal_cache_seconds)
     operations = routes.operations(CATALOGUE)
-    app.include_router(documents.router(openapi.document(CATALOGUE, operations), sdl(CATALOGUE)))
+    app.include_router(documents.router(openapi.document(CATALOGUE, operations), sdl(CATALOGUE, METRIC_CATALOGUE)))
     app.mount("/docs/static", documents.static_files())
-    graphql = GraphQL(database, settings, CATALOGUE, principals)
+    graphql = GraphQL(database, settings, CATALOGUE, METRIC_CATALOGUE, principals)
     app.router.routes += [Route(PATH, graphql), Route(f"{PATH}/{{rest:path}}", graphql)]
     app.mount("", Router(Edge(database, settings, CATALOGUE, principals), operations))
     return app
@@ -35,4 +35,4 @@ def contract_files() -> dict[str, str]:
     """The contract as files, by their paths in the repository."""
     document = openapi.document(CATALOGUE, routes.operations(CATALOGUE))
     text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
-    return {"openapi/openapi.json": text + "\n", "openapi/schema.graphql": sdl(CATALOGUE)}
+    return {"openapi/openapi.json": text + "\n", "openapi/schema.graphql": sdl(CATALOGUE, METRIC_CATALOGUE)}

@@ -37,11 +37,11 @@ class Ask:
                 code="too_costly",
             )
 
-    async def read(self, work: Callable[[Session], Awaitable[T]]) -> T:
+    async def read(
+        self, work: Callable[[Session], Awaitable[T]], *, isolation: str = "read committed read only"
+    ) -> T:
         """A short read-only transaction of this root field's own: root fields run at the same time."""
-        async with self.database.transaction(
-            self.principal.tenant_id, isolation="read committed read only"
-        ) as session:
+        async with self.database.transaction(self.principal.tenant_id, isolation=isolation) as session:
             return await work(session)
 
     async def write(self, work: Callable[[Session], Awaitable[T]], *, bulk: bool = False) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -16,11 +17,12 @@ from app.faces.graphql import errors, graphiql
 from app.faces.graphql.ask import Ask
 from app.faces.graphql.errors import BadQuery
 from app.faces.graphql.limits import LONGEST_DOCUMENT
-from app.faces.graphql.schema import AttainSchema, schema
+from app.faces.graphql.schema import schema
 from app.ground.access.keys import PrincipalCache, authenticate
 from app.ground.database.session import Database
 from app.ground.errors import BadRequest, Invalid, MethodNotAllowed, TooLarge, UnsupportedMedia
 from app.ground.settings import Settings
+from app.language.metrics.metric import MetricCatalogue
 from app.language.resources.resource import Catalogue
 
 JSON = "application/json"
@@ -45,13 +47,13 @@ class GraphQL:
         database: Database,
         settings: Settings,
         catalogue: Catalogue,
+        metrics: MetricCatalogue,
         principals: PrincipalCache | None = None,
-        made: AttainSchema | None = None,
     ) -> None:
         self.database = database
         self.settings = settings
         self.principals = principals
-        self.schema = made or schema(catalogue, introspection=settings.allow_introspection)
+        self.schema = schema(catalogue, metrics, introspection=settings.allow_introspection)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -109,8 +111,7 @@ class GraphQL:
         if ask.cost:
             answer["extensions"] = {"cost": ask.cost}
         return Response(
-            # The driver's UUIDs are a class of their own, which orjson does not know.
-            orjson.dumps(answer, default=str),
+            orjson.dumps(answer, default=_written),
             status,
             headers={"Cache-Control": "private, no-store"},
             media_type=_form(request),
@@ -155,6 +156,11 @@ async def _body(request: Request, most: int) -> bytes:
     if b"\\u0000" in body:
         raise Invalid("Text may not contain the character U+0000.", code="bad_character")
     return body
+
+
+def _written(value: Any) -> Any:
+    """Decimals as the JSON numbers they are; the driver's UUIDs, a class of their own, as text."""
+    return orjson.Fragment(format(value, "f")) if isinstance(value, Decimal) else str(value)
 
 
 def _form(request: Request) -> str:

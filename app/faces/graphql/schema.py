@@ -18,11 +18,12 @@ from strawberry.extensions import (
 )
 from strawberry.schema.config import StrawberryConfig
 
-from app.faces.graphql import around, inputs, mutations, queries, types
+from app.faces.graphql import around, inputs, mutations, numbers, queries, types
 from app.faces.graphql.build import Member, declare, fill
 from app.faces.graphql.executor import PassingThrough
 from app.faces.graphql.limits import MOST_TOKENS, DocumentSize
 from app.faces.graphql.scalars import SCALARS
+from app.language.metrics.metric import MetricCatalogue
 from app.language.resources.resource import Catalogue
 
 CACHED_DOCUMENTS = 512
@@ -47,13 +48,15 @@ class AttainSchema(strawberry.Schema):
 
 
 @lru_cache(maxsize=4)
-def schema(catalogue: Catalogue, *, introspection: bool = True) -> AttainSchema:
+def schema(catalogue: Catalogue, metrics: MetricCatalogue, *, introspection: bool = True) -> AttainSchema:
     """Made once: it takes half a second."""
     made = types.make(catalogue)
     given = inputs.make(made)
     types.complete(made, {plural: x.type for plural, x in given.filters.items()}, given.sorts)
     query = _root(
-        "Query", "Everything that can be asked.", [*queries.members(made, given), *around.members(catalogue)]
+        "Query",
+        "Everything that can be asked.",
+        [*queries.members(made, given), *around.members(catalogue), *numbers.members(catalogue, metrics)],
     )
     mutation = _root("Mutation", "Everything that can be done.", mutations.members(made, given))
     return AttainSchema(
@@ -66,9 +69,9 @@ def schema(catalogue: Catalogue, *, introspection: bool = True) -> AttainSchema:
     )
 
 
-def sdl(catalogue: Catalogue) -> str:
+def sdl(catalogue: Catalogue, metrics: MetricCatalogue) -> str:
     """The text of `openapi/schema.graphql`."""
-    return _printed(catalogue)
+    return _printed(catalogue, metrics)
 
 
 def _root(name: str, description: str, members: Iterable[Member]) -> type:
@@ -90,5 +93,5 @@ def _extensions(*, introspection: bool) -> list[Any]:
 
 
 @lru_cache(maxsize=4)
-def _printed(catalogue: Catalogue) -> str:
-    return schema(catalogue).as_str() + "\n"
+def _printed(catalogue: Catalogue, metrics: MetricCatalogue) -> str:
+    return schema(catalogue, metrics).as_str() + "\n"

@@ -7,20 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-import pytest
 import pytest_asyncio
 
-from app.areas import CATALOGUE
+from app.areas import CATALOGUE, METRIC_CATALOGUE
 from app.faces.graphql.router import GraphQL
-from app.faces.graphql.schema import AttainSchema, schema
 from app.ground.database.session import Database
 from app.ground.settings import Settings
 from tests.faces.graphql.rows import ROWS, upsert
-
-
-@pytest.fixture(scope="session")
-def made() -> AttainSchema:
-    return schema(CATALOGUE)
 
 
 @dataclass
@@ -67,10 +60,8 @@ class Api:
 
 
 @pytest_asyncio.fixture
-async def empty(
-    database: Database, settings: Settings, tenant: Any, made: AttainSchema
-) -> AsyncIterator[Api]:
-    app = GraphQL(database, settings, CATALOGUE, made=made)
+async def empty(database: Database, settings: Settings, tenant: Any) -> AsyncIterator[Api]:
+    app = GraphQL(database, settings, CATALOGUE, METRIC_CATALOGUE)
     transport = httpx.ASGITransport(app)  # pyright: ignore[reportArgumentType]
     async with httpx.AsyncClient(transport=transport, base_url="http://attain") as client:
         yield Api(client, tenant)

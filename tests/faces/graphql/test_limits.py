@@ -1,7 +1,5 @@
 """What is refused before anything is run."""
 
-
-
 from __future__ import annotations
 
 import time

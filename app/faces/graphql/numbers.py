@@ -1,0 +1,265 @@
+"""The root fields of the numbers: what they are, what they come to, and which rows they come from.
+
+Names of metrics, dimensions and grains are texts here as in REST: users will define metrics of their own, and a
+schema that changes with a tenant's data is no contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import strawberry
+
+from app.faces.graphql.ask import Ask
+from app.faces.graphql.build import Argument, Member, declare, fill
+from app.faces.graphql.executor import Finished
+from app.faces.graphql.names import camel
+from app.faces.graphql.scalars import Amount, Day, Json, Moment
+from app.faces.graphql.selection import Selected
+from app.ground.access.permissions import demand
+from app.ground.errors import Invalid
+from app.language.metrics import answer
+from app.language.metrics.describe import describe
+from app.language.metrics.explain import explain
+from app.language.metrics.metric import MetricCatalogue
+from app.language.metrics.question import MetricQuery, from_json
+from app.language.resources.resource import Catalogue
+
+MOST_CONTRIBUTIONS = 1_000
+
+
+@strawberry.type(description="What a number can be broken down and filtered by.")
+class MetricDimension:
+    name: str
+    title: str
+    noun: str | None = strawberry.field(
+        description="The noun whose records are the groups; null for plain values."
+    )
+    multiplies: bool = strawberry.field(description="Whether one row can stand in several groups.")
+
+
+@strawberry.type(description="Over what the values of a number may be summed.")
+class Additivity:
+    dimensions: list[str]
+    time: bool
+
+
+@strawberry.type(description="A number's definition.")
+class Metric:
+    name: str
+    title: str
+    description: str
+    kind: str = strawberry.field(description="`flow`, `stock`, `cohort` or `ratio`.")
+    unit: str
+    formula: str = strawberry.field(description="In words.")
+    date_field: str = strawberry.field(description="The date that puts a row into a period.")
+    parts: list[str] = strawberry.field(description="The sums that it is made of.")
+    dimensions: list[MetricDimension]
+    additive: Additivity
+    edge_rules: list[str]
+    exclusions: list[str] = strawberry.field(
+        description="Every reason for which a row may be left out and counted."
+    )
+    beside: Json = strawberry.field(description="Further numbers that its rows carry, and what they mean.")
+    version: str
+    example: str
+
+
+@strawberry.type(description="One number of one period and group.")
+class MetricRow:
+    row_key: str = strawberry.field(description="The same for the same cell at every time; to merge by.")
+    metric: str
+    period_start: Day | None
+    period_end: Day | None = strawberry.field(description="The first day behind the period.")
+    dimensions: Json = strawberry.field(description="By dimension: `{id, name}`.")
+    value: Amount | None = strawberry.field(description="Null where it is undefined; `nullReason` says why.")
+    numerator: Amount | None
+    denominator: Amount | None
+    n: int = strawberry.field(description="How many rows it comes from.")
+    excluded: Json = strawberry.field(description="How many rows were left out, by reason.")
+    inferred: int = strawberry.field(description="How many rows come from an inferred history.")
+    unit: str
+    null_reason: str | None
+    beside: Json = strawberry.field(description="Further numbers of the same cell.")
+    total: bool = strawberry.field(description="Whether this row sums up others, for `totals`.")
+    rank: int | None = strawberry.field(description="The group's place, where `sort` was given.")
+
+
+@strawberry.type(description="How the numbers were reckoned.")
+class MetricMeta:
+    timezone: str
+    currency: str
+    fx: str
+    rates: Json
+    credit: str
+    as_of: Moment
+    known_at: Moment
+    data_through: Moment
+    period: str | None
+    period_start: Day | None
+    period_end: Day | None
+    grain: str | None
+    definitions: Json = strawberry.field(description="By metric, the version of its definition.")
+
+
+@strawberry.type(description="Numbers, every period and group present, also the empty ones.")
+class MetricAnswer:
+    rows: list[MetricRow]
+    meta: MetricMeta
+
+
+@strawberry.type(description="One row behind a number: what it counts for, or why it was left out.")
+class MetricContribution:
+    metric: str
+    part: str = strawberry.field(description="The population that the row was found in.")
+    noun: str
+    id: strawberry.ID
+    label: str | None
+    date: Moment | None
+    period_start: Day | None
+    period_end: Day | None
+    amount: Amount | None
+    currency: str | None
+    rate: Amount | None
+    weight: Amount | None
+    weight_source: str | None
+    contribution: Json = strawberry.field(description="What it counts for in each sum of the formula.")
+    excluded: str | None = strawberry.field(description="The reason, where it does not count.")
+    inferred: bool
+    dimensions: Json
+
+
+@strawberry.type(description="The rows behind a number; their contributions add up to it exactly.")
+class MetricExplanation:
+    rows: list[MetricContribution]
+    has_more: bool
+    next_cursor: str | None
+
+
+def members(catalogue: Catalogue, metrics: MetricCatalogue) -> list[Member]:
+    arguments = _arguments(metrics)
+    return [
+        _metrics(catalogue, metrics, arguments),
+        _explain(catalogue, metrics, arguments),
+        _catalogue(metrics),
+    ]
+
+
+def _arguments(metrics: MetricCatalogue) -> tuple[Argument, ...]:
+    filter_ = fill(
+        declare("MetricFilter"),
+        "By dimension: ids, `source:external_id`, names of unique nouns, `me`; null means those without a value.",
+        [
+            Member(name, list[str | None] | None, dimension.title)
+            for name, dimension in metrics.dimensions.items()
+        ],
+        input=True,
+    )
+    return (
+        Argument(
+            "period",
+            str,
+            "`2026`, `2026-Q1`, `FY2026-Q3`, `this_quarter`, `last_90_days`, `2026-03-01/2026-04-01` …",
+        ),
+        Argument("grain", str, "`day`, `week`, `month`, `quarter`, `year`, `fiscal_period` … or none."),
+        Argument("by", list[str], "Dimensions to break down by."),
+        Argument("filter", filter_, "Which rows count."),
+        Argument("as_of", Moment, "As it was at this moment."),
+        Argument("known_at", Moment, "By what was known at this moment; now when left out."),
+        Argument("currency", str, "ISO 4217; the home currency when left out."),
+        Argument("fx", str, "`transaction`, `period_end` or `constant:<date>`."),
+        Argument("timezone", str, "The zone whose days and months are meant; the tenant's when left out."),
+        Argument("credit", str, "`at_close` or `current`: whose a closed deal is."),
+    )
+
+
+def _metrics(catalogue: Catalogue, metrics: MetricCatalogue, shared: tuple[Argument, ...]) -> Member:
+    async def resolve(info: Any, arguments: dict[str, Any]) -> Finished:
+        ask: Ask = info.context
+        question = _question(metrics, ask, arguments, arguments["names"])
+        found = await ask.read(
+            lambda session: answer.query(session, ask.principal, catalogue, metrics, question),
+            isolation=answer.SNAPSHOT,
+        )
+        return Finished(Selected(info).take({"rows": found.data, "meta": found.meta}))
+
+    return Member(
+        "metrics",
+        MetricAnswer | None,
+        "Numbers, by period and dimension, all of one moment.",
+        (
+            Argument("names", list[str], "Which numbers; `metricCatalogue` lists them.", required=True),
+            *shared,
+            Argument("totals", bool, "Also the sums over periods, over groups, and over both."),
+            Argument(
+                "sort", str, "A metric of this question, `-` before it for the largest first; adds `rank`."
+            ),
+            Argument("limit", int, "At most so many groups."),
+        ),
+        resolve,
+    )
+
+
+def _explain(catalogue: Catalogue, metrics: MetricCatalogue, shared: tuple[Argument, ...]) -> Member:
+    async def resolve(info: Any, arguments: dict[str, Any]) -> Finished:
+        ask: Ask = info.context
+        question = _question(metrics, ask, arguments, [arguments["name"]])
+        first = arguments.get("first")
+        if first is None:
+            first = 50
+        if not 1 <= first <= MOST_CONTRIBUTIONS:
+            raise Invalid.field(
+                "/first", "out_of_range", f"`first` is a whole number from 1 to {MOST_CONTRIBUTIONS}."
+            )
+        ask.charge(first)
+        found = await ask.read(
+            lambda session: explain(
+                session,
+                ask.principal,
+                catalogue,
+                metrics,
+                question,
+                limit=first,
+                cursor=arguments.get("after"),
+            ),
+            isolation=answer.SNAPSHOT,
+        )
+        told = {"rows": found.data, "has_more": found.has_more, "next_cursor": found.next_cursor}
+        return Finished(Selected(info).take(told))
+
+    return Member(
+        "explain_metric",
+        MetricExplanation | None,
+        "The rows behind a number: those that count, and those that were left out, with the reason.",
+        (
+            Argument("name", str, "Which number.", required=True),
+            *shared,
+            Argument("first", int, f"At most so many rows, up to {MOST_CONTRIBUTIONS}; 50 when left out."),
+            Argument("after", str, "Only those behind this cursor."),
+        ),
+        resolve,
+    )
+
+
+def _catalogue(metrics: MetricCatalogue) -> Member:
+    async def resolve(info: Any, _: dict[str, Any]) -> Finished:
+        ask: Ask = info.context
+        demand(ask.principal, "metrics", "read")
+        return Finished(Selected(info).take([describe(metric) for metric in metrics]))
+
+    return Member("metric_catalogue", list[Metric] | None, "Every number that can be asked for.", (), resolve)
+
+
+def _question(
+    metrics: MetricCatalogue, ask: Ask, arguments: Mapping[str, Any], names: list[str]
+) -> MetricQuery:
+    demand(ask.principal, "metrics", "read")
+    asked = {name: value for name, value in arguments.items() if name not in _OWN and value is not None}
+    filters = arguments.get("filter") or {}
+    by_camel = {camel(name): name for name in metrics.dimensions}
+    asked["filters"] = {by_camel[name]: values for name, values in filters.items() if values is not None}
+    return from_json(metrics, ask.principal, asked | {"metrics": names})
+
+
+_OWN = ("names", "name", "filter", "first", "after")

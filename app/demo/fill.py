@@ -25,10 +25,9 @@ from app.ground.settings import Settings
 TENANT = "Demo"
 
 _LOCK = 4_116_229_302
-_IS_FULL = "select settings ? 'demo_filled' from control.tenants where id = $1"
-_MARK_FULL = """
-update control.tenants set settings = settings || '{"demo_filled": true}'::jsonb where id = $1
-"""
+_FIND = "select id, settings ->> 'demo' = 'full' as full from control.tenants where settings ? 'demo' limit 1"
+_MARK = "update control.tenants set settings = settings || jsonb_build_object('demo', $2::text) where id = $1"
+"""`filling`, then `full`. A tenant is the demo's by this mark and not by its name, which anybody may give to theirs."""
 
 
 def fill(settings: Settings, location: Location, say: Console) -> None:
@@ -38,9 +37,7 @@ def fill(settings: Settings, location: Location, say: Console) -> None:
     """
     path = settings.data_dir / "demo.key"
     kept = path.read_text().strip() if path.exists() else None
-    key = asyncio.run(_fill(location, say, kept))
-    if key != kept:
-        _keep(key, path)
+    key = asyncio.run(_fill(location, say, path, kept))
     shown = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::") else settings.host  # noqa: S104
     url = f"http://{shown}:{settings.port}"
     say.print(f"\nAPI key of the demo tenant [dim](kept in {path})[/dim]\n  [bold]{key}[/bold]")
@@ -50,20 +47,23 @@ def fill(settings: Settings, location: Location, say: Console) -> None:
     )
 
 
-async def _fill(location: Location, say: Console, kept: str | None) -> str:
+async def _fill(location: Location, say: Console, path: Path, kept: str | None) -> str:
     owner = await connect(location.owner_url)
     database = await Database.open(location.app_url, role=location.role, size=4, pool_timeout=30)
     try:
         # Two that fill at once take turns, and the second finds nothing to do.
         await owner.execute("select pg_advisory_lock($1)", _LOCK)
-        tenant = await _tenant(owner)
+        tenant, full = await _tenant(owner)
         principal = Principal(tenant, "admin", name="Demo data")
-        if not await owner.fetchval(_IS_FULL, tenant.id):
+        if not full:
             await _load(database, principal, say)
             await owner.execute(_analyse())
-            await owner.execute(_MARK_FULL, tenant.id)
+            await owner.execute(_MARK, tenant.id, "full")
+        key = await _key(database, tenant, kept)
+        if key != kept:
+            _keep(key, path)
         await table.show(database, principal, say)
-        return await _key(database, tenant, kept)
+        return key
     finally:
         await database.close()
         await owner.close()
@@ -86,10 +86,13 @@ def _analyse() -> str:
     return f"analyze {', '.join(tables)}"
 
 
-async def _tenant(owner: asyncpg.Connection) -> Tenant:
-    if await owner.fetchval("select exists (select from control.tenants where name = $1)", TENANT):
-        return await find_tenant(owner, TENANT)
-    return await create_tenant(owner, name=TENANT, timezone="UTC", home_currency="USD", seed=found)
+async def _tenant(owner: asyncpg.Connection) -> tuple[Tenant, bool]:
+    if known := await owner.fetchrow(_FIND):
+        return await find_tenant(owner, str(known["id"])), known["full"]
+    async with owner.transaction():
+        tenant = await create_tenant(owner, name=TENANT, timezone="UTC", home_currency="USD", seed=found)
+        await owner.execute(_MARK, tenant.id, "filling")
+    return tenant, False
 
 
 async def _key(database: Database, tenant: Tenant, kept: str | None) -> str:

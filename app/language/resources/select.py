@@ -228,7 +228,9 @@ def ordering(keys: Sequence[Key], *, backwards: bool = False) -> list[Any]:
 def checked_sort(
     catalogue: Catalogue, resource: Resource, role: str, names: Sequence[str]
 ) -> tuple[str, ...]:
-    """Refuses what cannot be sorted by, or may not be read."""
+    """Refuses what cannot be sorted by, or may not be read. A noun's own order is not questioned."""
+    if tuple(names) == resource.default_sort:
+        return resource.default_sort
     for name in names:
         place, path = resource, name.removeprefix("-").split(".")
         for index, step in enumerate(path):

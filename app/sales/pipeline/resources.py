@@ -18,6 +18,10 @@ from app.sales.pipeline import deals, lines, models
 from app.sales.pipeline.actions import ACTIONS
 
 
+# The sub-queries below name what they correlate with: left to itself SQLAlchemy looks one level up only, and a record's
+# JSON is written further down, where the deal would silently become a second scan of the whole table.
+
+
 def _now(binds: Binds) -> ColumnElement[Any]:
     return binds.moment if binds.as_of else func.now()
 
@@ -44,6 +48,7 @@ def _amount_home(deal: FromClause, binds: Binds) -> ColumnElement[Any]:
         )
         .order_by(rates.c.on_day.desc())
         .limit(1)
+        .correlate(deal)
         .scalar_subquery()
     )
     return case((deal.c.currency == home, deal.c.amount), else_=cast(deal.c.amount * rate, Numeric(38, 4)))
@@ -61,6 +66,7 @@ def _activity_edge(column: str, newest: bool) -> f.Expression:
         return (
             select(edge)
             .where(activity.c.tenant_id == binds.tenant, activity.c.opportunity_id == deal.c.id, done)
+            .correlate(deal)
             .scalar_subquery()
         )
 

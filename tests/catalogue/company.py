@@ -1,0 +1,186 @@
+"""Records of every noun, made from its declaration, so that a new noun is covered without a word here.
+
+What a declaration cannot say (a quota has one holder, splits sum to one) stands in `RULES`. A noun whose payloads the
+service refuses fails the tests by its name, with the refusal.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from app.areas import CATALOGUE
+from app.language.resources.fields import Field
+from app.language.resources.resource import Child, Resource
+
+CURRENCIES = ("USD", "EUR", "GBP", "JPY")
+WORDS = ("alpha", "Beta", "gamma ray", "Ärger", "100%", "under_score", "O'Neill", 'say "so"', "back\\slash", "日本")
+
+
+def written(plural: str) -> bool:
+    return "create" in CATALOGUE[plural].operations
+
+
+def in_order() -> list[Resource]:
+    """Nouns after those that they refer to."""
+    found: list[Resource] = []
+
+    def visit(noun: Resource) -> None:
+        if noun in found:
+            return
+        for target in targets(noun):
+            if target != noun.plural:
+                visit(CATALOGUE[target])
+        found.append(noun)
+
+    for noun in CATALOGUE:
+        visit(noun)
+    return found
+
+
+def targets(noun: Resource) -> set[str]:
+    fields = [*noun.fields, *(field for child in noun.children for field in child.fields)]
+    return {field.target for field in fields if field.target}
+
+
+class Maker:
+    """Payloads of one tenant. `known` holds what may be referred to, by plural; it grows as records are made."""
+
+    def __init__(self, seed: object, known: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.random = random.Random(str(seed))
+        self.known: dict[str, list[str]] = {name: list(ids) for name, ids in (known or {}).items()}
+        self.facts: dict[str, Any] = {}
+        """What the rules of a noun need to know of records, by id: a stage's pipeline and category."""
+        self.count = 0
+
+    def next(self) -> int:
+        self.count += 1
+        return self.count
+
+    def payload(self, noun: Resource, *, creating: bool = True, empty: float = 0.25) -> dict[str, Any]:
+        """Every field that may be written; an optional one is null with the chance `empty`."""
+        serial = self.next()
+        fields = [x for x in noun.writable if creating or x.write == "always"]
+        data = {field.name: self.value(field, empty) for field in fields}
+        for names in noun.unique:
+            self._make_unique(noun, data, names, serial)
+        for child in noun.children:
+            data[child.name] = self.children(child)
+        if rule := RULES.get(noun.plural):
+            rule(data, self)
+        return data
+
+    def children(self, child: Child, most: int = 3) -> list[dict[str, Any]]:
+        rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for index in range(self.random.randrange(most)):
+            row = {field.name: self.value(field, 0.25) for field in child.fields}
+            row |= {name: index for name in ("position",) if name in row}
+            if "external_id" in row:
+                row["external_id"] = f"{child.singular}-{self.next()}" if index else None
+            rows[tuple(row.get(name) for name in child.key)] = row
+        return list(rows.values())
+
+    def _make_unique(self, noun: Resource, data: dict[str, Any], names: Iterable[str], serial: int) -> None:
+        kinds = {noun.by_name[name].kind: name for name in names if name in data}
+        if "text" in kinds and not noun.by_name[kinds["text"]].currency:
+            name = kinds["text"]
+            if data[name] is not None:
+                data[name] = f"{data[name]} {serial}"
+        elif "day" in kinds:
+            data[kinds["day"]] = str(date(2026, 1, 1) + timedelta(days=serial))
+        elif "flag" in kinds:
+            data[kinds["flag"]] = False
+        else:
+            raise AssertionError(f"{noun.plural}: say in company.py how {names} are made unique")
+
+    def value(self, field: Field, empty: float = 0.25) -> Any:
+        """A value of the field's kind within its bounds."""
+        if not field.required and field.default is None and self.random.random() < empty:
+            return None
+        pick = self.random.choice
+        match field.kind:
+            case "text" if field.currency:
+                return pick(CURRENCIES)
+            case "text":
+                return f"{pick(WORDS)} {pick(WORDS)} {self.random.randrange(3)}"[: field.max_length]
+            case "picklist":
+                return pick((field.example, *WORDS[:3]))
+            case "choice":
+                return pick(field.values)
+            case "integer":
+                least, most = field.minimum or 0, field.maximum or 0
+                return self.random.randint(int(max(least, 0)), int(min(most, 9)))
+            case "money":
+                return self.random.randrange(0, 100_000) / pick((1, 100, 10_000))
+            case "number":
+                least, most = field.minimum or 0, min(field.maximum or 9, 9)
+                return round(max(self.random.uniform(least, most), least or 0.0001), 4)
+            case "flag":
+                return pick((True, False))
+            case "day":
+                return str(date(2025, 12, 1) + timedelta(days=self.random.randrange(150)))
+            case "moment":
+                day = date(2026, 1, 1) + timedelta(days=self.random.randrange(100))
+                return f"{day}T{self.random.randrange(24):02}:30:00+00:00"
+            case "json":
+                return self.random.sample(WORDS[:4], self.random.randrange(3))
+            case "reference":
+                ids = self.known.get(field.target or "", [])
+                assert ids or not field.required, f"{field.name} needs a record of {field.target}"
+                return pick(ids) if ids else None
+            case _:
+                raise AssertionError(f"say in company.py what a value of the kind {field.kind} looks like")
+
+
+def _opportunity(data: dict[str, Any], make: Maker) -> None:
+    """Open deals have no close, closed ones have; the pipeline follows the stage; no stage makes demands here."""
+    data.pop("pipeline_id")
+    data["stage_id"] = make.random.choice(make.known["stages"])
+    closed = make.facts.get(data["stage_id"], {}).get("category", "open") != "open"
+    data["opened_at"] = "2026-01-02T10:00:00+00:00"
+    data["closed_at"] = make.value(CATALOGUE["opportunities"].by_name["closed_at"], 0) if closed else None
+    if closed and data["closed_at"] < "2026-01-03":
+        data["closed_at"] = "2026-01-03T00:00:00+00:00"
+    splits = [x for x in data.get("splits", ()) if x["kind"] == "revenue"]
+    for split in splits:
+        split["share"] = 1 if len(splits) == 1 else 0.5
+    for split in data.get("splits", ()):
+        split["share"] = split["share"] or 0.1
+
+
+PERIODS = (
+    ("2025", date(2025, 1, 1)),
+    ("2026", date(2026, 1, 1)),
+    ("2026-Q2", date(2026, 4, 1)),
+    ("2026-03", date(2026, 3, 1)),
+    ("FY2026-Q3", date(2026, 7, 1)),
+)
+
+
+def _quota(data: dict[str, Any], make: Maker) -> None:
+    holder = make.random.choice(("rep_id", "team_id", "territory_id"))
+    target = CATALOGUE["quotas"].by_name[holder].target
+    data |= dict.fromkeys(("rep_id", "team_id", "territory_id")) | {holder: make.random.choice(make.known[target or ""])}
+    data["period"], begins = make.random.choice(PERIODS)
+    for index, version in enumerate(data.get("versions", ())):
+        version["effective_from"] = str(begins + timedelta(days=3 * index + 2))
+
+
+def _stage(data: dict[str, Any], make: Maker) -> None:
+    data["required_fields"] = []
+
+
+def _rep(data: dict[str, Any], make: Maker) -> None:
+    """Under somebody who was there before, if anybody: so no cycle."""
+    if "changes" in make.facts:
+        data["manager_id"] = None
+
+
+RULES: dict[str, Callable[[dict[str, Any], Maker], None]] = {
+    "opportunities": _opportunity,
+    "quotas": _quota,
+    "stages": _stage,
+    "reps": _rep,
+}

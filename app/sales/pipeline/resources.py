@@ -29,7 +29,8 @@ def _now(binds: Binds) -> ColumnElement[Any]:
 def _days_in_stage(deal: FromClause, binds: Binds) -> ColumnElement[Any]:
     elapsed = func.extract("epoch", _now(binds) - deal.c.stage_entered_at) / literal_column("86400")
     # now() is when the transaction began: just before a stage that was entered in it.
-    return case((deal.c.category == constant("open"), func.greatest(cast(func.floor(elapsed), Integer), 0)))
+    days = func.greatest(cast(func.floor(elapsed), Integer), 0, type_=Integer)
+    return case((deal.c.category == constant("open"), days))
 
 
 def _amount_home(deal: FromClause, binds: Binds) -> ColumnElement[Any]:

@@ -1,0 +1,157 @@
+"""`make bench`: fill, start both, see that they answer alike, measure them in turns, print the table."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shlex
+import shutil
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from app.ground.database import embedded, migrate
+from app.ground.database.embedded import SUPERUSER, Embedded
+from app.ground.database.ids import new_id
+from app.ground.database.session import connect
+from benchmarks import bulk, cases, company, report, services
+from benchmarks.cases import Case
+from benchmarks.load import Measured, Slice
+from benchmarks.report import Figure, Run, Side
+from benchmarks.services import Service
+
+CONNECTIONS = 16
+UPSERT = "upsert"
+
+
+def main() -> None:
+    asked = _arguments()
+    folder: Path = asked.folder
+    if folder.exists() and not asked.keep:
+        embedded.stop(folder)
+        shutil.rmtree(folder)
+    server = embedded.start(folder, settings={"fsync": "off"} if asked.careless else None)
+    try:
+        migrate.upgrade(server.owner_url)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            run = runner.run(_run(server, asked))
+    finally:
+        server.leave()
+    if not asked.keep:
+        shutil.rmtree(folder)
+    print(f"\n{run.facts}\n\n{report.table(run)}")
+    if asked.write:
+        report.write(run)
+
+
+def _arguments() -> argparse.Namespace:
+    names = (*cases.NAMES, UPSERT)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--scale", type=int, default=1_000_000, help="opportunities (1,000,000)")
+    parser.add_argument("--seconds", type=float, default=10, help="of load on each side of a case (10)")
+    parser.add_argument("--rounds", type=int, default=5, help="in which the two take turns (5)")
+    parser.add_argument("--only", choices=names, action="append", help="this case alone; repeatable")
+    parser.add_argument("--upsert-rows", type=int, default=10_000, help="in one request (10,000)")
+    parser.add_argument("--keep", action="store_true", help="leave the filled database, or take the one left")
+    parser.add_argument("--folder", type=Path, default=Path("build/bench"), help="where the database lies")
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/benchmarks.md")
+    parser.add_argument(
+        "--careless", action="store_true", help="a database without fsync: for tests of this program"
+    )
+    asked = parser.parse_args()
+    if asked.write and (asked.only or asked.careless):
+        parser.error("--write takes all cases, on a database that keeps what it acknowledges")
+    return asked
+
+
+async def _run(server: Embedded, asked: argparse.Namespace) -> Run:
+    await company.fill(server, asked.scale, _say)
+    begin = new_id()
+    known = await company.company(server)
+    wanted = asked.only or (*cases.NAMES, UPSERT)
+    figures: list[Figure] = []
+    with (
+        services.product(asked.folder) as service,
+        services.yardstick(asked.folder, server.url(SUPERUSER), str(known.tenant_id)) as yardstick,
+    ):
+        for case in await cases.cases(server, known):
+            if case.name in wanted:
+                _say(f"{case.title} …")
+                cases.demand_same(case, service, yardstick)
+                figures.append(await _compared(case, service, yardstick, asked.seconds, asked.rounds))
+        if UPSERT in wanted:
+            _say(f"upsert of {asked.upsert_rows:,} …")
+            rounds = await bulk.measure(server, service, known, asked.upsert_rows, asked.rounds)
+            figures += _bulk_figures(rounds, asked.upsert_rows)
+        memory = service.memory
+    if asked.keep:
+        await company.forget_since(server, begin)
+    return Run(_command(), asked.scale, await _version(server), memory, figures)
+
+
+async def _compared(case: Case, service: Service, yardstick: Service, seconds: float, rounds: int) -> Figure:
+    """In turns, each round beginning with the other one, so that the machine's drift is nobody's advantage."""
+    ours, theirs = Measured(), Measured()
+    sides = [(service, case.service, ours), (yardstick, case.yardstick, theirs)]
+    ratios: list[float] = []
+    number = 0
+    for round_ in range(rounds + 1):
+        rates: dict[int, float] = {}
+        for side in (0, 1) if round_ % 2 else (1, 0):
+            target, requests, total = sides[side]
+            part = await Slice(target.port, requests, number, CONNECTIONS).run(seconds / rounds)
+            rates[side] = part.rate
+            if round_:
+                total.seconds += part.seconds
+                total.latencies += part.latencies
+        number += 1000
+        # The first round only warms both up.
+        if round_:
+            ratios.append(rates[0] / rates[1])
+    return Figure(case.title, "/s", _side(ours), _side(theirs), ratios)
+
+
+def _side(measured: Measured) -> Side:
+    return Side(measured.rate, measured.percentile(0.5) * 1000, measured.percentile(0.99) * 1000)
+
+
+def _bulk_figures(rounds: Sequence[bulk.Round], rows: int) -> list[Figure]:
+    copy = _bulk_side([x.copy for x in rounds], rows)
+    return [
+        Figure(title, "rows/s", _bulk_side(seconds, rows), copy,
+               [x.copy / took for x, took in zip(rounds, seconds, strict=True)])
+        for title, seconds in (
+            (f"upsert of {rows:,} new in one request, beside COPY", [x.new for x in rounds]),
+            ("the same again, unchanged, beside COPY", [x.unchanged for x in rounds]),
+        )
+    ]  # fmt: skip
+
+
+def _bulk_side(seconds: Sequence[float], rows: int) -> Side:
+    middle = statistics.median(seconds)
+    return Side(rows / middle, middle * 1000, max(seconds) * 1000)
+
+
+async def _version(server: Embedded) -> str:
+    connection = await connect(server.owner_url)
+    try:
+        return await connection.fetchval("show server_version")
+    finally:
+        await connection.close()
+
+
+def _command() -> str:
+    return shlex.join(
+        ["python", "-m", "benchmarks", *(x for x in sys.argv[1:] if x not in ("--write", "--keep"))]
+    )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

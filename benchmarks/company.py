@@ -1,0 +1,362 @@
+"""The rows that are measured on: two customers, of which the larger one has four fifths.
+
+Written by set-based SQL as the superuser, with the foreign-key triggers off: the rows are right by construction, and a
+million of them are there within minutes. Every value follows from the row's number, so two fills are alike.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import Table
+
+from app.areas import found
+from app.ground.access.keys import create_key
+from app.ground.access.tenants import create_tenant
+from app.ground.database.embedded import SUPERUSER, Embedded
+from app.ground.database.session import Session, connect
+from app.ground.database.tables import BOOKKEEPING, metadata
+from app.sales.pipeline.models import opportunities
+
+LARGER, SMALLER = "Bench larger", "Bench smaller"
+SOURCE = "crm"
+REPS = {LARGER: 1600, SMALLER: 400}
+BLOCK = 250
+"""Reps under one head of sales and himself: 8 managers, and 241 who sell."""
+
+_CHUNK = 100_000
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """The larger customer, and who asks."""
+
+    tenant_id: UUID
+    manager_id: UUID
+    manager_key: str
+    admin_key: str
+    opportunities: int
+    accounts: int
+    stages: int
+    owners: tuple[UUID, ...]
+    """Below the manager, each with enough deals in the stage that is asked for to fill a page."""
+    stage_id: UUID
+    pipeline_id: UUID
+
+
+def _dice(number: str, seed: int, sides: int) -> str:
+    """A whole number below `sides` that follows from the row's number."""
+    return f"((hashint4extended({number}, {seed}) & 1073741823) % {sides})::int"
+
+
+async def fill(server: Embedded, rows: int, say: Say) -> None:
+    """Both customers, with `rows` opportunities in all. Nothing where they are there already."""
+    owner = await connect(server.owner_url)
+    try:
+        if await owner.fetchval("select exists (select from control.tenants where name = $1)", SMALLER):
+            return
+        larger = await create_tenant(owner, name=LARGER, seed=found)
+        smaller = await create_tenant(owner, name=SMALLER, seed=found)
+    finally:
+        await owner.close()
+    writer = await asyncpg.connect(server.url(SUPERUSER))
+    try:
+        await writer.execute(
+            "set session_replication_role = replica; set synchronous_commit = off; set work_mem = '128MB'"
+        )
+        for tenant, share in ((larger, rows * 4 // 5), (smaller, rows - rows * 4 // 5)):
+            began = time.perf_counter()
+            await _Filling(writer, tenant.id, REPS[tenant.name], max(share, 100), say).run()
+            say(f"{tenant.name}: {share:,} opportunities in {time.perf_counter() - began:.0f} s")
+        await tidy(writer)
+    finally:
+        await writer.close()
+
+
+async def tidy(writer: asyncpg.Connection) -> None:
+    """What autovacuum would have done a while later: all rows marked visible, statistics there, pages written."""
+    await writer.execute("vacuum (analyze)")
+    await writer.execute("checkpoint")
+
+
+class _Filling:
+    def __init__(self, writer: asyncpg.Connection, tenant: UUID, reps: int, deals: int, say: Say) -> None:
+        self.writer = writer
+        self.tenant = tenant
+        self.reps = reps
+        self.deals = deals
+        self.accounts = max(deals // 5, 20)
+        self.say = say
+
+    async def run(self) -> None:
+        await self.writer.execute(_SCRATCH)
+        for statement in (_TERRITORIES, _TEAMS, _PIPELINE, _STAGES, _RATES):
+            await self.writer.execute(statement, self.tenant)
+        await self.writer.execute(_REPS, self.tenant, self.reps)
+        await self.writer.execute(_REACH, self.tenant)
+        sellers = min(self.reps - 1 - 9 * -(-(self.reps - 1) // BLOCK), max(self.deals // 500, 4))
+        await self.writer.execute(_ACCOUNTS, self.tenant, self.accounts, sellers)
+        for table in ("reps", "accounts", "stages", "pipelines", "teams", "territories"):
+            await self.writer.execute(_history(metadata.tables[table]), self.tenant)
+        for first in range(0, self.deals, _CHUNK):
+            last = min(first + _CHUNK, self.deals)
+            await self.writer.execute(_OPPORTUNITIES, self.tenant, first, last, self.accounts, sellers)
+            if self.deals > _CHUNK:
+                self.say(f"  {last:,} opportunities")
+        for statement in (*_deal_history(), _SPLITS, _TEAM, _NAMES, _EVENTS):
+            await self.writer.execute(statement, self.tenant)
+
+
+_SCRATCH = """
+drop table if exists bench_reps, bench_sellers, bench_accounts;
+create temp table bench_reps (n int primary key, id uuid);
+create temp table bench_sellers (n int primary key, id uuid);
+create temp table bench_accounts (n int primary key, id uuid, seller int)
+"""
+
+_TERRITORIES = """
+insert into territories (tenant_id, name) select $1, 'Territory ' || n from generate_series(1, 8) n
+"""
+
+_TEAMS = "insert into teams (tenant_id, name) select $1, 'Team ' || n from generate_series(1, 8) n"
+
+_PIPELINE = "insert into pipelines (tenant_id, name, is_default) values ($1, 'New business', true)"
+
+_STAGES = """
+insert into stages (tenant_id, pipeline_id, name, position, category, probability, forecast_category)
+select $1, p.id, s.name, s.position, s.category, s.probability, s.forecast
+from pipelines p, (values
+    ('Lead', 0, 'open', 0.1, 'pipeline'), ('Qualified', 1, 'open', 0.25, 'pipeline'),
+    ('Proposal', 2, 'open', 0.5, 'best_case'), ('Negotiation', 3, 'open', 0.75, 'commit'),
+    ('Won', 4, 'won', 1, 'closed'), ('Lost', 5, 'lost', 0, 'omitted')
+) s (name, position, category, probability, forecast) where p.tenant_id = $1
+"""
+
+_RATES = """
+insert into exchange_rates (tenant_id, from_currency, to_currency, on_day, rate)
+select $1, 'EUR', 'USD', (current_date - n * 30), 1.05 + n * 0.002 from generate_series(0, 35) n
+"""
+
+_REPS = f"""
+with made as (
+    insert into bench_reps select n, uuidv7() from generate_series(0, $2::int - 1) n returning n, id
+), placed as (
+    select n, id, case
+        when n = 0 then null
+        when (n - 1) % {BLOCK} = 0 then 0
+        when (n - 1) % {BLOCK} <= 8 then n - (n - 1) % {BLOCK}
+        else n - (n - 1) % {BLOCK} + 1 + (n - 1) % 8
+    end as manager from made
+), sellers as (
+    insert into bench_sellers
+    select row_number() over (order by n) - 1, id from placed where n > 0 and (n - 1) % {BLOCK} > 8
+), teams_ as (
+    select id, row_number() over (order by name) as n from teams where tenant_id = $1
+), territories_ as (
+    select id, row_number() over (order by name) as n from territories where tenant_id = $1
+)
+insert into reps (tenant_id, id, name, email, title, function, manager_id, team_id, territory_id, hired_on,
+                  external_ids)
+select $1, p.id, 'Rep ' || p.n, 'rep' || p.n || '@example.com',
+       case when p.n = 0 then 'Chief Revenue Officer' when (p.n - 1) % {BLOCK} <= 8 then 'Sales Manager'
+            else 'Account Executive' end,
+       case when p.n = 0 or (p.n - 1) % {BLOCK} <= 8 then 'manager' else 'field' end,
+       m.id, t.id, y.id, date '2020-01-01' + p.n,
+       jsonb_build_array(jsonb_build_object('source', '{SOURCE}', 'external_id', 'rep-' || p.n, 'url', null))
+from placed p left join made m on m.n = p.manager
+join teams_ t on t.n = 1 + p.n % 8 join territories_ y on y.n = 1 + p.n % 8
+"""
+
+_REACH = """
+with recursive above as (
+    select r.id as manager_id, r.id as rep_id, 0 as depth from reps r where r.tenant_id = $1
+    union all
+    select m.manager_id, above.rep_id, above.depth + 1
+    from above join reps m on m.tenant_id = $1 and m.id = above.manager_id where m.manager_id is not null
+)
+insert into rep_reach (tenant_id, manager_id, rep_id, depth) select $1, manager_id, rep_id, depth from above
+"""
+
+_ACCOUNTS = f"""
+with made as (
+    insert into bench_accounts select n, uuidv7(), {_dice("n", 1, 1_000_000)} % $3::int
+    from generate_series(0, $2::int - 1) n returning n, id, seller
+), territories_ as (
+    select id, row_number() over (order by name) as n from territories where tenant_id = $1
+)
+insert into accounts (tenant_id, id, name, owner_id, territory_id, industry, segment, employees, country, website,
+                      external_ids)
+select $1, a.id, 'Account ' || a.n, s.id, y.id,
+       (array['retail', 'software', 'health', 'energy', 'finance', 'logistics'])[1 + a.n % 6],
+       (array['enterprise', 'mid_market', 'small'])[1 + a.n % 3], 10 + {_dice("a.n", 2, 20_000)},
+       (array['United States', 'Germany', 'France', 'Japan', 'Brazil'])[1 + a.n % 5],
+       'https://account-' || a.n || '.example.com',
+       jsonb_build_array(jsonb_build_object('source', '{SOURCE}', 'external_id', 'account-' || a.n, 'url', null))
+from made a join bench_sellers s on s.n = a.seller join territories_ y on y.n = 1 + a.n % 8
+"""
+
+# The third stage has a fifth of all deals. Four of five deals belong to the owner of their account.
+_OPPORTUNITIES = f"""
+with stages_ as (select id, pipeline_id, position, category from stages where tenant_id = $1),
+rolled as (
+    select n, {_dice("n", 3, 1_000_000)} % $4::int as account, {_dice("n", 4, 1_000_000)} % $5::int as other,
+           (array[0, 1, 2, 2, 3, 4, 4, 4, 5, 5])[1 + {_dice("n", 5, 10)}] as position,
+           now() - interval '1 day' * (40 + {_dice("n", 6, 690)}) as opened,
+           1 + {_dice("n", 7, 39)} as days, {_dice("n", 8, 180)} as close_in, {_dice("n", 9, 10_000)} as cents
+    from generate_series($2::int, $3::int - 1) n
+)
+insert into opportunities (
+    tenant_id, name, account_id, owner_id, pipeline_id, stage_id, category, amount, currency, type, sales_channel,
+    lead_source, opened_at, expected_close_on, closed_at, probability, forecast_category, loss_reason, competitor,
+    next_step, credited_owner_id, stage_entered_at, push_count, external_ids, created_at, updated_at
+)
+select $1, 'Deal ' || r.n || ' with account ' || r.account, a.id, o.id, s.pipeline_id, s.id, s.category,
+       500 + r.cents * 7.25, case when r.n % 10 = 0 then 'EUR' else 'USD' end,
+       (array['new_business', 'expansion', 'renewal'])[1 + r.n % 3],
+       (array['direct', 'partner', 'online'])[1 + r.n % 3],
+       (array['referral', 'event', 'web', 'outbound'])[1 + r.n % 4],
+       r.opened,
+       case when s.category = 'open' then current_date + r.close_in
+            else (r.opened + interval '1 day' * r.days)::date end,
+       case when s.category <> 'open' then r.opened + interval '1 day' * r.days end,
+       case when r.n % 4 = 0 then 0.35 end, case when r.n % 8 = 0 then 'best_case' end,
+       case when s.category = 'lost' then (array['price', 'timing', 'competitor'])[1 + r.n % 3] end,
+       case when r.n % 5 = 0 then 'Globex' end, case when s.category = 'open' then 'Send the revised quote' end,
+       case when s.category <> 'open' then o.id end,
+       case when s.position = 0 then r.opened else r.opened + interval '1 day' * r.days end, r.n % 3,
+       jsonb_build_array(jsonb_build_object('source', '{SOURCE}', 'external_id', 'deal-' || r.n, 'url', null)),
+       r.opened, r.opened + interval '1 day' * r.days
+from rolled r join bench_accounts a on a.n = r.account
+join bench_sellers o on o.n = case when r.n % 5 = 0 then r.other else a.seller end
+join stages_ s on s.position = r.position
+"""
+
+
+def _columns(table: Table) -> list[str]:
+    history = metadata.tables[f"{table.name}_history"]
+    return [c.name for c in table.columns if c.name in history.columns and c.name not in BOOKKEEPING]
+
+
+def _history(table: Table) -> str:
+    """What is there now has always been so: the inferred beginning of a record that came without its past."""
+    names = ", ".join(_columns(table))
+    return (
+        f"insert into {table.name}_history (tenant_id, record_id, valid_from, recorded_at, inferred, {names}) "
+        f"select tenant_id, id, '-infinity', created_at, true, {names} from {table.name} where tenant_id = $1"
+    )
+
+
+def _deal_history() -> tuple[str, str]:
+    """Opened in the first stage; since it entered its present stage, as it is now."""
+    columns = _columns(opportunities)
+    names = ", ".join(columns)
+    at_first: dict[str, str] = {
+        "stage_id": "f.id", "category": "'open'", "closed_at": "null", "loss_reason": "null",
+        "credited_owner_id": "null", "stage_entered_at": "o.opened_at",
+    }  # fmt: skip
+    values = ", ".join(at_first.get(name, f"o.{name}") for name in columns)
+    head = "insert into opportunities_history (tenant_id, record_id, valid_from, valid_to, recorded_at,"
+    before = (
+        f"{head} {names}) select o.tenant_id, o.id, o.opened_at, o.stage_entered_at, o.opened_at, {values} "
+        "from opportunities o join stages f on f.tenant_id = o.tenant_id and f.position = 0 "
+        "where o.tenant_id = $1 and o.stage_entered_at > o.opened_at"
+    )
+    present = (
+        f"{head} changed, {names}) select o.tenant_id, o.id, o.stage_entered_at, 'infinity', o.updated_at, "
+        f"array['stage_id'], {', '.join(f'o.{name}' for name in columns)} from opportunities o where o.tenant_id = $1"
+    )
+    return before, present
+
+
+_SPLITS = f"""
+insert into opportunity_splits (tenant_id, opportunity_id, rep_id, kind, share)
+select o.tenant_id, o.id, o.owner_id, 'revenue', 1 from opportunities o
+where o.tenant_id = $1 and {_dice("hashtext(o.name)", 10, 20)} = 0
+"""
+
+_TEAM = f"""
+insert into opportunity_team (tenant_id, opportunity_id, rep_id, role)
+select o.tenant_id, o.id, a.owner_id, 'Account team' from opportunities o
+join accounts a on a.tenant_id = o.tenant_id and a.id = o.account_id
+where o.tenant_id = $1 and {_dice("hashtext(o.name)", 11, 20)} = 0
+"""
+
+_NAMES = """
+insert into external_ids (tenant_id, noun, source, external_id, record_id)
+select tenant_id, 'opportunities', external_ids->0->>'source', external_ids->0->>'external_id', id
+from opportunities where tenant_id = $1
+union all
+select tenant_id, 'accounts', external_ids->0->>'source', external_ids->0->>'external_id', id
+from accounts where tenant_id = $1
+union all
+select tenant_id, 'reps', external_ids->0->>'source', external_ids->0->>'external_id', id
+from reps where tenant_id = $1
+union all
+select tenant_id, 'stages', 'crm', 'stage-' || position, id from stages where tenant_id = $1
+"""
+
+_EVENTS = """
+insert into events (tenant_id, type, noun, record_id, version, at)
+select tenant_id, 'opportunity.created', 'opportunities', id, 1, created_at from opportunities where tenant_id = $1
+"""
+
+
+async def company(server: Embedded) -> Company:
+    """The larger customer with fresh keys: an admin's, and a manager's who leads a block of reps."""
+    reader = await asyncpg.connect(server.url(SUPERUSER))
+    try:
+        tenant_id = await reader.fetchval("select id from control.tenants where name = $1", LARGER)
+        manager = await reader.fetchval(
+            "select id from reps where tenant_id = $1 and external_ids->0->>'external_id' = 'rep-1'",
+            tenant_id,
+        )
+        stage: Any = await reader.fetchrow(
+            "select id, pipeline_id from stages where tenant_id = $1 and position = 2", tenant_id
+        )
+        owners = await reader.fetch(_BUSY, tenant_id, manager, stage["id"])
+        counts = [
+            await reader.fetchval(f"select count(*) from {name} where tenant_id = $1", tenant_id)
+            for name in ("opportunities", "accounts", "stages")
+        ]
+        async with reader.transaction():
+            await reader.execute(f"set local app.tenant_id = '{tenant_id}'")
+            session = Session(reader, tenant_id)
+            _, manager_key = await create_key(session, name="bench", role="manager", rep_id=manager)
+            _, admin_key = await create_key(session, name="bench", role="integration")
+    finally:
+        await reader.close()
+    return Company(
+        tenant_id, manager, manager_key, admin_key, *counts,
+        owners=tuple(row["owner_id"] for row in owners), stage_id=stage["id"], pipeline_id=stage["pipeline_id"],
+    )  # fmt: skip
+
+
+_BUSY = """
+select o.owner_id from opportunities o
+where o.tenant_id = $1 and o.stage_id = $3 and o.deleted_at is null
+and o.owner_id in (select rep_id from rep_reach where tenant_id = $1 and manager_id = $2 and depth > 0)
+group by o.owner_id having count(*) > 50 order by o.owner_id
+"""
+
+
+async def forget_since(server: Embedded, first: UUID) -> None:
+    """Take out what a run has written: the ids of its rows are all behind `first`."""
+    writer = await asyncpg.connect(server.url(SUPERUSER))
+    try:
+        await writer.execute("set session_replication_role = replica; set synchronous_commit = off")
+        for table, column in (
+            ("events", "record_id"), ("external_ids", "record_id"), ("opportunities_history", "record_id"),
+            ("opportunities", "id"), ("api_keys", "id"),
+        ):  # fmt: skip
+            await writer.execute(f"delete from {table} where {column} >= $1", first)
+        await writer.execute("truncate idempotency_keys")
+        await tidy(writer)
+    finally:
+        await writer.close()

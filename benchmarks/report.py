@@ -1,0 +1,82 @@
+"""The figures as a table, on the terminal and in `docs/benchmarks.md`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+_BETWEEN = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison: what it did in a second, and how long one took (milliseconds)."""
+
+    rate: float
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    title: str
+    unit: str
+    service: Side
+    yardstick: Side
+    ratios: Sequence[float]
+    """Of each round."""
+
+    @property
+    def ratio(self) -> float:
+        return statistics.median(self.ratios)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    command: str
+    rows: int
+    postgres: str
+    memory: int
+    figures: Sequence[Figure]
+
+    @property
+    def facts(self) -> str:
+        return (
+            f"{os.cpu_count()} cores shared by service, load and PostgreSQL; {platform.system()} "
+            f"{platform.machine()}; Python {platform.python_version()}; PostgreSQL {self.postgres}, embedded; "
+            f"{self.rows:,} opportunities. The service's process held {self.memory} MB at the end."
+        )
+
+
+def table(run: Run) -> str:
+    """In Markdown, aligned so that a terminal shows it as well."""
+    head = ["", "service", "p50 ms", "p99 ms", "yardstick", "p50 ms", "p99 ms", "ratio", "of the rounds"]
+    rows = [
+        [
+            figure.title, *_side(figure.service, figure.unit), *_side(figure.yardstick, figure.unit),
+            f"**{figure.ratio:.2f}**", f"{min(figure.ratios):.2f} to {max(figure.ratios):.2f}",
+        ]
+        for figure in run.figures
+    ]  # fmt: skip
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    lines = [
+        " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in [head, *rows]
+    ]
+    lines.insert(1, " | ".join("-" * width for width in widths))
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _side(side: Side, unit: str) -> list[str]:
+    return [f"{side.rate:,.0f} {unit}", f"{side.p50:,.2f}", f"{side.p99:,.2f}"]
+
+
+def write(run: Run) -> None:
+    text = f"`{run.command}`\n\n{run.facts}\n\n{table(run)}\n"
+    DOCUMENT.write_text(_BETWEEN.sub(lambda _: text, DOCUMENT.read_text("utf-8")), "utf-8")

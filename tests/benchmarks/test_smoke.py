@@ -1,0 +1,24 @@
+"""The benchmark in small: it fills, serves, finds equal answers and measures each of its cases."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+OPTIONS = ("--careless", "--scale", "2000", "--seconds", "0.1", "--rounds", "1", "--upsert-rows", "100")
+
+
+def test_every_case_is_measured(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", *OPTIONS, "--folder", str(tmp_path / "bench")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+    assert done.returncode == 0, done.stderr[-4000:]
+    cases = re.findall(r"^\| (.+?) +\|.*\*\*\d+\.\d\d\*\*", done.stdout, re.MULTILINE)
+    assert [case.split()[0] for case in cases] == ["REST", "the", "one", "create", "upsert", "the"]
+    assert not (tmp_path / "bench").exists()

@@ -82,7 +82,8 @@ async def _load(database: Database, principal: Principal, say: Console) -> None:
 
 def _analyse() -> str:
     """Let the planner see at once what it would see a minute later: the first questions come now."""
-    tables = [t.name for noun in CATALOGUE for t in (noun.table, noun.history) if t is not None]
+    kept = [part for noun in CATALOGUE for part in (noun, *noun.children)]
+    tables = [table.name for part in kept for table in (part.table, part.history) if table is not None]
     return f"analyze {', '.join(tables)}"
 
 

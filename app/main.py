@@ -22,17 +22,18 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app = FastAPI(title="Attain", openapi_url=None, docs_url=None, redoc_url=None)
     middleware.install(app, settings, database)
     principals = PrincipalCache(settings.principal_cache_seconds)
-    operations = routes.operations(CATALOGUE)
-    app.include_router(documents.router(openapi.document(CATALOGUE, operations), sdl(CATALOGUE, METRIC_CATALOGUE)))
+    operations = routes.operations(CATALOGUE, METRIC_CATALOGUE)
+    document = openapi.document(CATALOGUE, METRIC_CATALOGUE, operations)
+    app.include_router(documents.router(document, sdl(CATALOGUE, METRIC_CATALOGUE)))
     app.mount("/docs/static", documents.static_files())
     graphql = GraphQL(database, settings, CATALOGUE, METRIC_CATALOGUE, principals)
     app.router.routes += [Route(PATH, graphql), Route(f"{PATH}/{{rest:path}}", graphql)]
-    app.mount("", Router(Edge(database, settings, CATALOGUE, principals), operations))
+    app.mount("", Router(Edge(database, settings, CATALOGUE, METRIC_CATALOGUE, principals), operations))
     return app
 
 
 def contract_files() -> dict[str, str]:
     """The contract as files, by their paths in the repository."""
-    document = openapi.document(CATALOGUE, routes.operations(CATALOGUE))
+    document = openapi.document(CATALOGUE, METRIC_CATALOGUE, routes.operations(CATALOGUE, METRIC_CATALOGUE))
     text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
     return {"openapi/openapi.json": text + "\n", "openapi/schema.graphql": sdl(CATALOGUE, METRIC_CATALOGUE)}

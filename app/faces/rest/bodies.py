@@ -71,7 +71,9 @@ def lines(body: bytes) -> list[Any]:
             try:
                 found.append(orjson.loads(line))
             except orjson.JSONDecodeError as error:
-                raise BadRequest(f"Line {number} is not valid JSON: {error}.", code="malformed_json") from None
+                raise BadRequest(
+                    f"Line {number} is not valid JSON: {error}.", code="malformed_json"
+                ) from None
     if b"\\u0000" in body:
         _refuse_nul(found)
     return found

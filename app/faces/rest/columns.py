@@ -42,12 +42,14 @@ def _narrow(
     for head, *rest in paths:
         field = resource.by_name.get(head)
         if field is not None and field.readable_by(role) and not rest:
-            items[head] = Leaf(head, "text" if exact and field.kind in ("money", "number") else "plain")
+            items[head] = Leaf(head, "text" if exact and field.kind == "money" else "plain")
         elif head in resource.relations and rest and steps < MOST_STEPS:
             behind.setdefault(head, []).append(tuple(rest))
             items.setdefault(head, None)
         elif not rest and (
-            head in resource.relations or head in resource.children_by_name or head in resource.listings_by_name
+            head in resource.relations
+            or head in resource.children_by_name
+            or head in resource.listings_by_name
         ):
             whole = full(catalogue, resource, role, [head], money_as_text=exact)
             items[head] = dict(whole.items)[head]

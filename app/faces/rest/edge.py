@@ -21,6 +21,7 @@ from app.ground.database.retry import in_transaction
 from app.ground.database.session import Database, Session
 from app.ground.errors import Invalid
 from app.ground.settings import Settings
+from app.language.metrics.metric import MetricCatalogue
 from app.language.resources.resource import Action, Catalogue, Resource
 
 T = TypeVar("T")
@@ -28,11 +29,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """What every request finds: the pool, the nouns, the settings."""
+    """What every request finds: the pool, the nouns, the numbers, the settings."""
 
     database: Database
     settings: Settings
     catalogue: Catalogue
+    metrics: MetricCatalogue
     principals: PrincipalCache
 
 
@@ -62,19 +64,19 @@ class Call:
 
     @property
     def resource(self) -> Resource:
-        assert self.operation.resource is not None  # noqa: S101 - operations of a noun name it
+        assert self.operation.resource is not None
         return self.operation.resource
 
     @property
     def action(self) -> Action:
-        assert self.operation.action is not None  # noqa: S101 - operations of a verb name it
+        assert self.operation.action is not None
         return self.operation.action
 
-    async def read(self, work: Callable[[Session], Awaitable[T]]) -> T:
+    async def read(
+        self, work: Callable[[Session], Awaitable[T]], *, isolation: str = "read committed read only"
+    ) -> T:
         """One read-only transaction."""
-        async with self.edge.database.transaction(
-            self.principal.tenant_id, isolation="read committed read only"
-        ) as session:
+        async with self.edge.database.transaction(self.principal.tenant_id, isolation=isolation) as session:
             return await work(session)
 
     @asynccontextmanager
@@ -109,7 +111,9 @@ class Call:
         headers = dict(answer.headers)
         if answer.replayed:
             headers["Idempotency-Replayed"] = "true"
-        return Response(answer.body, answer.status, headers=headers, media_type=bodies.JSON if answer.body else None)
+        return Response(
+            answer.body, answer.status, headers=headers, media_type=bodies.JSON if answer.body else None
+        )
 
     @property
     def _route(self) -> str:

@@ -26,7 +26,14 @@ _SAYS = {
 
 
 def parameter(name: str, schema: Schema, description: str, **rest: Any) -> Schema:
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description, **rest}
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "schema": schema,
+        "description": description,
+        **rest,
+    }
 
 
 def words(name: str, description: str, allowed: list[str] | None = None) -> Schema:

@@ -29,7 +29,14 @@ async def _answer(call: Call, reference: str | None, bounds: dict[str, Any]) -> 
 
     async def work(session: Any) -> Page:
         return await history.page(
-            session, call.principal, call.catalogue, call.resource, reference, limit=limit, after=after, **bounds
+            session,
+            call.principal,
+            call.catalogue,
+            call.resource,
+            reference,
+            limit=limit,
+            after=after,
+            **bounds,
         )
 
     page = await call.read(work)

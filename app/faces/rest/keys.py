@@ -32,7 +32,9 @@ class ApiKeyCreate(BaseModel):
     role: Literal["admin", "manager", "rep", "analyst", "integration"] = Field(
         description="Its role; the user's where it belongs to one.", examples=["integration"]
     )
-    user_id: str | None = Field(default=None, description="Whose key it is; it ends with that user.", examples=[_ID])
+    user_id: str | None = Field(
+        default=None, description="Whose key it is; it ends with that user.", examples=[_ID]
+    )
     rep_id: str | None = Field(
         default=None, description="Which rep it acts as, by id or `source:external_id`.", examples=[_ID]
     )
@@ -41,18 +43,24 @@ class ApiKeyCreate(BaseModel):
         examples=[["opportunities:read"]],
     )  # fmt: skip
     expires_at: str | None = Field(
-        default=None, description="When it ends (moment or day); never when left out.", examples=["2027-12-31"]
+        default=None,
+        description="When it ends (moment or day); never when left out.",
+        examples=["2027-12-31"],
     )
 
 
 class ApiKeyRotate(BaseModel):
+    """How the new key follows the old one."""
+
     model_config = ConfigDict(extra="forbid")
 
     overlap_seconds: int = Field(
         default=0, ge=0, le=7 * 86_400, description="How long the old key still works.", examples=[3600]
     )
     expires_at: str | None = Field(
-        default=None, description="When the new key ends; as the old one when left out.", examples=["2027-12-31"]
+        default=None,
+        description="When the new key ends; as the old one when left out.",
+        examples=["2027-12-31"],
     )
 
 
@@ -116,9 +124,7 @@ async def _with_secret(call: Call, body: bytes, make: Any, status: int) -> Respo
         secret = ""
     shown = orjson.loads(response.body) | {"key": secret or None}
     kept = {name: value for name, value in response.headers.items() if name != "content-length"}
-    return Response(
-        orjson.dumps(shown), response.status_code, headers=kept | {"Cache-Control": "no-store"}
-    )
+    return Response(orjson.dumps(shown), response.status_code, headers=kept | {"Cache-Control": "no-store"})
 
 
 async def _answer(call: Call, session: Session, key_id: UUID, status: int) -> Written:

@@ -64,7 +64,9 @@ async def _answer(call: Call, asked: Question, form: str, prefix: str) -> Respon
         return await _page(call, query)
     for name, value in (("cursor", asked.cursor), ("before", asked.before)):
         if value is not None:
-            raise Invalid.field(f"{prefix}{name}", "not_streamed", "A stream starts at the beginning, without cursor.")
+            raise Invalid.field(
+                f"{prefix}{name}", "not_streamed", "A stream starts at the beginning, without cursor."
+            )
     return _stream(call, query, form, asked.limit)
 
 

@@ -150,5 +150,3 @@ def input_name(resource: Resource, action: Action) -> str:
 
 def _a(title: str) -> str:
     return f"an {title}" if title[0] in "aeio" else f"a {title}"
-
-

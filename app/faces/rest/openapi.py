@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel
 
-from app.faces.rest import codes, filtering, problems, schemas
+from app.faces.rest import codes, filtering, measures, problems, schemas
 from app.faces.rest.keys import ApiKeyCreate, ApiKeyRotate
 from app.faces.rest.nouns import input_name
 from app.faces.rest.operation import Operation, Schema
 from app.faces.rest.schemas import array, obj, ref
 from app.ground.access.principal import ROLES
+from app.language.metrics.metric import MetricCatalogue
 from app.language.resources.resource import Catalogue
 
 _ABOUT = """\
@@ -29,15 +30,14 @@ A headless sales-performance API: who sells, what they work on, what is expected
 
 
 def document(
-    catalogue: Catalogue, operations: Iterable[Operation], more: Mapping[str, Schema] | None = None
+    catalogue: Catalogue, metrics: MetricCatalogue, operations: Iterable[Operation]
 ) -> dict[str, Any]:
-    """`more` holds the schemas that operations outside of the nouns name."""
     operations = list(operations)
     components = {
         **schemas.Nouns(catalogue).all(),
         **schemas.conditions(catalogue),
         **_around(catalogue),
-        **(more or {}),
+        **measures.schemas_of(metrics),
     }
     tags = list(dict.fromkeys(x.tag for x in operations))
     about = {resource.title: resource.description for resource in catalogue}
@@ -60,7 +60,11 @@ def document(
             "responses": {f"Problem{status}": _problem(status) for status in codes.REFUSALS},
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "API key"},
-                "basic": {"type": "http", "scheme": "basic", "description": "Any user name; the key as password."},
+                "basic": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "Any user name; the key as password.",
+                },
             },
         },
     }
@@ -118,13 +122,17 @@ def _named_by_path(operation: Operation) -> list[Schema]:
     ):
         if f"{{{name}}}" in operation.path:
             schema = {"type": "string", "examples": [example]}
-            found.append({"name": name, "in": "path", "required": True, "schema": schema, "description": description})
+            found.append(
+                {"name": name, "in": "path", "required": True, "schema": schema, "description": description}
+            )
     return found
 
 
 def _responses(operation: Operation) -> Schema:
     content = {media: {"schema": schema} for media, schema in operation.answers.items()}
-    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in (*operation.headers, "X-Request-Id")}
+    headers = {
+        name: {"$ref": f"#/components/headers/{name}"} for name in (*operation.headers, "X-Request-Id")
+    }
     if operation.method == "POST" and any(_is_key(x) for x in operation.parameters):
         headers["Idempotency-Replayed"] = {"$ref": "#/components/headers/Idempotency-Replayed"}
     answers: Schema = {
@@ -143,10 +151,16 @@ def _is_key(parameter: Schema) -> bool:
 
 
 _HEADERS: Schema = {
-    "ETag": {"schema": {"type": "string", "examples": ['"3"']}, "description": "The record's version, quoted."},
+    "ETag": {
+        "schema": {"type": "string", "examples": ['"3"']},
+        "description": "The record's version, quoted.",
+    },
     "Location": {"schema": {"type": "string"}, "description": "Where the new record is."},
     "Link": {"schema": {"type": "string"}, "description": "`rel=next` and `rel=prev`, relative (RFC 8288)."},
-    "X-Request-Id": {"schema": {"type": "string"}, "description": "The id of this request; yours, where you sent one."},
+    "X-Request-Id": {
+        "schema": {"type": "string"},
+        "description": "The id of this request; yours, where you sent one.",
+    },
     "Idempotency-Replayed": {
         "schema": {"type": "string", "enum": ["true"]},
         "description": "This is the answer of the first request with this key.",
@@ -160,6 +174,9 @@ def _problem(status: int) -> Schema:
     known = codes.REFUSALS[status]
     code = next(iter(known))
     listed = "\n".join(f"* `{name}`: {meaning}" for name, meaning in known.items())
+    if status == 422:
+        fields = "\n".join(f"* `{name}`: {meaning}" for name, meaning in codes.FIELDS.items())
+        listed += f"\n\nIn `errors`, and as the `code` of a refusal of one field:\n\n{fields}"
     example = {
         "type": f"urn:attain:problem:{code}", "title": codes.TITLES[status], "status": status, "detail": known[code],
         "code": code, "errors": [], "request_id": "f1c7a54e0b7f4b0f9d6a3c1e2b4d5f60",
@@ -179,10 +196,15 @@ def _around(catalogue: Catalogue) -> dict[str, Schema]:
     """Schemas that belong to no single noun."""
     text, maybe = {"type": "string"}, {"type": ["string", "null"]}
     id_ = {"type": "string", "format": "uuid", "examples": [schemas.ID_EXAMPLE]}
-    codes_ = {"type": "string", "description": "Stable; each response lists its own.", "examples": ["invalid"]}
+    codes_ = {
+        "type": "string",
+        "description": "Stable; each response lists its own.",
+        "examples": ["invalid"],
+    }
     fault = obj(
         {
-            "pointer": text | {"description": "A JSON pointer into the body, or `?name`.", "examples": ["/amount"]},
+            "pointer": text
+            | {"description": "A JSON pointer into the body, or `?name`.", "examples": ["/amount"]},
             "code": text | {"examples": ["required"]},
             "message": text | {"examples": ["This field is required."]},
         },
@@ -205,7 +227,10 @@ def _around(catalogue: Catalogue) -> dict[str, Schema]:
                 "code": codes_,
                 "errors": array(ref("FieldError")),
                 "request_id": maybe | {"examples": ["f1c7a54e0b7f4b0f9d6a3c1e2b4d5f60"]},
-                "current": {"type": ["object", "null"], "description": "With `version_conflict`: the record as it is."},
+                "current": {
+                    "type": ["object", "null"],
+                    "description": "With `version_conflict`: the record as it is.",
+                },
             },
             required=["type", "title", "status", "detail", "code", "errors", "request_id"],
             description="A refusal (RFC 9457).",
@@ -219,7 +244,10 @@ def _around(catalogue: Catalogue) -> dict[str, Schema]:
             example={"code": "required", "detail": "This field is required.", "errors": []},
         ),
         "Counts": obj(
-            {name: {"type": "integer", "examples": [value]} for name, value in schemas.COUNTS_EXAMPLE.items()},
+            {
+                name: {"type": "integer", "examples": [value]}
+                for name, value in schemas.COUNTS_EXAMPLE.items()
+            },
             required=list(schemas.COUNTS_EXAMPLE),
             description="Rows by what became of them.",
         ),
@@ -253,7 +281,12 @@ def _around(catalogue: Catalogue) -> dict[str, Schema]:
                 "tenant": obj(
                     {"id": id_, "name": text, "timezone": text, "home_currency": text},
                     required=["id", "name", "timezone", "home_currency"],
-                    example={"id": schemas.ID_EXAMPLE, "name": "Acme", "timezone": "UTC", "home_currency": "USD"},
+                    example={
+                        "id": schemas.ID_EXAMPLE,
+                        "name": "Acme",
+                        "timezone": "UTC",
+                        "home_currency": "USD",
+                    },
                 ),
                 "calendar": {
                     "anyOf": [
@@ -278,7 +311,18 @@ def _around(catalogue: Catalogue) -> dict[str, Schema]:
                 "origin": text | {"examples": ["live"]},
                 "actor": maybe | {"format": "uuid", "description": "The user, where a person did it."},
             },
-            required=["id", "sequence", "type", "at", "noun", "record_id", "version", "changed", "origin", "actor"],
+            required=[
+                "id",
+                "sequence",
+                "type",
+                "at",
+                "noun",
+                "record_id",
+                "version",
+                "changed",
+                "origin",
+                "actor",
+            ],
             description="A change.",
         ),
         "EventPage": obj(
@@ -316,7 +360,10 @@ def _around(catalogue: Catalogue) -> dict[str, Schema]:
         "ApiKeyRotate": of_model(ApiKeyRotate),
     }
     record = schemas.Nouns(catalogue).record(catalogue["api_keys"])
-    secret = maybe | {"description": "The key; null in the answer to a retry.", "examples": ["attain_01929b6e…"]}
+    secret = maybe | {
+        "description": "The key; null in the answer to a retry.",
+        "examples": ["attain_01929b6e…"],
+    }
     found["ApiKeySecret"] = record | {
         "properties": {**record["properties"], "key": secret},
         "required": [*record["required"], "key"],

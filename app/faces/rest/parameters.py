@@ -38,7 +38,9 @@ class Parameters:
                 max_num_fields=MOST_PARAMETERS,
             )
         except UnicodeError:
-            raise BadRequest("The query string is not UTF-8, percent-encoded.", code="malformed_query") from None
+            raise BadRequest(
+                "The query string is not UTF-8, percent-encoded.", code="malformed_query"
+            ) from None
         except ValueError:
             raise BadRequest(f"At most {MOST_PARAMETERS} parameters.", code="malformed_query") from None
         for name, value in items:
@@ -66,7 +68,9 @@ class Parameters:
         if text is None:
             return default
         if not (text.isascii() and text.isdecimal() and len(text) < 10 and least <= int(text) <= most):
-            raise Invalid.field(f"?{name}", "out_of_range", f"`{name}` is a whole number from {least} to {most}.")
+            raise Invalid.field(
+                f"?{name}", "out_of_range", f"`{name}` is a whole number from {least} to {most}."
+            )
         return int(text)
 
     def flag(self, name: str) -> bool:
@@ -105,7 +109,9 @@ class Parameters:
 
 def unknown(name: str, known: Iterable[str]) -> FieldError:
     return FieldError(
-        f"?{name[:80]}", "unknown_parameter", f'There is no parameter "{name[:80]}".{did_you_mean(name[:80], known)}'
+        f"?{name[:80]}",
+        "unknown_parameter",
+        f'There is no parameter "{name[:80]}".{did_you_mean(name[:80], known)}',
     )
 
 

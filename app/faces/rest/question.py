@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.faces.rest.edge import Call
 from app.faces.rest.parameters import Parameters, moment_of, unknown
-from app.ground.errors import FieldError, Invalid, did_you_mean
+from app.ground.errors import FieldError, Invalid
 from app.language.resources import filter as filters
 from app.language.resources.payload import faults
 from app.language.resources.resource import Resource
@@ -33,11 +34,19 @@ class Question(BaseModel):
         ),
     )
     sort: list[str] = Field(default=[], max_length=5, description="Fields; `-` before a name turns it round.")
-    expand: list[str] = Field(default=[], max_length=20, description="Relations, children and listings to write out.")
-    columns: list[str] = Field(default=[], max_length=200, description="For CSV and NDJSON: fields in their order.")
-    include: list[Included] = Field(default=[], description="`total` counts all matches; `deleted` shows deleted ones.")
+    expand: list[str] = Field(
+        default=[], max_length=20, description="Relations, children and listings to write out."
+    )
+    columns: list[str] = Field(
+        default=[], max_length=200, description="For CSV and NDJSON: fields in their order."
+    )
+    include: list[Included] = Field(
+        default=[], description="`total` counts all matches; `deleted` shows deleted ones."
+    )
     limit: int | None = Field(default=None, ge=1, description="Records in this page.")
-    cursor: str | None = Field(default=None, max_length=2000, description="`next_cursor` of the page before this one.")
+    cursor: str | None = Field(
+        default=None, max_length=2000, description="`next_cursor` of the page before this one."
+    )
     before: str | None = Field(
         default=None, max_length=2000, description="`previous_cursor` of the page behind this one."
     )
@@ -115,7 +124,8 @@ def _filters(parameters: Parameters, resource: Resource) -> list[tuple[str, str]
     steps = {*resource.by_name, *resource.relations, *resource.children_by_name, *resource.listings_by_name}
     for name, _ in parameters.items:
         first = name.partition(".")[0].partition("[")[0]
-        if first not in steps and did_you_mean(first, parameters.known) and not did_you_mean(first, steps):
+        nearest = get_close_matches(first, [*parameters.known, *steps], n=1)
+        if first not in steps and nearest and nearest[0] in parameters.known:
             errors.append(unknown(name, parameters.known))
     if errors:
         raise Invalid("A parameter is not known here.", code="unknown_parameter", errors=errors)

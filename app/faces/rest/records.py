@@ -127,12 +127,16 @@ async def _written(
         return await call.write(body, answer)
     except VersionConflict as conflict:
         if conflict.current is None:
-            conflict.current = await call.read(lambda session: _one(call, session, call.reference, shape, deleted=True))
+            conflict.current = await _current(call, shape)
         raise
 
 
-async def _one(call: Call, session: Any, reference: str, shape: Shape, **how: bool) -> str:
-    return await read.one(session, call.principal, call.catalogue, call.resource, reference, shape, **how)
+async def _current(call: Call, shape: Shape) -> str:
+    return await call.read(
+        lambda session: read.one(
+            session, call.principal, call.catalogue, call.resource, call.reference, shape, deleted=True
+        )
+    )
 
 
 async def _receipt(call: Call, session: Any, receipt: Receipt, shape: Shape, status: int) -> Written:
@@ -140,7 +144,9 @@ async def _receipt(call: Call, session: Any, receipt: Receipt, shape: Shape, sta
     headers = {"ETag": f'"{receipt.version}"'}
     if status == 201:
         headers["Location"] = f"/v1/{call.resource.plural}/{receipt.id}"
-    text = await _one(call, session, str(receipt.id), shape, written=True)
+    text = await read.one(
+        session, call.principal, call.catalogue, call.resource, str(receipt.id), shape, written=True
+    )
     return Written(status, text.encode(), headers)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from app.faces.rest import nouns, service
+from app.faces.rest import measures, nouns, service
 from app.faces.rest.operation import Operation
+from app.language.metrics.metric import MetricCatalogue
 from app.language.resources.resource import Catalogue
 
 
-def operations(catalogue: Catalogue) -> list[Operation]:
-    return [*service.operations(catalogue), *nouns.operations(catalogue)]
+def operations(catalogue: Catalogue, metrics: MetricCatalogue) -> list[Operation]:
+    return [*service.operations(catalogue), *measures.operations(metrics), *nouns.operations(catalogue)]

@@ -86,15 +86,15 @@ def scalar(field: Field) -> Schema:
 def read_field(field: Field) -> Schema:
     if field.name == "external_ids":
         return array(ref("ExternalId"), description=field.description, examples=[field.example])
-    schema = scalar(field)
+    schema: Schema = scalar(field)
     if field.kind == "money":
         # `?money=string` writes it as text, so that a language without decimals loses nothing.
-        schema = {"type": ["number", "string"]}
+        schema["type"] = ["number", "string"]
     always = field.name in ("id", "version", "created_at", "updated_at") or field.required or (
         field.default is not None
     )  # fmt: skip
     if not always:
-        schema = {**schema, "type": [*_listed(schema["type"]), "null"]}
+        schema["type"] = [*_listed(schema["type"]), "null"]
         if "enum" in schema:
             schema["enum"] = [*schema["enum"], None]
     made = {**schema, "description": field.description, "examples": [field.example]}
@@ -108,12 +108,13 @@ def _listed(type_: Any) -> list[str]:
 
 
 def written_field(field: Field, *, required: bool) -> Schema:
-    schema = scalar(field)
+    schema: Schema = scalar(field)
     if field.kind == "reference":
         # Also `source:external_id`, and `me` for a rep.
-        schema = {"type": "string", "minLength": 1, "maxLength": 320}
+        del schema["format"]
+        schema |= {"minLength": 1, "maxLength": 320}
     elif field.kind == "moment":
-        schema = {"type": "string"}
+        del schema["format"]
     elif field.kind in ("text", "picklist"):
         if field.required:
             schema["minLength"] = 1
@@ -190,7 +191,8 @@ class Nouns:
             }
         for child in resource.children:
             properties[child.name] = array(
-                ref(child_name(resource, child)), description=f"With `expand={child.name}`: {child.description}"
+                ref(child_name(resource, child)),
+                description=f"With `expand={child.name}`: {child.description}",
             )
         for listing in resource.listings:
             properties[listing.name] = array(
@@ -235,15 +237,24 @@ class Nouns:
         }  # fmt: skip
         row = {
             "external_id": external_id,
-            "url": {"type": ["string", "null"], "maxLength": 2000, "description": "Where the source shows it."},
-            "if_version": {"type": "integer", "description": "Refuse the row unless the record is at this version."},
+            "url": {
+                "type": ["string", "null"],
+                "maxLength": 2000,
+                "description": "Where the source shows it.",
+            },
+            "if_version": {
+                "type": "integer",
+                "description": "Refuse the row unless the record is at this version.",
+            },
             **values,
             **self._children(resource, merge=True),
         }
         found: dict[str, Schema] = {}
         if resource.tracked:
             row["history"] = array(
-                ref(f"{name}HistoryPoint"), maxItems=1000, description="How it came to be: fields and since when."
+                ref(f"{name}HistoryPoint"),
+                maxItems=1000,
+                description="How it came to be: fields and since when.",
             )
             at = {"type": "string", "description": "Since when.", "examples": ["2026-01-12T09:00:00Z"]}
             found[f"{name}HistoryPoint"] = obj(
@@ -283,7 +294,11 @@ class Nouns:
         for field in child.fields:
             if field.relation and field.target:
                 properties[field.relation] = {
-                    "anyOf": [ref("Label"), ref(class_name(self.catalogue[field.target].name)), {"type": "null"}]
+                    "anyOf": [
+                        ref("Label"),
+                        ref(class_name(self.catalogue[field.target].name)),
+                        {"type": "null"},
+                    ]
                 }
         return obj(properties, required=["id", *child.by_name], description=child.description)
 
@@ -297,10 +312,14 @@ class Nouns:
     def _children(self, resource: Resource, *, merge: bool) -> dict[str, Schema]:
         found: dict[str, Schema] = {}
         for child in resource.children:
-            rows = array(ref(f"{child_name(resource, child)}Row"), maxItems=500, description=child.description)
+            rows = array(
+                ref(f"{child_name(resource, child)}Row"), maxItems=500, description=child.description
+            )
             found[child.name] = rows
             if merge:
-                found[f"{child.name}_merge"] = rows | {"description": f"Adds to `{child.name}` or changes rows of it."}
+                found[f"{child.name}_merge"] = rows | {
+                    "description": f"Adds to `{child.name}` or changes rows of it."
+                }
         return found
 
     def filter(self, resource: Resource) -> Schema:
@@ -321,7 +340,10 @@ class Nouns:
         for listing in resource.listings:
             properties[listing.name] = ref(f"{class_name(self.catalogue[listing.target].name)}Filter")
         for child in resource.children:
-            properties[child.name] = {"type": "object", "description": f"One of its {child.name} meets all of this."}
+            properties[child.name] = {
+                "type": "object",
+                "description": f"One of its {child.name} meets all of this.",
+            }
         first = next(x for x in resource.fields if x.operators)
         # A path with a dot, say `stage.category`, is taken as well.
         return obj(
@@ -343,14 +365,21 @@ class Nouns:
         return obj(
             properties,
             description=f"A question about {resource.plural}.",
-            example={"filter": {first.name: first.example}, "sort": [*resource.default_sort][:1], "limit": 50},
+            example={
+                "filter": {first.name: first.example},
+                "sort": [*resource.default_sort][:1],
+                "limit": 50,
+            },
         )
 
     def version(self, resource: Resource) -> Schema:
         base = history_schema()
         for field in resource.fields:
             base["properties"].setdefault(field.name, read_field(field))
-        return base | {"description": f"A version of a {resource.title.lower()}.", "additionalProperties": True}
+        return base | {
+            "description": f"A version of a {resource.title.lower()}.",
+            "additionalProperties": True,
+        }
 
 
 def history_schema() -> Schema:
@@ -363,10 +392,22 @@ def history_schema() -> Schema:
             "recorded_at": moment | {"description": "When we learnt it."},
             "superseded_at": moment | {"description": "When we learnt better; null: it stands."},
             "is_current": {"type": "boolean", "examples": [True]},
-            "inferred": {"type": "boolean", "examples": [False], "description": "Nobody told us so; it follows."},
+            "inferred": {
+                "type": "boolean",
+                "examples": [False],
+                "description": "Nobody told us so; it follows.",
+            },
             "changed": array({"type": "string"}, examples=[["stage_id"]]),
         },
-        required=["valid_from", "valid_to", "recorded_at", "superseded_at", "is_current", "inferred", "changed"],
+        required=[
+            "valid_from",
+            "valid_to",
+            "recorded_at",
+            "superseded_at",
+            "is_current",
+            "inferred",
+            "changed",
+        ],
     )
 
 
@@ -399,7 +440,10 @@ def page_of(name: str, description: str, *, total: bool = False) -> Schema:
         "previous_cursor": cursor | {"description": "For `before=`; null on the first page."},
     }
     if total:
-        properties["total"] = {"type": ["integer", "null"], "description": "With `include=total`: all that match."}
+        properties["total"] = {
+            "type": ["integer", "null"],
+            "description": "With `include=total`: all that match.",
+        }
     return obj(
         properties,
         required=["data", "has_more", "next_cursor", "previous_cursor"],
@@ -413,7 +457,11 @@ def without_default(schema: Schema) -> Schema:
 
 
 def _names() -> dict[str, Schema]:
-    return {"external_ids": array(ref("ExternalId"), maxItems=20, description="Names that sources give this record.")}
+    return {
+        "external_ids": array(
+            ref("ExternalId"), maxItems=20, description="Names that sources give this record."
+        )
+    }
 
 
 def compared(field: Field) -> Schema:

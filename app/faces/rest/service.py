@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from app.faces.rest import accept, bodies, descriptions, feed, identity, keys
 from app.faces.rest.filtering import parameter, shared, words
@@ -38,7 +39,12 @@ def operations(catalogue: Catalogue) -> Iterator[Operation]:
         answers={accept.JSON: ref("Description")}, errors=(404,),
     )  # fmt: skip
     api_keys = catalogue["api_keys"]
-    about = {"noun": "api_keys", "right": "write", "tag": api_keys.title, "resource": api_keys}
+    about: dict[str, Any] = {
+        "noun": "api_keys",
+        "right": "write",
+        "tag": api_keys.title,
+        "resource": api_keys,
+    }
     secret = {accept.JSON: ref("ApiKeySecret")}
     yield Operation(
         id="createApiKey", method="POST", path="/v1/api_keys", handler=keys.created, summary="Make an API key",

@@ -8,6 +8,7 @@ from sqlalchemy import UniqueConstraint
 from app.ground.database.tables import metadata
 from app.ground.errors import AttainError, Conflict, FieldError, Invalid, Unavailable
 
+
 def translated(error: BaseException) -> AttainError | None:
     """The refusal that a driver's error amounts to; None where it is a fault of ours.
 
@@ -16,19 +17,23 @@ def translated(error: BaseException) -> AttainError | None:
     """
     match error:
         case asyncpg.UniqueViolationError():
-            columns = columns_of(error.constraint_name)
+            columns = columns_of(getattr(error, "constraint_name", None))
             named = " and ".join(columns) or "this key"
             return Conflict(
                 f"Another record has the same {named}.",
                 code="duplicate",
-                errors=[FieldError(f"/{name}", "duplicate", "Another record has this value.") for name in columns],
+                errors=[
+                    FieldError(f"/{name}", "duplicate", "Another record has this value.") for name in columns
+                ],
             )
         case asyncpg.ForeignKeyViolationError():
             return Conflict("Another record still refers to this one.", code="still_referenced")
         case asyncpg.DeadlockDetectedError() | asyncpg.SerializationError() | asyncpg.LockNotAvailableError():
             return Unavailable("Other writes hold the same records; try again.", code="contended")
         case asyncpg.QueryCanceledError():
-            return Unavailable("The question took longer than is allowed; ask for less.", code="statement_timeout")
+            return Unavailable(
+                "The question took longer than is allowed; ask for less.", code="statement_timeout"
+            )
         case asyncpg.CheckViolationError() | asyncpg.NotNullViolationError():
             return Invalid("A value breaks a rule of the record.", code="rule_broken")
         case asyncpg.DataError():

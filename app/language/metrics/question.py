@@ -157,7 +157,8 @@ def from_parameters(
         principal,
         metrics=[metric] if metric else given.get("metric", []),
         by=given.get("by", []),
-        filters={name: given[name] for name in given if name in catalogue.dimensions},
+        # `currency` is a dimension too; as a parameter it says in which the amounts are told.
+        filters={name: given[name] for name in given if name in catalogue.dimensions and name not in PARAMETERS},
         now=now,
         **_typed(one),
     )

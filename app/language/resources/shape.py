@@ -79,7 +79,7 @@ def full(
         items.append(("id", Leaf("id")))
     for field in fields:
         if field.readable_by(role):
-            exact = money_as_text and field.kind in ("money", "number")
+            exact = money_as_text and field.kind == "money"
             items.append((field.name, Leaf(field.name, "text" if exact else "plain")))
     for name, rest in inner.items():
         items.append((name, _expansion(catalogue, resource, role, name, rest, money_as_text)))

@@ -20,7 +20,9 @@ async def names(api: Api, query: str, **who: Any) -> list[str]:
 
 
 async def test_a_list_filters_sorts_and_expands(api: Api) -> None:
-    query = "account.industry=retail&amount[gte]=300&stage.category=open&sort=-amount&expand=account,line_items"
+    query = (
+        "account.industry=retail&amount[gte]=300&stage.category=open&sort=-amount&expand=account,line_items"
+    )
     rows = await api.data(f"{DEALS}?{query}")
     assert [x["name"] for x in rows] == ["Deal 9", "Deal 7", "Deal 5", "Deal 3"]
     assert rows[0]["account"]["name"] == "Acme"
@@ -47,7 +49,8 @@ async def test_pages_lead_through_all_rows_and_back(api: Api, sort: str) -> None
     everything = await names(api, f"sort={sort}")
     there: list[str] = []
     path: str | None = f"{DEALS}?sort={sort}&limit=4"
-    pages = []
+    pages: list[list[str]] = []
+    body: dict[str, Any] = {}
     while path:
         response = await api.get(path)
         body = response.json()
@@ -70,7 +73,7 @@ async def test_a_cursor_is_bound_to_its_question(api: Api) -> None:
     cursor = (await api.get(f"{DEALS}?sort=name&limit=2")).json()["next_cursor"]
     for query in ("sort=-name", "sort=name&category=open", ""):
         assert code(await api.get(f"{DEALS}?{query}&cursor={cursor}")) == (400, "bad_cursor")
-    assert code(await api.get(f"{DEALS}?cursor=%%")) [0] == 400
+    assert code(await api.get(f"{DEALS}?cursor=%%"))[0] == 400
     assert code(await api.get(f"{DEALS}?sort=name&cursor={cursor}&before={cursor}"))[0] == 422
 
 
@@ -84,7 +87,10 @@ async def test_total_and_deleted_by_include(api: Api) -> None:
 
 async def test_the_same_question_by_json(api: Api) -> None:
     question = {
-        "filter": {"or": [{"amount": {"gte": 900}}, {"line_items": {"quantity": 2}}], "account": {"name": {"ne": "X"}}},
+        "filter": {
+            "or": [{"amount": {"gte": 900}}, {"line_items": {"quantity": 2}}],
+            "account": {"name": {"ne": "X"}},
+        },
         "sort": ["name"],
         "expand": ["owner"],
         "include": ["total"],
@@ -142,12 +148,18 @@ async def test_a_stream_refuses_before_its_first_byte(api: Api) -> None:
 
 async def test_periods_filter_a_stream_of_several_pages(api: Api) -> None:
     await api.upsert("teams", [{"external_id": f"t{i}", "name": f"Team {i}"} for i in range(1500)])
-    response = await api.get("/v1/teams?created_at[in_period]=ytd", headers={"accept": "application/x-ndjson"})
+    response = await api.get(
+        "/v1/teams?created_at[in_period]=ytd", headers={"accept": "application/x-ndjson"}
+    )
     assert len(response.text.splitlines()) == 1501
 
 
-@pytest.mark.parametrize("query", ["owner_id={}", "account.owner_id={}", "stage_id[in]=crm:open,{}", "owner_id=crm:{}"])
-async def test_a_filter_by_nobody_is_404_like_any_absent_record(api: Api, query: str, make_tenant: Any) -> None:
+@pytest.mark.parametrize(
+    "query", ["owner_id={}", "account.owner_id={}", "stage_id[in]=crm:open,{}", "owner_id=crm:{}"]
+)
+async def test_a_filter_by_nobody_is_404_like_any_absent_record(
+    api: Api, query: str, make_tenant: Any
+) -> None:
     stranger = await make_tenant()
     foreign = Api(api.client, stranger)
     made = await foreign.upsert("reps", [{"external_id": "z", "name": "Z"}])

@@ -197,10 +197,18 @@ async def test_an_idempotency_key_acts_once(api: Api) -> None:
         assert again.headers[name] == first.headers[name]
     assert "idempotency-replayed" not in first.headers
     assert len(await api.data("/v1/teams?name=Once")) == 1
-    assert code(await api.post("/v1/teams", {"name": "Twice"}, headers=headers)) == (422, "idempotency_key_reused")
-    assert code(await api.post("/v1/accounts", {"name": "Once"}, headers=headers)) == (422, "idempotency_key_reused")
+    assert code(await api.post("/v1/teams", {"name": "Twice"}, headers=headers)) == (
+        422,
+        "idempotency_key_reused",
+    )
+    assert code(await api.post("/v1/accounts", {"name": "Once"}, headers=headers)) == (
+        422,
+        "idempotency_key_reused",
+    )
     assert (await api.post("/v1/teams", {"name": 5}, headers={"idempotency-key": "k-2"})).status_code == 422
-    assert (await api.post("/v1/teams", {"name": "Five"}, headers={"idempotency-key": "k-2"})).status_code == 201
+    assert (
+        await api.post("/v1/teams", {"name": "Five"}, headers={"idempotency-key": "k-2"})
+    ).status_code == 201
 
 
 async def test_a_thousand_retries_over_fifty_connections_make_one_row(api: Api) -> None:
@@ -210,7 +218,9 @@ async def test_a_thousand_retries_over_fifty_connections_make_one_row(api: Api) 
     async def attempt() -> tuple[int, bytes]:
         async with gate:
             response = await api.client.post(
-                "/v1/teams", json={"name": "Only"}, headers={"authorization": f"Bearer {key}", "idempotency-key": "r"}
+                "/v1/teams",
+                json={"name": "Only"},
+                headers={"authorization": f"Bearer {key}", "idempotency-key": "r"},
             )
             return response.status_code, response.content
 

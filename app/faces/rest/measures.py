@@ -1,0 +1,208 @@
+"""The operations of the numbers, and their schemas in the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from app.faces.rest import accept, bodies, numbers
+from app.faces.rest.filtering import parameter, shared, words
+from app.faces.rest.operation import Operation, Schema
+from app.faces.rest.schemas import ID_EXAMPLE, MOMENT_EXAMPLE, array, obj, ref
+from app.language.metrics.metric import MetricCatalogue
+from app.language.metrics.question import CREDIT, PARAMETERS
+from app.language.query.periods import GRAINS
+
+_PERIODS = (
+    "`2017`, `2017-Q1`, `2017-03`, `FY2026-Q3`, `this_quarter`, `qtd`, `ytd`, `last_90_days`, or "
+    "`2017-03-01/2017-06-01` (half open). A stock may do without: now."
+)
+_TEXT: Schema = {"type": "string"}
+_MAYBE: Schema = {"type": ["string", "null"]}
+_NUMBER: Schema = {"type": ["number", "null"]}
+
+
+def operations(metrics: MetricCatalogue) -> Iterator[Operation]:
+    common: dict[str, Any] = {"noun": "metrics", "right": "read", "tag": "Metrics"}
+    yield Operation(
+        id="listMetrics", method="GET", path="/v1/metrics", handler=numbers.catalogue, summary="Every number",
+        description="What each number is: unit, kind, formula, date, dimensions, edge rules, a worked example.",
+        answers={accept.JSON: ref("MetricList")}, **common,
+    )  # fmt: skip
+    yield Operation(
+        id="getMetric", method="GET", path="/v1/metrics/{name}", handler=numbers.one, summary="One number's definition",
+        answers={accept.JSON: ref("Metric")}, errors=(404,), **common,
+    )  # fmt: skip
+    answers = {accept.JSON: ref("MetricAnswer"), accept.NDJSON: _TEXT, accept.CSV: _TEXT}
+    yield Operation(
+        id="queryMetrics", method="GET", path="/v1/metrics/query", handler=numbers.asked, summary="Numbers",
+        description="By period and dimension, each with what it was divided from and what was left out.",
+        parameters=(
+            words("metric", "Which numbers.", sorted(metrics.by_name)) | {"required": True},
+            *_question(metrics),
+            parameter("totals", {"type": "boolean", "default": False}, "Also over all periods and all groups."),
+            parameter("sort", _TEXT | {"examples": ["-bookings"]}, "A metric of the question; adds `rank`."),
+            parameter("limit", {"type": "integer", "minimum": 1, "maximum": 10_000}, "At most so many groups."),
+        ),
+        answers=answers, errors=(404, 406), **common,
+    )  # fmt: skip
+    yield Operation(
+        id="queryMetricsByBody", method="POST", path="/v1/metrics:query", handler=numbers.queried,
+        summary="Numbers by JSON", description="One question, or `queries`: up to twenty, answered of one moment.",
+        body={bodies.JSON: {"anyOf": [ref("MetricQuestion"), ref("MetricQuestions")]}},
+        answers=answers | {accept.JSON: {"anyOf": [ref("MetricAnswer"), ref("MetricAnswers")]}},
+        errors=(400, 404, 406, 413, 415), **common,
+    )  # fmt: skip
+    yield Operation(
+        id="explainMetric", method="GET", path="/v1/metrics/{name}/rows", handler=numbers.explained,
+        summary="The rows behind a number",
+        description="Those that count with what they count for, and those that were left out with the reason.",
+        parameters=(
+            *_question(metrics),
+            parameter("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}, "Rows in this page."),
+            shared("cursor"),
+        ),
+        answers={accept.JSON: ref("ContributionPage"), accept.NDJSON: _TEXT, accept.CSV: _TEXT},
+        errors=(400, 404, 406), **common,
+    )  # fmt: skip
+
+
+def _question(metrics: MetricCatalogue) -> tuple[Schema, ...]:
+    return (
+        parameter("period", _TEXT | {"examples": ["this_quarter"]}, _PERIODS),
+        parameter("grain", {"type": "string", "enum": list(GRAINS)}, "How the period is cut."),
+        words("by", "What the numbers are broken down by.", sorted(metrics.dimensions)),
+        parameter("as_of", _TEXT | {"examples": ["2026-03-31"]}, "As it was then; a moment or a day."),
+        parameter("known_at", _TEXT | {"examples": ["2026-03-31"]}, "… by what was known then."),
+        parameter("currency", _TEXT | {"examples": ["EUR"]}, "ISO 4217; the home currency when left out."),
+        parameter(
+            "fx", _TEXT | {"default": "transaction", "examples": ["constant:2026-01-01"]},
+            "Which rates: `transaction`, `period_end` or `constant:<date>`.",
+        ),
+        parameter("timezone", _TEXT | {"examples": ["Europe/Berlin"]}, "Whose days; the tenant's when left out."),
+        parameter("credit", {"type": "string", "enum": list(CREDIT), "default": CREDIT[0]},
+                  "By the organisation of the close, or of today."),
+        *(
+            words(name, f"{x.title}: ids, `source:id`, names, `me`, or `null` for those without one.")
+            for name, x in sorted(metrics.dimensions.items())
+            if name not in PARAMETERS
+        ),
+    )  # fmt: skip
+
+
+def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
+    names = sorted(metrics.by_name)
+    group = obj(
+        {"id": _MAYBE, "name": _MAYBE}, required=["id", "name"], example={"id": ID_EXAMPLE, "name": "West"}
+    )
+    groups = {"type": "object", "additionalProperties": group, "examples": [{"territory": group["example"]}]}
+    day = {"type": ["string", "null"], "format": "date", "examples": ["2026-03-01"]}
+    own = next(iter(metrics))
+    metric = {
+        "name": _TEXT | {"examples": [own.name]},
+        "title": _TEXT | {"examples": [own.title]},
+        "description": _TEXT,
+        "kind": {"type": "string", "enum": ["flow", "stock", "cohort", "ratio"], "examples": [own.kind]},
+        "unit": _TEXT | {"examples": [own.unit]},
+        "formula": _TEXT | {"examples": [own.formula]},
+        "date_field": _TEXT | {"examples": [own.date_field]},
+        "parts": array(_TEXT),
+        "dimensions": array(
+            obj(
+                {"name": _TEXT, "title": _TEXT, "noun": _MAYBE, "multiplies": {"type": "boolean"}},
+                required=["name", "title", "noun", "multiplies"],
+                example={"name": "rep", "title": "Rep", "noun": "reps", "multiplies": False},
+            )
+        ),
+        "additive": obj(
+            {"dimensions": array(_TEXT), "time": {"type": "boolean"}},
+            required=["dimensions", "time"],
+            description="Over what its values may be summed.",
+            example={"dimensions": ["rep"], "time": True},
+        ),
+        "edge_rules": array(_TEXT),
+        "exclusions": array(_TEXT),
+        "beside": {"type": "object", "additionalProperties": _TEXT},
+        "version": _TEXT | {"examples": ["1"]},
+        "example": _TEXT,
+    }
+    row = {
+        "row_key": _TEXT | {"description": "Stable, for merges."},
+        "metric": _TEXT | {"examples": ["win_rate"]},
+        "period_start": day,
+        "period_end": day | {"description": "The day behind the last one."},
+        "dimensions": groups,
+        "value": _NUMBER
+        | {"examples": [0.82], "description": "Null where undefined; `null_reason` says why."},
+        "numerator": _NUMBER | {"examples": [531]},
+        "denominator": _NUMBER | {"examples": [647]},
+        "n": {"type": "integer", "examples": [647], "description": "Rows that count."},
+        "excluded": {
+            "type": "object",
+            "additionalProperties": {"type": "integer"},
+            "examples": [{"no_close_date": 3}],
+        },
+        "inferred": {"type": "integer", "examples": [0], "description": "Rows whose past was inferred."},
+        "unit": _TEXT | {"examples": ["ratio"]},
+        "null_reason": _MAYBE,
+        "beside": {"type": "object", "additionalProperties": _NUMBER},
+        "total": {"type": "boolean", "examples": [False], "description": "A total over periods or groups."},
+    }
+    question = {
+        "metrics": array({"type": "string", "enum": names}, minItems=1, maxItems=20),
+        "period": _MAYBE | {"description": _PERIODS, "examples": ["this_quarter"]},
+        "grain": {"type": ["string", "null"], "enum": [*GRAINS, None]},
+        "by": array({"type": "string", "enum": sorted(metrics.dimensions)}),
+        "filters": {
+            "type": "object",
+            "additionalProperties": {"anyOf": [_MAYBE, array(_MAYBE)]},
+            "examples": [{"territory": ["West"]}],
+        },
+        **dict.fromkeys(("as_of", "known_at", "currency", "fx", "timezone", "credit", "sort"), _MAYBE),
+        "totals": {"type": "boolean", "default": False},
+        "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": 10_000},
+    }
+    asked = {"metrics": ["bookings", "win_rate"], "period": "this_quarter", "by": ["rep"]}
+    contribution = {
+        "metric": _TEXT,
+        "part": _TEXT | {"description": "Which of the number's populations the row belongs to."},
+        "noun": _TEXT | {"examples": ["opportunities"]},
+        "id": _TEXT | {"format": "uuid", "examples": [ID_EXAMPLE]},
+        "label": _MAYBE | {"examples": ["Isdom, 2 x GTX Pro"]},
+        "date": _MAYBE | {"examples": [MOMENT_EXAMPLE]},
+        "period_start": day,
+        "period_end": day,
+        "amount": _NUMBER,
+        "currency": _MAYBE | {"examples": ["USD"]},
+        "rate": _NUMBER,
+        "weight": _NUMBER,
+        "weight_source": _MAYBE,
+        "contribution": {"type": "object", "additionalProperties": _NUMBER},
+        "excluded": _MAYBE | {"description": "Why it does not count; null where it does."},
+        "inferred": {"type": "boolean"},
+        "dimensions": groups,
+    }
+    page = {"data": array(ref("Contribution")), "has_more": {"type": "boolean"}, "next_cursor": _MAYBE}
+    example = {"data": [], "has_more": False, "next_cursor": None}
+    answer = {
+        "data": array(ref("MetricRow")),
+        "meta": {"type": "object", "description": "How it was reckoned."},
+    }
+    none = {"data": []}
+    return {
+        "Metric": obj(metric, required=list(metric), description="A number's definition."),
+        "MetricList": obj({"data": array(ref("Metric"))}, required=["data"], description="Numbers.", example=none),
+        "MetricRow": obj(row, required=list(row), description="One number.", additionalProperties=True),
+        "MetricAnswer": obj(answer, required=["data", "meta"], description="Numbers.", example=none | {"meta": {}}),
+        "MetricAnswers": obj(
+            {"answers": array(ref("MetricAnswer"))}, required=["answers"], description="In the order of the questions.",
+            example={"answers": []},
+        ),
+        "MetricQuestion": obj(question, required=["metrics"], description="A question about numbers.", example=asked),
+        "MetricQuestions": obj(
+            {"queries": array(ref("MetricQuestion"), minItems=1, maxItems=numbers.MOST_QUERIES)}, required=["queries"],
+            description="Questions that are answered of one moment.", example={"queries": [asked]},
+        ),
+        "Contribution": obj(contribution, required=list(contribution), description="A row behind a number."),
+        "ContributionPage": obj(page, required=list(page), description="Rows behind a number.", example=example),
+    }  # fmt: skip

@@ -1,0 +1,214 @@
+"""The OpenAPI document: valid, stable in its names, whole, and true of what the service answers."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+import app
+from app.areas import CATALOGUE, METRIC_CATALOGUE
+from app.faces.rest import codes, routes
+from app.language.resources.payload import class_name, payloads
+from app.main import contract_files
+from tests.faces.rest.conftest import Api
+
+OPERATIONS = routes.operations(CATALOGUE, METRIC_CATALOGUE)
+DOCUMENT: dict[str, Any] = json.loads(contract_files()["openapi/openapi.json"])
+SCHEMAS = DOCUMENT["components"]["schemas"]
+REGISTRY: Registry[Any] = Registry().with_resource(
+    "urn:contract", Resource.from_contents(DOCUMENT, default_specification=DRAFT202012)
+)
+NOUNS = [pytest.param(x, id=x.plural) for x in CATALOGUE]
+
+
+def validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(
+        {"$ref": f"urn:contract#/components/schemas/{name}"},
+        registry=REGISTRY,
+        format_checker=Draft202012Validator.FORMAT_CHECKER,
+    )
+
+
+def test_the_document_is_valid_openapi() -> None:
+    OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+def test_operation_ids_are_unique_and_speak_for_themselves() -> None:
+    ids = [x.id for x in OPERATIONS]
+    assert len(set(ids)) == len(ids)
+    assert {
+        "listOpportunities", "queryOpportunities", "createOpportunity", "getOpportunity", "updateOpportunity",
+        "deleteOpportunity", "restoreOpportunity", "upsertOpportunities", "getOpportunityHistory",
+        "listOpportunityHistory", "moveOpportunity", "closeWonOpportunity", "closeLostOpportunity",
+        "reopenOpportunity", "reassignOpportunity", "reassignManagerRep", "getMe", "listEvents", "describeNoun",
+        "createApiKey", "rotateApiKey", "revokeApiKey", "listMetrics", "getMetric", "queryMetrics", "explainMetric",
+    } <= set(ids)  # fmt: skip
+
+
+def test_every_operation_has_a_path_of_its_own() -> None:
+    paths = DOCUMENT["paths"]
+    assert "/v1/opportunities/{id}:close_won" in paths
+    assert sum(len(x) for x in paths.values()) == len(OPERATIONS)
+
+
+def test_component_names_are_those_of_the_design() -> None:
+    for one in ("Opportunity", "Quota", "User"):
+        for suffix in ("", "Create", "Patch", "Page", "UpsertRow", "Receipt"):
+            assert one + suffix in SCHEMAS
+    assert not [x for x in SCHEMAS if re.search(r"[-_](Input|Output)$|Input$|Output$", x)]
+
+
+@pytest.mark.parametrize("name", sorted(SCHEMAS))
+def test_every_schema_has_an_example_that_it_accepts(name: str) -> None:
+    schema = SCHEMAS[name]
+    assert "example" in schema
+    assert schema["description"]
+    assert validator(name).is_valid(schema["example"]) or _is_partial(schema)
+
+
+def _is_partial(schema: Any) -> bool:
+    """An example may leave out what is required; what it shows must be right."""
+    shown = {k: v for k, v in schema["properties"].items() if k in schema["example"]}
+    found = Draft202012Validator({"type": "object", "properties": shown}, registry=REGISTRY)
+    return (
+        not shown or all("$ref" in json.dumps(x) for x in shown.values()) or found.is_valid(schema["example"])
+    )
+
+
+def test_every_reference_leads_somewhere() -> None:
+    for ref in re.findall(r'"\$ref": "#/components/(\w+)/(\w+(?:-\w+)*)"', json.dumps(DOCUMENT)):
+        assert ref[1] in DOCUMENT["components"][ref[0]], ref
+
+
+@pytest.mark.parametrize("resource", NOUNS)
+def test_bodies_are_described_as_they_are_checked(resource: Any) -> None:
+    """The schemas of the contract and those of the validators name the same fields and demand the same ones."""
+    name = class_name(resource.name)
+    own = payloads(resource)
+    for suffix, adapter, operation in (
+        ("Create", own.check_create, "create"),
+        ("Patch", own.check_patch, "update"),
+        ("UpsertRow", own.check_row, "upsert"),
+    ):
+        if operation in resource.operations:
+            checked = adapter.json_schema()
+            shown = SCHEMAS[name + suffix]
+            assert set(shown["properties"]) == set(checked["properties"]), suffix
+            assert set(shown.get("required", ())) == set(checked.get("required", ())), suffix
+
+
+@pytest.mark.parametrize("resource", NOUNS)
+def test_every_field_is_a_filter_with_the_operators_of_its_type(resource: Any) -> None:
+    listed = DOCUMENT["paths"][f"/v1/{resource.plural}"]["get"]["parameters"]
+    names = {x.get("name") for x in listed}
+    for field in resource.all_fields:
+        for operator in field.operators:
+            assert (field.name if operator == "eq" else f"{field.name}[{operator}]") in names
+
+
+async def test_every_documented_filter_is_taken(api: Api) -> None:
+    values = {
+        "flag": "true",
+        "integer": "1",
+        "money": "1",
+        "number": "1",
+        "day": "2026-01-01",
+        "moment": "2026-01-01",
+    }
+    for resource in CATALOGUE:
+        for field in resource.all_fields:
+            for operator in field.operators:
+                value = values.get(field.kind, field.values[0] if field.values else "x")
+                if field.kind in ("id", "reference"):
+                    value = "00000000-0000-7000-8000-000000000000"
+                if operator == "is_null":
+                    value = "false"
+                if operator == "in_period":
+                    value = "this_year"
+                response = await api.get(
+                    f"/v1/{resource.plural}", params={f"{field.name}[{operator}]": value}
+                )
+                assert response.status_code in (200, 404), (field.name, operator, response.text)
+
+
+async def test_answers_are_as_the_contract_says(api: Api) -> None:
+    await api.post("/v1/opportunities/crm:d1:close_won")
+    await api.post("/v1/users", {"name": "U", "role": "rep", "rep_id": "crm:r1"})
+    asked: list[tuple[str, str]] = [("/v1/me", "Me"), ("/v1/events?limit=1000", "EventPage")]
+    for resource in CATALOGUE:
+        name = class_name(resource.name)
+        expand = [*resource.relations, *resource.children_by_name, *resource.listings_by_name]
+        asked += [
+            (f"/v1/{resource.plural}?include=total,deleted", f"{name}Page"),
+            (f"/v1/{resource.plural}?money=string&expand={','.join(expand)}", f"{name}Page"),
+            (f"/v1/describe/{resource.name}", "Description"),
+        ]
+        if resource.tracked:
+            asked.append((f"/v1/{resource.plural}:history", f"{name}VersionPage"))
+    asked += [
+        ("/v1/metrics", "MetricList"),
+        ("/v1/metrics/bookings", "Metric"),
+        (
+            "/v1/metrics/query?metric=bookings&metric=win_rate&period=this_year&by=rep&grain=quarter",
+            "MetricAnswer",
+        ),
+        ("/v1/metrics/open_pipeline/rows?by=rep", "ContributionPage"),
+    ]
+    for path, name in asked:
+        for who in ({}, {"role": "rep", "rep": "r1"}):
+            response = await api.get(path, **who)
+            if response.status_code == 403 and who:
+                continue
+            assert response.status_code == 200, (path, response.text)
+            faults = [
+                f"{x.json_path}: {x.message[:300]}" for x in validator(name).iter_errors(response.json())
+            ]
+            assert not faults, (path, who, faults[:3])
+    report = await api.upsert("opportunities", [{"external_id": "d1"}, {"external_id": "q"}])
+    assert not list(validator("OpportunityReceipts").iter_errors(report))
+    refused = await api.get("/v1/opportunities?limt=1")
+    assert not list(validator("Problem").iter_errors(refused.json()))
+
+
+def test_every_code_in_the_source_is_documented() -> None:
+    """What may reach a caller by REST; the command line and GraphQL's own limits say theirs elsewhere."""
+    known = {code for group in codes.REFUSALS.values() for code in group} | set(codes.FIELDS)
+    starting = ("ground/database/migrate.py", "ground/database/embedded.py", "ground/database/address.py")
+    elsewhere = ("cli.py", "server.py", "faces/graphql", "demo", *starting)
+    root = Path(app.__path__[0])
+    missing: dict[str, str] = {}
+    for path in root.rglob("*.py"):
+        if not str(path.relative_to(root)).startswith(elsewhere):
+            for code in _codes(ast.parse(path.read_text())):
+                if code not in known:
+                    missing[code] = path.name
+    assert not missing
+
+
+def _codes(tree: ast.AST) -> list[str]:
+    found: list[Any] = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        found += [x.value for x in node.keywords if x.arg == "code"]
+        if name in ("field", "FieldError", "refuse", "_unknown") and len(node.args) > 2:
+            found.append(node.args[1])
+        if name == "PydanticCustomError":
+            found.append(node.args[0])
+    return [x.value for x in found if isinstance(x, ast.Constant) and isinstance(x.value, str)]
+
+
+def test_the_committed_files_are_what_the_code_says() -> None:
+    root = Path(app.__path__[0]).parent
+    for path, text in contract_files().items():
+        assert (root / path).read_text() == text, f"{path}: run `make contract`"

@@ -1,0 +1,115 @@
+"""Numbers over REST: the catalogue, a question by parameters and by JSON, the rows behind, and tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest_asyncio
+
+from tests.faces.rest.conftest import Api, code
+
+
+@pytest_asyncio.fixture
+async def sold(api: Api) -> Api:
+    """Deals 3 and 6 of Rep 1 are won, 4 of Rep 2 is lost."""
+    for number, verb in ((3, "close_won"), (6, "close_won"), (4, "close_lost")):
+        response = await api.post(
+            f"/v1/opportunities/crm:d{number}:{verb}", {"closed_at": f"2026-03-0{number}"}
+        )
+        assert response.status_code == 200, response.text
+    return api
+
+
+QUESTION = "metric=bookings&metric=win_rate&period=2026-Q1&by=rep&totals=true"
+
+
+async def test_the_catalogue(empty: Api) -> None:
+    names = {x["name"] for x in await empty.data("/v1/metrics")}
+    assert {"bookings", "win_rate", "quota_attainment", "open_pipeline"} <= names
+    assert (await empty.get("/v1/metrics/win_rate")).json()["kind"] == "ratio"
+    missing = await empty.get("/v1/metrics/bookins")
+    assert code(missing)[0] == 404
+    assert 'Did you mean "bookings"?' in missing.json()["detail"]
+
+
+async def test_numbers_by_parameters_and_by_json_are_the_same(sold: Api) -> None:
+    answer = (await sold.get(f"/v1/metrics/query?{QUESTION}")).json()
+    bookings = {
+        x["dimensions"].get("rep", {}).get("name"): x["value"]
+        for x in answer["data"]
+        if x["metric"] == "bookings"
+    }
+    assert bookings["Rep 1"] == 900.5
+    assert bookings[None] == 900.5
+    rate = next(x for x in answer["data"] if x["metric"] == "win_rate" and not x["dimensions"])
+    assert (rate["numerator"], rate["denominator"]) == (2, 3)
+    body = {"metrics": ["bookings", "win_rate"], "period": "2026-Q1", "by": ["rep"], "totals": True}
+    response = await sold.post("/v1/metrics:query", body)
+    assert response.status_code == 200, response.text
+    assert response.json()["data"] == answer["data"]
+    several = (await sold.post("/v1/metrics:query", {"queries": [body, body | {"by": []}]})).json()["answers"]
+    assert several[0]["data"] == answer["data"]
+    assert len(several) == 2
+
+
+async def test_numbers_are_those_of_the_rows_that_one_sees(sold: Api) -> None:
+    answer = await sold.data("/v1/metrics/query?metric=lost_deals&period=2026", role="rep", rep="r1")
+    assert [x["value"] for x in answer] == [0]
+
+
+async def test_tables(sold: Api) -> None:
+    response = await sold.get(f"/v1/metrics/query?{QUESTION}", headers={"accept": "text/csv"})
+    assert response.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(response.text)))
+    mine = next(x for x in rows if x["rep_name"] == "Rep 1" and x["metric"] == "bookings")
+    assert (mine["value"], mine["excluded_n"], mine["null_reason"]) == ("900.5", "0", "")
+    lines = await sold.get(f"/v1/metrics/query?{QUESTION}", headers={"accept": "application/x-ndjson"})
+    tidy = [json.loads(x) for x in lines.text.splitlines()]
+    assert len(tidy) == len(rows)
+    assert tidy[0]["rep_id"]
+
+
+async def test_explain_adds_up_to_the_value(sold: Api) -> None:
+    path = "/v1/metrics/bookings/rows?period=2026-Q1&by=rep"
+    whole = (await sold.get(path)).json()
+    assert {x["label"] for x in whole["data"]} == {"Deal 3", "Deal 6"}
+    assert sum(next(iter(x["contribution"].values())) for x in whole["data"]) == 900.5
+    first = (await sold.get(f"{path}&limit=1")).json()
+    assert first["has_more"]
+    second = (await sold.get(f"{path}&limit=1&cursor={first['next_cursor']}")).json()
+    assert first["data"] + second["data"] == whole["data"]
+    table = await sold.get(path, headers={"accept": "text/csv"})
+    rows = list(csv.DictReader(io.StringIO(table.text)))
+    assert [x["label"] for x in rows] == [x["label"] for x in whole["data"]]
+    assert rows[0]["rep_name"] == "Rep 1"
+
+
+async def test_questions_that_cannot_be_answered(sold: Api) -> None:
+    for query, name in (
+        ("metric=bookins&period=2026", "unknown_metric"),
+        ("metric=bookings", "period_required"),
+        ("metric=bookings&period=2026&by=repp", "unknown_dimension"),
+        ("metric=bookings&period=2026&gran=month", "unknown_parameter"),
+        ("metric=bookings&period=2026&limit=x", "type"),
+    ):
+        response = await sold.get(f"/v1/metrics/query?{query}")
+        assert code(response) == (422, name)
+    bodies: list[Any] = [
+        {}, {"metrics": 5}, {"metrics": ["bookings"], "by": 5}, {"queries": []}, {"queries": [5]},
+        {"queries": [{}] * 21},
+        {"metrics": ["bookings"], "period": 5}, {"metrics": ["bookings"], "filters": []}, {"metrics": [["x"]]},
+        {"metrics": ["bookings"], "period": "2026", "filters": {"rep": [5]}}, {"metrics": ["bookings"], "limit": [1]},
+    ]  # fmt: skip
+    for body in bodies:
+        assert code(await sold.post("/v1/metrics:query", body))[0] == 422, body
+    assert code(await sold.post("/v1/metrics:query", []))[0] == 422
+
+
+async def test_the_currency_parameter_converts_and_does_not_filter(sold: Api) -> None:
+    rate = {"from_currency": "USD", "to_currency": "EUR", "on_day": "2026-01-01", "rate": 0.5}
+    assert (await sold.post("/v1/exchange_rates", rate)).status_code == 201
+    [row] = await sold.data("/v1/metrics/query?metric=bookings&period=2026&currency=EUR")
+    assert row["value"] == 450.25

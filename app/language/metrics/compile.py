@@ -130,7 +130,7 @@ class Branch:
         return [
             _nothing("k_over", Integer())
             if self.reason
-            else cast(expression(self.scope), Integer).label("over")
+            else cast(expression(self.scope), Integer).label("k_over")
         ]
 
     @property
@@ -234,16 +234,13 @@ def explain(
         for key, name in zip(branch.keys, shape.by, strict=True)
         if (dimension := scope.fact.dimension(name)) and dimension.multiplies
     ]
-    part = (
-        func.concat_ws("|", *(func.coalesce(cast(k.element, Text), "") for k in multiplying))
-        if multiplying
-        else null()
-    )
-    date = func.coalesce(cast(scope.date, MOMENT), END_OF_TIME)
+    pieces = [scope.fact.piece(scope)] if scope.fact.piece else []
+    part = func.concat_ws("|", "", *pieces, *(func.coalesce(cast(k.element, Text), "") for k in multiplying))
+    date = cast(scope.date, MOMENT)
     columns: list[ColumnElement[Any]] = [
         scope.row.c.id.label("id"),
         date.label("dated"),
-        func.coalesce(part.cast(Text), "").label("part"),
+        part.label("part"),
         scope.fact.label(scope).label("label"),
         branch.inferred.label("told_later"),
         *branch.keys,
@@ -257,10 +254,10 @@ def explain(
         branch.conditions.append(or_(*(c for c in narrowed if c is not None)))
     rows = branch.select(*columns).lateral("contribution")
     table = buckets()
-    order = (table.c.i, rows.c.dated, rows.c.id, rows.c.part)
+    order = (table.c.i, func.coalesce(rows.c.dated, END_OF_TIME), rows.c.id, rows.c.part)
     statement = select(table.c.i, *rows.c).select_from(table.join(rows, true()))
     if after:
-        key = [binds.named("after_i", Integer()), binds.named("after_dated", MOMENT),
+        key = [binds.named("after_i", Integer()), func.coalesce(binds.named("after_dated", MOMENT), END_OF_TIME),
                binds.named("after_id", rows.c.id.type), binds.named("after_part", Text())]  # fmt: skip
         statement = statement.where(tuple_(*order) > tuple_(*key))
     return compiled(statement.order_by(*order).limit(binds.named("limit", Integer())))

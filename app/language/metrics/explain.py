@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 from uuid import UUID
@@ -25,8 +25,6 @@ from app.language.metrics.nouns import Nouns, labels
 from app.language.metrics.plan import Asked, Slot, Window, prepare, window_of
 from app.language.metrics.question import MetricQuery
 from app.language.metrics.rates import Rates
-
-FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ class _Place:
 
     section: int = 0
     branch: int = 0
-    after: tuple[int, datetime, UUID, str] | None = None
+    after: tuple[int, datetime | None, UUID, str] | None = None
 
 
 async def explain(
@@ -146,7 +144,7 @@ async def _rows(
     if after is not None:
         slots = [slot for slot in slots if slot.i >= after[0]]
         if place.branch == 0 and section.population.kind == "flow" and section.population.within is None:
-            slots[0] = replace(slots[0], starts=max(slots[0].starts, after[1]))
+            slots[0] = replace(slots[0], starts=max(slots[0].starts, after[1] or slots[0].starts))
         values = dict(zip(("after_i", "after_dated", "after_id", "after_part"), after, strict=True))
     return await session.fetch(metrics.statements[key], **{**asked.values(slots), **values, "limit": limit})
 
@@ -187,7 +185,7 @@ def _contribution(
             "noun": section.population.fact.noun,
             "id": str(row["id"]),
             "label": row["label"],
-            "date": row["dated"].isoformat() if row["dated"] < FOREVER else None,
+            "date": row["dated"].isoformat() if row["dated"] else None,
             "period_start": start.first.isoformat() if start else None,
             "period_end": start.last.isoformat() if start else None,
             "amount": amount,
@@ -216,8 +214,8 @@ def _bound(principal: Principal, question: MetricQuery) -> str:
     """A cursor belongs to one question of one asker."""
     parts = (
         principal.tenant_id, principal.rep_id, principal.role, question.metrics[0].name, question.period,
-        question.grain, question.by, sorted(question.filters.items()), question.as_of, question.known_at, question.timezone,
-        question.credit,
+        question.grain, question.by, sorted(question.filters.items()), question.as_of, question.known_at,
+        question.timezone, question.credit,
     )  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
@@ -225,7 +223,16 @@ def _bound(principal: Principal, question: MetricQuery) -> str:
 def _write(place: _Place, bound: str, now: datetime) -> str:
     assert place.after is not None
     i, dated, id_, part = place.after
-    text = [bound, now.isoformat(), place.section, place.branch, i, dated.isoformat(), str(id_), part]
+    text = [
+        bound,
+        now.isoformat(),
+        place.section,
+        place.branch,
+        i,
+        dated and dated.isoformat(),
+        str(id_),
+        part,
+    ]
     return base64.urlsafe_b64encode(orjson.dumps(text)).decode().rstrip("=")
 
 
@@ -236,7 +243,7 @@ def _read(cursor: str | None, bound: str, now: datetime | None) -> tuple[_Place,
     try:
         text = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         made_for, at, section, branch, i, dated, id_, part = text
-        after = (int(i), datetime.fromisoformat(dated), UUID(id_), str(part))
+        after = (int(i), dated and datetime.fromisoformat(dated), UUID(id_), str(part))
         place = _Place(int(section), int(branch), after)
         began = datetime.fromisoformat(at)
     except (ValueError, TypeError, KeyError):

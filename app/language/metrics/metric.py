@@ -82,6 +82,8 @@ class Fact:
     label: Expression = lambda s: s.row.c.name
     parts: Callable[[Scope], Select[Any]] | None = None
     unborn: Callable[[Binds], FromClause] | None = None
+    piece: Expression | None = None
+    """Where one record comes as several rows: what tells them apart, as text."""
     currency: Expression = lambda s: s.row.c.currency
     amount: Expression = lambda s: s.row.c.amount
 

@@ -33,6 +33,10 @@ def window_of(metric: Metric, part: Measure | Trailing) -> tuple[Measure, Window
     return part, ("inside", 0)
 
 
+LONGEST_PERIOD = timedelta(days=372)
+"""No named period is longer, a fiscal year of 53 weeks neither."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A bucket as one statement sees it: its range, and the moment as of which its rows are read."""
@@ -145,8 +149,9 @@ class Asked:
             "as_of": self.moment,
             "asked": self.moment,
             "known_at": self.question.known_at or self.now,
-            "span_first": min((slot.first for slot in slots), default=None),
-            "span_last": max((slot.last for slot in slots), default=None),
+            # Wide enough for every quota that touches a bucket, and whatever shares a day with it.
+            "span_first": min((slot.first for slot in slots), default=self.now.date()) - LONGEST_PERIOD,
+            "span_last": max((slot.last for slot in slots), default=self.now.date()) + LONGEST_PERIOD,
             **{f"f_{name}": values for name, values, _ in self.filters},
             **columns,
         }

@@ -158,7 +158,9 @@ def from_parameters(
         metrics=[metric] if metric else given.get("metric", []),
         by=given.get("by", []),
         # `currency` is a dimension too; as a parameter it says in which the amounts are told.
-        filters={name: given[name] for name in given if name in catalogue.dimensions and name not in PARAMETERS},
+        filters={
+            name: given[name] for name in given if name in catalogue.dimensions and name not in PARAMETERS
+        },
         now=now,
         **_typed(one),
     )

@@ -141,6 +141,15 @@ def _days(s: Scope) -> ColumnElement[Any]:
     return func.greatest(func.least(*ends) - func.greatest(*begins), 0)
 
 
+def _piece(s: Scope) -> ColumnElement[Any]:
+    begins = [s.row.c.from_day]
+    if s.has_joined("place"):
+        begins.append(s.join("place").c.valid_from)
+    if s.has_joined("below"):
+        begins.append(func.lower(s.join("below").c.span))
+    return func.concat_ws("|", *begins)
+
+
 def _place(s: Scope, place: FromClause) -> ColumnElement[bool]:
     same = place.c.record_id == s.row.c.rep_id
     if s.credit == "current":
@@ -248,6 +257,7 @@ QUOTAS = Fact(
     noun="quotas",
     rows=_pieces,
     label=lambda s: s.row.c.period,
+    piece=_piece,
     joins={"place": Join(rows=lambda s: reps_history.alias("place"), on=_place)},
     dimensions=(
         Dimension(name="rep", title="Rep", noun="reps", value=lambda s: s.row.c.rep_id),

@@ -45,6 +45,10 @@ class World:
         assert not failed, failed
         return [str(r.id) for r in receipts]
 
+    async def delete(self, noun: str, reference: str) -> None:
+        async with self.company.database.transaction(self.company.id) as session:
+            await write.delete(session, self.admin, CATALOGUE, CATALOGUE[noun], reference)
+
     async def answer(
         self, *metrics: str, principal: Principal | None = None, now: datetime | None = None, **rest: Any
     ) -> Answer:

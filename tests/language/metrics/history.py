@@ -1,0 +1,275 @@
+"""Random companies: the same past as a `Model` and as rows for the one write path."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+from tests.language.metrics.model import CATEGORY, ZONE, Deal, Model, Quota, Row, midnight
+from tests.language.metrics.world import World
+
+SELLERS = ("s1", "s2", "s3", "s4")
+STAGES = (
+    ("new", "open", 0.1),
+    ("talk", "open", 0.4),
+    ("won", "won", 1),
+    ("lost", "lost", 0),
+    ("gone", "abandoned", 0),
+)
+FIRST, LAST, LONG_AGO = midnight(date(2024, 7, 1)), midnight(date(2025, 12, 20)), midnight(date(2020, 1, 1))
+
+
+def invent(seed: int, loaded: datetime) -> Model:
+    """`loaded` stands for the moment of the first load, from which deals without a past exist."""
+    dice = random.Random(seed)
+
+    def moment(since: datetime = FIRST) -> datetime:
+        span = int((LAST - since).total_seconds())
+        found = since + timedelta(seconds=dice.randrange(max(span, 60)))
+        # Midnights are where half-open intervals are decided.
+        return midnight(found.astimezone(ZONE).date()) if dice.random() < 0.25 and since == FIRST else found
+
+    def somewhere() -> Row:
+        return {"team": dice.choice(["red", "blue", None]), "territory": dice.choice(["east", "west", None])}
+
+    places = {"head": [(LONG_AGO, {"manager": None, **somewhere()})]}
+    for rep, above in (("m1", "head"), ("m2", "head"), *((s, dice.choice(["m1", "m2"])) for s in SELLERS)):
+        points = [(LONG_AGO, {"manager": above, **somewhere()})]
+        for _ in range(dice.choice([0, 0, 1, 2])):
+            managers = ["head", "m1", "m2"] if rep in SELLERS else ["head"]
+            points.append((moment(), {"manager": dice.choice(managers), **somewhere()}))
+        places[rep] = sorted(points, key=lambda p: p[0])
+    accounts: dict[str, Row] = {
+        f"a{i}": {"industry": dice.choice(["retail", "energy", None])} for i in range(4)
+    }
+    rates: dict[tuple[str, str], list[tuple[date, Fraction]]] = {("EUR", "USD"): [], ("USD", "JPY"): []}
+    for month in range(1, 19):
+        if dice.random() < 0.6:
+            day = date(2024 + (month + 7) // 12, (month + 7) % 12 + 1, dice.randint(1, 28))
+            rates["EUR", "USD"].append((day, Fraction(dice.randint(9000, 12000), 10_000)))
+        if month > 7 and dice.random() < 0.5:
+            day = date(2024 + (month + 7) // 12, (month + 7) % 12 + 1, dice.randint(1, 28))
+            rates["USD", "JPY"].append((day, Fraction(dice.randint(140_00, 160_00), 100)))
+    deals = [_deal(dice, f"d{i}", moment, loaded) for i in range(40)]
+    quotas = list(_quotas(dice))
+    return Model(places, accounts, rates, deals, quotas)
+
+
+def _deal(dice: random.Random, key: str, moment: Any, loaded: datetime) -> Deal:
+    currency = dice.choice(["USD", "USD", "EUR", "JPY", "GBP"])
+    lines = [
+        (dice.choice(["p1", "p2", None]), Fraction(dice.randint(0, 500)))
+        for _ in range(dice.choice([0, 0, 1, 2, 3]))
+    ]  # fmt: skip
+    opened = None if dice.random() < 0.12 else moment()
+    row: Row = {
+        "opened_at": opened, "account": dice.choice(["a0", "a1", "a2", "a3", None]), "currency": currency,
+        "type": dice.choice(["new_business", "renewal", None]), "lines": lines,
+    }  # fmt: skip
+
+    def amount() -> Fraction | None:
+        return (
+            None
+            if dice.random() < 0.1
+            else Fraction(dice.choice([0, dice.randint(1, 90_000)]), dice.choice([1, 100]))
+        )
+
+    def due() -> date | None:
+        return None if dice.random() < 0.2 else date(2025, 1, 1) + timedelta(days=dice.randrange(365))
+
+    if dice.random() < 0.25:
+        return _plain(dice, key, row, amount(), due(), moment, loaded)
+    chance = dice.choice([None, None, Fraction(3, 10)])
+    points: list[Row] = [
+        {"at": opened or moment(), "stage": dice.choice(["new", "talk"]), "amount": amount(),
+         "owner": dice.choice([*SELLERS, "m1"]), "due": due(), "chance": chance}
+    ]  # fmt: skip
+    for _ in range(dice.randrange(6)):
+        points.append({"at": moment(points[-1]["at"]), **_change(dice, amount, due)})
+    deal = Deal(key, row, points)
+    if dice.random() < 0.3:
+        # Behind all the rest: what a point in between does to those after it is the write path's business.
+        deal.told_later.append(
+            {"at": moment(points[-1]["at"]) + timedelta(seconds=1), **_change(dice, amount, due)}
+        )
+    deal.deleted = dice.random() < 0.1
+    return deal
+
+
+def _change(dice: random.Random, amount: Any, due: Any) -> Row:
+    match dice.randrange(6):
+        case 0:
+            return {"amount": amount()}
+        case 1:
+            return {"owner": dice.choice([*SELLERS, "m2"])}
+        case 2:
+            return {"due": due()}
+        case _:
+            return {"stage": dice.choice(["new", "talk", "won", "won", "won", "lost", "lost", "gone"])}
+
+
+class Plain(Deal):
+    """Pushed without a past: what is told of earlier moments is inferred."""
+
+    states: list[tuple[datetime, Row]]
+
+    def versions(self, second_load: bool) -> list[tuple[datetime, Row]]:
+        return self.states
+
+
+def _plain(
+    dice: random.Random, key: str, row: Row, amount: Any, due: Any, moment: Any, loaded: datetime
+) -> Plain:
+    stage = dice.choice(["new", "talk", "won", "won", "lost", "gone"])
+    closed = None
+    if CATEGORY[stage] != "open" and dice.random() < 0.8:
+        closed = moment(row["opened_at"] or FIRST)
+        if row["opened_at"] and dice.random() < 0.1:
+            closed = row["opened_at"] - timedelta(days=3)
+    owner = dice.choice(SELLERS)
+    terminal = CATEGORY[stage] != "open"
+    final: Row = {
+        "stage": stage, "amount": amount, "owner": owner, "due": due, "chance": None, "closed_at": closed,
+        "credited": owner if terminal else None, "category": CATEGORY[stage],
+    }  # fmt: skip
+    earlier = {**final, "stage": None, "closed_at": None, "credited": None, "category": "open"}
+    opened, known_from = row["opened_at"], closed if terminal else loaded
+    deal = Plain(key, row, [])
+    if opened is None or known_from is None:
+        deal.states = [(loaded, final)]
+    elif opened >= known_from:
+        deal.states = [(known_from, final)]
+    else:
+        deal.states = [(opened, earlier), (known_from, final)]
+    deal.row["final"] = final
+    return deal
+
+
+def _quotas(dice: random.Random) -> Any:
+    for rep in (*SELLERS, "m1", "head"):
+        for quarter in range(1, 5):
+            if dice.random() < 0.6:
+                first = date(2025, quarter * 3 - 2, 1)
+                last = date(2025 + quarter // 4, quarter * 3 % 12 + 1, 1)
+                yield _quota(dice, ("rep", rep), first, last, f"2025-Q{quarter}")
+        if dice.random() < 0.3:
+            yield _quota(dice, ("rep", rep), date(2025, 1, 1), date(2026, 1, 1), "2025")
+    for holder in (("team", "red"), ("territory", "west")):
+        yield _quota(dice, holder, date(2025, 1, 1), date(2026, 1, 1), "2025")
+
+
+def _quota(dice: random.Random, holder: tuple[str, str], first: date, last: date, period: str) -> Quota:
+    versions = {
+        first + timedelta(days=dice.randrange((last - first).days)): dice.randint(1, 9) * 1000
+        for _ in range(dice.choice([0, 0, 1, 2]))
+    }
+    return Quota(holder, first, last, dice.randint(1, 9) * 1000, list(versions.items()), period,
+                 dice.choice(["USD", "USD", "EUR"]))  # fmt: skip
+
+
+# --- the same, as rows ------------------------------------------------------------------------------------------------
+
+
+def _t(key: str | None) -> str | None:
+    return f"t:{key}" if key else None
+
+
+def _number(value: Fraction | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _told(state: Row) -> Row:
+    names = {"stage": "stage_id", "owner": "owner_id", "amount": "amount", "due": "expected_close_on",
+             "chance": "probability"}  # fmt: skip
+    found: Row = {}
+    for name, column in names.items():
+        if name in state:
+            value = state[name]
+            if name in ("stage", "owner"):
+                value = _t(value)
+            elif isinstance(value, Fraction):
+                value = _number(value)
+            elif isinstance(value, date):
+                value = value.isoformat()
+            found[column] = value
+    return found
+
+
+async def load(world: World, model: Model) -> None:
+    """The first load."""
+    await world.put("teams", *({"external_id": x, "name": x} for x in ("red", "blue")))
+    await world.put("territories", *({"external_id": x, "name": x} for x in ("east", "west")))
+    for rep, points in model.places.items():
+        told = [
+            {"manager_id": _t(p["manager"]), "team_id": _t(p["team"]), "territory_id": _t(p["territory"])}
+            for _, p in points
+        ]
+        history = [{"at": at.isoformat(), **point} for (at, _), point in zip(points, told, strict=True)]
+        await world.put("reps", {"external_id": rep, "name": rep, **told[-1], "history": history})
+    await world.put("accounts", *({"external_id": k, "name": k, **a} for k, a in model.accounts.items()))
+    await world.put("products", *({"external_id": x, "name": x, "family": "f" + x[-1]} for x in ("p1", "p2")))
+    await world.put("pipelines", {"external_id": "pipe", "name": "pipe", "is_default": True})
+    await world.put(
+        "stages",
+        *({"external_id": name, "name": name, "pipeline_id": "t:pipe", "category": category, "position": i,
+           "probability": chance} for i, (name, category, chance) in enumerate(STAGES)),
+    )  # fmt: skip
+    rates = [
+        {"external_id": f"{a}{b}{day}", "from_currency": a, "to_currency": b, "on_day": day.isoformat(),
+         "rate": float(rate)}
+        for (a, b), known in model.rates.items() for day, rate in dict(known).items()
+    ]  # fmt: skip
+    if rates:
+        await world.put("exchange_rates", *rates)
+    await world.put("opportunities", *(_row(deal) for deal in model.deals))
+    await world.put(
+        "quotas",
+        *({"external_id": f"q{i}", f"{q.holder[0]}_id": _t(q.holder[1]), "period": q.period, "amount": q.amount,
+           "currency": q.currency,
+           "versions": [{"effective_from": day.isoformat(), "amount": amount} for day, amount in q.versions]}
+          for i, q in enumerate(model.quotas)),
+    )  # fmt: skip
+
+
+def _row(deal: Deal) -> Row:
+    row: Row = {
+        "external_id": deal.key, "name": deal.key, "account_id": _t(deal.row["account"]),
+        "currency": deal.row["currency"], "type": deal.row["type"],
+        "opened_at": deal.row["opened_at"].isoformat() if deal.row["opened_at"] else None,
+        "line_items": [
+            {"product_id": _t(product), "amount": float(amount), "position": i}
+            for i, (product, amount) in enumerate(deal.row["lines"])
+        ],
+    }  # fmt: skip
+    if isinstance(deal, Plain):
+        final = deal.row["final"]
+        closed = final["closed_at"].isoformat() if final["closed_at"] else None
+        return row | _told(final) | {"closed_at": closed}
+    _, last = deal.versions(False)[-1]
+    return (
+        row
+        | _told(last)
+        | {"history": [{"at": p["at"].isoformat(), **_told(p)} for p in _merged(deal.points)]}
+    )
+
+
+def _merged(points: list[Row]) -> list[Row]:
+    """Points of one moment as one, the later given on top."""
+    found: dict[datetime, Row] = {}
+    for point in points:
+        found[point["at"]] = {**found.get(point["at"], {}), **point}
+    return list(found.values())
+
+
+async def load_again(world: World, model: Model) -> None:
+    """What we were told later about the past, and the deletions."""
+    for deal in model.deals:
+        if deal.told_later:
+            _, last = deal.versions(True)[-1]
+            history = [{"at": p["at"].isoformat(), **_told(p)} for p in _merged(deal.told_later)]
+            await world.put("opportunities", {"external_id": deal.key, **_told(last), "history": history})
+    for deal in model.deals:
+        if deal.deleted:
+            await world.delete("opportunities", f"t:{deal.key}")

@@ -1,0 +1,398 @@
+"""A company with a random past, and its numbers by plain loops over days and deals.
+
+Nothing here knows the engine: the state of a deal is replayed from its points, a quota is added up day by day, a
+tree is walked from the rep to the top at the moment in question.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Row = dict[str, Any]
+
+ZONE = ZoneInfo("America/New_York")
+CATEGORY = {"new": "open", "talk": "open", "won": "won", "lost": "lost", "gone": "abandoned"}
+CHANCE = {
+    "new": Fraction(1, 10),
+    "talk": Fraction(2, 5),
+    "won": Fraction(1),
+    "lost": Fraction(0),
+    "gone": Fraction(0),
+}
+NO_REASON: Counter[str] = Counter()
+
+
+def midnight(day: date) -> datetime:
+    # In UTC: Python subtracts two moments of one zone by their wall clocks.
+    return datetime(day.year, day.month, day.day, tzinfo=ZONE).astimezone(UTC)
+
+
+def day_of(moment: datetime) -> date:
+    return moment.astimezone(ZONE).date()
+
+
+def at_or_before(points: Iterable[tuple[datetime, Row]], moment: datetime) -> Row | None:
+    found = None
+    for at, state in points:
+        if at <= moment:
+            found = state
+    return found
+
+
+@dataclass
+class Deal:
+    key: str
+    row: Row
+    points: list[Row]
+    """As first told; `told_later` came in a second load."""
+    told_later: list[Row] = field(default_factory=list)
+    deleted: bool = False
+
+    def versions(self, second_load: bool) -> list[tuple[datetime, Row]]:
+        points = sorted(self.points + (self.told_later if second_load else []), key=lambda p: p["at"])
+        state: Row = {
+            "stage": None, "amount": None, "owner": None, "due": None, "chance": None, "closed_at": None,
+            "credited": None, "category": None,
+        }  # fmt: skip
+        found = []
+        for point in points:
+            before = state
+            state = {**state, **{k: v for k, v in point.items() if k != "at"}}
+            state["category"] = CATEGORY[state["stage"]]
+            if state["category"] == "open":
+                state |= {"closed_at": None, "credited": None}
+            elif state["category"] != before["category"]:
+                state |= {"closed_at": point["at"], "credited": state["owner"]}
+            found.append((point["at"], state))
+        return found
+
+
+@dataclass
+class Quota:
+    holder: tuple[str, str]
+    first: date
+    last: date
+    amount: int
+    versions: list[tuple[date, int]]
+    period: str
+    currency: str
+
+    def amount_on(self, day: date) -> int:
+        amount = self.amount
+        for since, changed in sorted(self.versions):
+            if since <= day:
+                amount = changed
+        return amount
+
+
+@dataclass
+class Model:
+    places: dict[str, list[tuple[datetime, Row]]]
+    accounts: dict[str, Row]
+    rates: dict[tuple[str, str], list[tuple[date, Fraction]]]
+    deals: list[Deal]
+    quotas: list[Quota]
+
+    # -- money ---------------------------------------------------------------------------------------------------
+
+    def rate(self, currency: str, target: str, day: date) -> Fraction | None:
+        if currency == target:
+            return Fraction(1)
+        found = self._one(currency, target, day)
+        if found is None and "USD" not in (currency, target):
+            first, second = self._one(currency, "USD", day), self._one("USD", target, day)
+            found = round(first * second, 12) if first and second else None
+        return found
+
+    def _one(self, source: str, target: str, day: date) -> Fraction | None:
+        for pair, turn in (((source, target), False), ((target, source), True)):
+            known = [rate for since, rate in sorted(self.rates.get(pair, [])) if since <= day]
+            if known:
+                return round(1 / known[-1], 12) if turn else known[-1]
+        return None
+
+    # -- who ------------------------------------------------------------------------------------------------------
+
+    def place(self, rep: str | None, moment: datetime) -> Row:
+        return (at_or_before(self.places[rep], moment) if rep else None) or {
+            "manager": None, "team": None, "territory": None,
+        }  # fmt: skip
+
+    def chain(self, rep: str | None, moment: datetime) -> list[str]:
+        found = []
+        while rep is not None:
+            found.append(rep)
+            rep = self.place(rep, moment)["manager"]
+        return found
+
+
+@dataclass
+class Question:
+    """What is asked of engine and model alike. `buckets` are `(first day, day after the last)`."""
+
+    buckets: list[tuple[date, date]] | None
+    by: tuple[str, ...]
+    filters: dict[str, list[str]]
+    moment: datetime
+    past: bool
+    second_load: bool
+    currency: str
+    fx: str
+    credit: str
+
+
+@dataclass
+class Cell:
+    total: Fraction = Fraction(0)
+    n: int = 0
+    excluded: Counter[str] = field(default_factory=Counter)
+
+
+Group = tuple[str | None, ...]
+Cells = dict[tuple[int, Group], Cell]
+
+
+class Answers:
+    """The model's answer to one question."""
+
+    def __init__(self, model: Model, question: Question) -> None:
+        self.model, self.q = model, question
+
+    # -- deals at a moment ----------------------------------------------------------------------------------------
+
+    def living(self, moment: datetime, current: bool) -> Iterable[tuple[Deal, Row]]:
+        for deal in self.model.deals:
+            if current and deal.deleted:
+                continue
+            state = at_or_before(deal.versions(self.q.second_load), moment)
+            if state is not None:
+                yield deal, state
+
+    def unborn(self, moment: datetime) -> Iterable[tuple[Deal, Row]]:
+        for deal in self.model.deals:
+            at, state = deal.versions(self.q.second_load)[0]
+            if at > moment and deal.row["opened_at"] is None:
+                yield deal, state
+
+    def groups(
+        self, deal: Deal, state: Row, when: datetime, lines: list[Any]
+    ) -> list[tuple[Group, Fraction | None]]:
+        """The groups in which a deal counts, each with the share of its amount as an amount; filters applied."""
+        rep = state["credited"] or state["owner"]
+        if self.q.credit == "current":
+            today = at_or_before(deal.versions(self.q.second_load), self.q.moment)
+            rep, when = (today or state)["owner"], self.q.moment
+        place = self.model.place(rep, when)
+        account = self.model.accounts.get(deal.row["account"] or "", {"industry": None})
+        values = {
+            "rep": rep, **place, "industry": account["industry"], "type": deal.row["type"], "stage": state["stage"],
+            "currency": deal.row["currency"],
+        }  # fmt: skip
+        for name, wanted in self.q.filters.items():
+            if name == "manager":
+                if not set(wanted) & set(self.model.chain(rep, when)):
+                    return []
+            elif name != "product" and values[name] not in wanted:
+                return []
+        whole = state["amount"]
+        if "product" not in self.q.by and "product" not in self.q.filters:
+            return [(tuple(values[d] for d in self.q.by), whole)]
+        parts: dict[str | None, Fraction] = defaultdict(Fraction)
+        for product, amount in lines:
+            parts[product] += amount
+        covered = sum(parts.values(), Fraction(0))
+        if not parts or (whole is not None and whole != covered):
+            parts[None] += (whole or 0) - covered
+        if "product" in self.q.filters:
+            parts = {p: a for p, a in parts.items() if p in self.q.filters["product"]}  # type: ignore[assignment]
+        if "product" in self.q.by:
+            return [
+                (tuple(p if d == "product" else values[d] for d in self.q.by), a) for p, a in parts.items()
+            ]
+        return [(tuple(values[d] for d in self.q.by), sum(parts.values(), Fraction(0)))] if parts else []
+
+    # -- gathering ------------------------------------------------------------------------------------------------
+
+    def spans(self) -> list[tuple[date, date] | None]:
+        return list(self.q.buckets) if self.q.buckets is not None else [None]
+
+    def end(self, span: tuple[date, date] | None) -> datetime:
+        if span is None:
+            return self.q.moment
+        return min(midnight(span[1]) - timedelta(microseconds=1), self.q.moment)
+
+    def add(
+        self, cells: Cells, i: int, deal: Deal, state: Row, when: datetime, *, reason: str | None = None,
+        number: Callable[[Fraction | None], Fraction | str] | None = None, rate_day: date | None = None,
+    ) -> None:  # fmt: skip
+        """`number` turns the amount in the group into what is added, or into the reason why it is not."""
+        # Of lines that were not there yet nothing is known.
+        lines = (
+            []
+            if reason == "no_open_date" and deal.versions(self.q.second_load)[0][0] > when
+            else deal.row["lines"]
+        )
+        for group, amount in self.groups(deal, state, when, lines):
+            cell = cells.setdefault((i, group), Cell())
+            worth: Fraction | str = reason or (number(amount) if number else Fraction(1))
+            if isinstance(worth, Fraction) and rate_day is not None:
+                rate = self.model.rate(deal.row["currency"], self.q.currency, rate_day)
+                worth = "missing_fx" if rate is None else worth * rate
+            if isinstance(worth, str):
+                cell.excluded[worth] += 1
+            else:
+                cell.total += worth
+                cell.n += 1
+
+    def priced_on(self, span: tuple[date, date] | None, own: date) -> date:
+        if self.q.fx.startswith("constant:"):
+            return date.fromisoformat(self.q.fx.partition(":")[2])
+        return day_of(self.end(span)) if self.q.fx == "period_end" else own
+
+    def flow(
+        self, date_of: str, wanted: Callable[[Row], bool], undated: str,
+        number: Callable[[Deal, Row], Callable[[Fraction | None], Fraction | str] | None], *, money: bool,
+        at_end: bool = False, trailing: bool = False,
+    ) -> Cells:  # fmt: skip
+        cells: Cells = {}
+        for i, span in enumerate(self.spans()):
+            moment = self.end(span) if at_end else self.q.moment
+            current = not self.q.past and moment == self.q.moment and self._all_now(at_end)
+            if trailing:
+                last = day_of(moment) + timedelta(days=1)
+                if span is not None and moment < self.q.moment:
+                    last = span[1]
+                year = last.year - 1
+                first = last.replace(year=year, day=min(last.day, 28) if last.month == 2 else last.day)
+                inside = (first, last)
+            else:
+                assert span is not None
+                inside = span
+            begin, end = midnight(inside[0]), midnight(inside[1])
+            for deal, state in self.living(moment, current):
+                when = {**state, "opened_at": deal.row["opened_at"]}[date_of]
+                if not wanted(state):
+                    continue
+                if when is None:
+                    self.add(cells, i, deal, state, moment, reason=undated)
+                elif begin <= when < end:
+                    day = self.priced_on(inside if trailing else span, day_of(when)) if money else None
+                    self.add(cells, i, deal, state, when, number=number(deal, state), rate_day=day)
+            if not current:
+                for deal, state in self.unborn(moment):
+                    closed = state["closed_at"]
+                    if date_of == "opened_at" or (
+                        wanted(state) and closed is not None and begin <= closed < end and closed <= moment
+                    ):
+                        self.add(cells, i, deal, state, moment, reason="no_open_date")
+        return cells
+
+    def _all_now(self, at_end: bool) -> bool:
+        """Deleted deals are missing from the current tables, not from the past; one old bucket reads the past."""
+        return not at_end or all(self.end(span) == self.q.moment for span in self.spans())
+
+    def open(
+        self, number: Callable[[Deal, Row], Callable[[Fraction | None], Fraction | str] | None], *, money: bool,
+        due: bool = False,
+    ) -> Cells:  # fmt: skip
+        cells: Cells = {}
+        for i, span in enumerate(self.spans()):
+            moment = self.end(span)
+            current = not self.q.past and self._all_now(True)
+            day = self.priced_on(span, day_of(moment)) if money else None
+            for deal, state in self.living(moment, current):
+                if state["category"] != "open":
+                    continue
+                if due and state["due"] is None:
+                    self.add(cells, i, deal, state, moment, reason="no_expected_close")
+                elif not due or (span is not None and span[0] <= state["due"] < span[1]):
+                    late = due and state["due"] < day_of(moment)
+                    how = (lambda _: "past_due") if late else number(deal, state)
+                    if late and state["amount"] is None:
+                        how = lambda _: "no_amount"  # noqa: E731
+                    self.add(cells, i, deal, state, moment, number=how, rate_day=day)
+            if not current and not due:
+                for deal, state in self.unborn(moment):
+                    if state["closed_at"] is None or state["closed_at"] > moment:
+                        self.add(cells, i, deal, state, moment, reason="no_open_date")
+        return cells
+
+    # -- quotas ---------------------------------------------------------------------------------------------------
+
+    def leads_carriers(self, quota: Quota) -> bool:
+        """Whether somebody below the holder carries a quota on a day of this one."""
+        kind, holder = quota.holder
+        for other in self.model.quotas:
+            if other.holder[0] != "rep" or other.holder[1] == holder:
+                continue
+            day = max(quota.first, other.first)
+            while day < min(quota.last, other.last):
+                if holder in self.model.chain(other.holder[1], midnight(day))[1:]:
+                    return kind == "rep"
+                day += timedelta(days=1)
+        return False
+
+    def quota(self) -> Cells:
+        cells: Cells = {}
+        for i, span in enumerate(self.spans()):
+            assert span is not None
+            for quota in self.model.quotas:
+                kind, holder = quota.holder
+                assigned = kind != "rep" or self.leads_carriers(quota)
+                finer = [
+                    q for q in self.model.quotas
+                    if q.holder == quota.holder and (q.last - q.first) < (quota.last - quota.first)
+                ]  # fmt: skip
+                rate = self.model.rate(quota.currency, self.q.currency, self.priced_on(span, quota.first))
+                reasons: dict[Group, str] = {}
+                day = max(span[0], quota.first)
+                while day < min(span[1], quota.last):
+                    group = (
+                        None
+                        if any(q.first <= day < q.last for q in finer)
+                        else self._quota_group(quota, day, assigned)
+                    )
+                    if group is not None:
+                        cell = cells.setdefault((i, group), Cell())
+                        if assigned or rate is None:
+                            reasons[group] = "assigned" if assigned else "missing_fx"
+                        else:
+                            cell.total += (
+                                Fraction(quota.amount_on(day)) * rate / (quota.last - quota.first).days
+                            )
+                    day += timedelta(days=1)
+                for group, reason in reasons.items():
+                    cells[i, group].excluded[reason] += 1
+        return cells
+
+    def _quota_group(self, quota: Quota, day: date, assigned: bool) -> Group | None:
+        kind, holder = quota.holder
+        rep = holder if kind == "rep" else None
+        when = self.q.moment if self.q.credit == "current" else midnight(day)
+        values = {"rep": rep, **self.model.place(rep, when)}
+        if kind != "rep":
+            values[kind] = holder
+        elif assigned:
+            values["manager"] = rep
+        for name, wanted in self.q.filters.items():
+            if name == "manager":
+                if not set(wanted) & set(self.model.chain(rep, when)):
+                    return None
+            elif values[name] not in wanted:
+                return None
+        return tuple(values[d] for d in self.q.by)
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def pick(dice: random.Random, options: list[Any], chance_of_none: float = 0.0) -> Any:
+    return None if dice.random() < chance_of_none else dice.choice(options)

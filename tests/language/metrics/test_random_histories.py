@@ -1,0 +1,281 @@
+"""Every number over random pasts, against plain loops: values, counts, reasons, and the rows that explain them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from app.areas import METRIC_CATALOGUE
+from app.ground.database.session import Database
+from app.language.metrics.answer import decimal
+from app.language.metrics.metric import Tally
+from tests.language.metrics.history import SELLERS, invent, load, load_again
+from tests.language.metrics.model import CHANCE, Answers, Cell, Cells, Deal, Model, Question, Row, midnight
+from tests.language.metrics.world import World, new_world
+
+Number = Callable[[Fraction | None], Fraction | str] | None
+DEALS_BY = ("rep", "manager", "team", "territory", "product", "industry", "type", "stage", "currency")
+QUOTA_BY = ("rep", "manager", "team", "territory")
+ROUNDS = 45
+
+
+def count(deal: Deal, state: Row) -> Number:
+    return None
+
+
+def money(deal: Deal, state: Row) -> Number:
+    return lambda amount: "no_amount" if state["amount"] is None else amount  # type: ignore[return-value]
+
+
+def sized(deal: Deal, state: Row) -> Number:
+    return lambda a: "no_amount" if state["amount"] is None else "zero_amount" if state["amount"] == 0 else a  # type: ignore[return-value]
+
+
+def weighted(deal: Deal, state: Row) -> Number:
+    chance = state["chance"] if state["chance"] is not None else CHANCE.get(state["stage"])
+
+    def number(amount: Fraction | None) -> Fraction | str:
+        if state["amount"] is None:
+            return "no_amount"
+        return "no_probability" if chance is None else (amount or Fraction(0)) * chance
+
+    return number
+
+
+def cycle(deal: Deal, state: Row) -> Number:
+    opened = deal.row["opened_at"]
+    if opened is None:
+        return lambda _: "no_open_date"
+    if state["closed_at"] < opened:
+        return lambda _: "negative_cycle"
+    return lambda _: Fraction((state["closed_at"] - opened) // timedelta(microseconds=1), 86_400_000_000)
+
+
+def outcome(category: str) -> Callable[[Deal, Row], Number]:
+    return lambda deal, state: None if state["category"] == category else (lambda _: "left out")
+
+
+def is_(*categories: str) -> Callable[[Row], bool]:
+    return lambda state: state["category"] in categories
+
+
+CLOSED = ("won", "lost", "abandoned")
+
+
+def decided(deal: Deal, state: Row) -> Number:
+    return (lambda _: "abandoned") if state["category"] == "abandoned" else None
+
+
+def parts_of(metric: str, a: Answers) -> dict[str, Cells]:
+    """The sums that a metric is made of, each by its own loop."""
+
+    def closed(wanted: Any, number: Any, *, priced: bool = False, **window: Any) -> Cells:
+        return a.flow("closed_at", is_(*wanted), "no_close_date", number, money=priced, **window)
+
+    def opened(number: Any, *, priced: bool = False) -> Cells:
+        return a.flow("opened_at", lambda _: True, "no_open_date", number, money=priced)
+
+    trailing = {"at_end": True, "trailing": True}
+    match metric:
+        case "bookings":
+            return {"bookings": closed(["won"], money, priced=True)}
+        case "won_deals":
+            return {"won_deals": closed(["won"], count)}
+        case "lost_deals":
+            return {"lost_deals": closed(["lost"], count)}
+        case "win_rate":
+            return {"won": closed(["won"], count), "closed": closed(CLOSED, decided)}
+        case "average_deal_size":
+            return {"deals": closed(["won"], sized, priced=True)}
+        case "sales_cycle":
+            return {"cycles": closed(["won"], cycle)}
+        case "close_rate":
+            return {
+                "won": opened(outcome("won")), "open": opened(outcome("open")), "created": opened(count),
+            }  # fmt: skip
+        case "pipeline_created":
+            return {"pipeline_created": created(a)}
+        case "open_deals":
+            return {"open_deals": a.open(count, money=False)}
+        case "open_pipeline":
+            return {"open_pipeline": a.open(money, money=True)}
+        case "weighted_pipeline":
+            return {"weighted_pipeline": a.open(weighted, money=True)}
+        case "pipeline_velocity":
+            return {
+                "open": a.open(count, money=False),
+                "won": closed(["won"], count, **trailing),
+                "closed": closed(CLOSED, decided, **trailing),
+                "sized": closed(["won"], sized, priced=True, **trailing),
+                "cycles": closed(["won"], cycle, **trailing),
+            }
+        case "quota":
+            return {"quota": a.quota()}
+        case "quota_attainment":
+            return {"bookings": closed(["won"], money, priced=True), "quota": a.quota()}
+        case "pipeline_coverage":
+            return {
+                "due": a.open(money, money=True, due=True),
+                "bookings": closed(["won"], money, priced=True, at_end=True),
+                "quota": a.quota(),
+                "won": closed(["won"], count, **trailing),
+                "closed": closed(CLOSED, decided, **trailing),
+            }
+    raise AssertionError(metric)
+
+
+def created(a: Answers) -> Cells:
+    """At the first amount that the deal was given by the moment, if any."""
+
+    def first(deal: Deal, state: Row) -> Number:
+        given = [
+            s["amount"] for at, s in deal.versions(a.q.second_load) if at <= a.q.moment and s["amount"] is not None
+        ]  # fmt: skip
+        return lambda amount: given[0] if given else "no_amount"
+
+    return a.flow("opened_at", lambda _: True, "no_open_date", first, money=True)
+
+
+def value_of(metric: str, p: dict[str, Cell]) -> Fraction | None:
+    def over(a: Fraction, b: Fraction | int) -> Fraction | None:
+        return None if not b else a / b
+
+    match metric:
+        case "win_rate":
+            return over(p["won"].total, p["closed"].total)
+        case "close_rate":
+            return over(p["won"].total, p["created"].total)
+        case "average_deal_size":
+            return over(p["deals"].total, p["deals"].n)
+        case "sales_cycle":
+            return over(p["cycles"].total, p["cycles"].n)
+        case "pipeline_velocity":
+            rate, size = over(p["won"].total, p["closed"].total), over(p["sized"].total, p["sized"].n)
+            days = over(p["cycles"].total, p["cycles"].n)
+            return None if rate is None or size is None or not days else p["open"].total * rate * size / days
+        case "quota_attainment":
+            return None if unpriced(p["bookings"]) else over(p["bookings"].total, p["quota"].total)
+        case "pipeline_coverage":
+            left = p["quota"].total - p["bookings"].total
+            undefined = not p["quota"].total or left <= 0 or unpriced(p["due"])
+            return None if undefined else p["due"].total / left
+        case "quota":
+            return p["quota"].total or None
+    (cell,) = p.values()
+    return None if unpriced(cell) else cell.total
+
+
+def unpriced(cell: Cell) -> bool:
+    return cell.n == 0 and bool(cell.excluded["missing_fx"])
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_numbers_equal_the_model(seed: int, owner_url: str, database: Database) -> None:
+    world = await new_world(owner_url, database, timezone="America/New_York")
+    model = invent(seed, datetime.now(UTC))
+    await load(world, model)
+    between = datetime.now(UTC)
+    await load_again(world, model)
+    dice = random.Random(1000 + seed)
+    for _ in range(ROUNDS):
+        await ask_both(world, model, dice, between)
+
+
+async def ask_both(world: World, model: Model, dice: random.Random, between: datetime) -> None:
+    metric = dice.choice(list(METRIC_CATALOGUE.by_name))
+    quotas = "quota" in metric or metric == "pipeline_coverage"
+    names = [
+        d for d in (QUOTA_BY if quotas else DEALS_BY) if not (metric == "pipeline_created" and d == "product")
+    ]
+    by = tuple(dice.sample(names, dice.choice([0, 1, 1, 2])))
+    filters = dict(
+        random_filter(dice, [n for n in names if n != "stage"]) for _ in range(dice.choice([0, 0, 1, 2]))
+    )
+    stock = metric in ("open_deals", "open_pipeline", "weighted_pipeline", "pipeline_velocity")
+    period, grain, buckets = dice.choice([
+        ("2025", "quarter", [(date(2025, m, 1), date(2025 + m // 10, (m + 2) % 12 + 1, 1)) for m in (1, 4, 7, 10)]),
+        ("2025-Q2", None, [(date(2025, 4, 1), date(2025, 7, 1))]),
+        ("2025-03-05/2025-05-02", "month",
+         [(date(2025, 3, 5), date(2025, 4, 1)), (date(2025, 4, 1), date(2025, 5, 1)), (date(2025, 5, 1), date(2025, 5, 2))]),
+        *([(None, None, None)] if stock else []),
+    ])  # fmt: skip
+    now = datetime.now(UTC)
+    as_of = dice.choice([None, None, midnight(date(2025, 1, 1)) + timedelta(hours=dice.randrange(9000))])
+    known_at = between if as_of is not None and dice.random() < 0.4 else None
+    fx = dice.choice(["transaction", "transaction", "period_end", "constant:2025-06-01"])
+    currency, credit = dice.choice(["USD", "USD", "EUR"]), dice.choice(["at_close", "at_close", "current"])
+    question = Question(
+        buckets, by, filters, as_of or now, as_of is not None, known_at is None, currency, fx, credit,
+    )  # fmt: skip
+    asked: dict[str, Any] = {
+        "by": list(by), "filters": filters, "period": period, "grain": grain, "currency": currency, "fx": fx,
+        "credit": credit, "as_of": as_of.isoformat() if as_of else None,
+        "known_at": known_at.isoformat() if known_at else None, "now": now,
+    }  # fmt: skip
+    rows = await world.rows(metric, **asked)
+    said = (metric, asked)
+    expected = parts_of(metric, Answers(model, question))
+    groups = {key[1] for cells in expected.values() for key, c in cells.items() if c.n or c.total or kept(c)}
+    found = {}
+    for row in rows:
+        start = row["period_start"]
+        i = 0 if start is None else [b[0].isoformat() for b in buckets or []].index(start)
+        found[i, tuple(row["dimensions"][d]["name"] for d in by)] = row
+    nobody = tuple({"product": "unallocated"}.get(d) for d in by)
+    for group in groups:
+        for i in range(len(buckets or [None])):
+            cells = {name: cells.get((i, group), Cell()) for name, cells in expected.items()}
+            label = tuple(n if v is None else v for v, n in zip(group, nobody, strict=True))
+            row = found.pop((i, label), None)
+            assert row is not None, (said, group, "missing")
+            assert row["value"] == decimal(value_of(metric, cells)), (said, group, i, row, cells)
+            if len(cells) == 1 and metric != "quota":
+                (cell,) = cells.values()
+                assert row["n"] == cell.n, (said, row, cell)
+                assert row["excluded"] == dict(sorted(kept(cell).items())), (said, row, cell)
+    assert all(not row["value"] and not row["n"] for row in found.values()), (said, found)
+    await explained(world, metric, rows, asked)
+
+
+def kept(cell: Cell) -> Counter[str]:
+    return Counter({reason: n for reason, n in cell.excluded.items() if n and reason != "left out"})
+
+
+def random_filter(dice: random.Random, names: list[str]) -> tuple[str, list[str]]:
+    name = dice.choice(names)
+    values = {
+        "rep": SELLERS, "manager": ("head", "m1", "m2", "s1"), "team": ("red", "blue"), "territory": ("east", "west"),
+        "product": ("p1", "p2"), "industry": ("retail", "energy"), "type": ("new_business", "renewal"),
+        "currency": ("USD", "EUR", "JPY"),
+    }[name]  # fmt: skip
+    return name, dice.sample(list(values), dice.choice([1, 1, 2]))
+
+
+async def explained(world: World, metric: str, rows: list[Row], asked: dict[str, Any]) -> None:
+    """The contributions of each cell, put through the metric's own formula, are its value exactly."""
+    tallies: dict[tuple[Any, ...], dict[str, Tally]] = {}
+    reasons: dict[tuple[Any, ...], Counter[str]] = {}
+    for c in await world.contributions(metric, **asked):
+        key = (c.row["period_start"], *(d["id"] for d in c.row["dimensions"].values()))
+        if c.reason:
+            reasons.setdefault(key, Counter())[c.reason] += 1
+        for name, worth in c.parts.items():
+            tally = tallies.setdefault(key, {}).setdefault(name, Tally())
+            tally.total += worth
+            tally.n += 1
+    declared = METRIC_CATALOGUE.by_name[metric]
+    for row in rows:
+        key = (row["period_start"], *(d["id"] for d in row["dimensions"].values()))
+        cell = tallies.get(key, {})
+        result = declared.evaluate({name: cell.get(name, Tally()) for name in declared.parts})
+        if row["null_reason"] != "missing_fx":
+            assert decimal(result.value) == row["value"], (metric, asked, row)
+            assert result.n == row["n"], (metric, asked, row)
+        if len(declared.parts) == 1:
+            assert row["excluded"] == dict(sorted(reasons.get(key, Counter()).items())), (metric, asked, row)

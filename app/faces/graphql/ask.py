@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from app.ground.access.principal import Principal
@@ -15,6 +16,8 @@ from app.ground.settings import Settings
 T = TypeVar("T")
 
 MOST_COST = 50_000
+AT_ONCE = 4
+"""Root fields of one request that may hold a connection at the same time; the pool is everybody's."""
 
 
 @dataclass(slots=True)
@@ -27,6 +30,8 @@ class Ask:
     request_id: str | None = None
     cost: int = 0
     """Rows that the selections of this request may reach, nested lists multiplied."""
+
+    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     def charge(self, rows: int) -> None:
         """Refuse before any SQL is run."""
@@ -41,7 +46,10 @@ class Ask:
         self, work: Callable[[Session], Awaitable[T]], *, isolation: str = "read committed read only"
     ) -> T:
         """A short read-only transaction of this root field's own: root fields run at the same time."""
-        async with self.database.transaction(self.principal.tenant_id, isolation=isolation) as session:
+        async with (
+            self.gate,
+            self.database.transaction(self.principal.tenant_id, isolation=isolation) as session,
+        ):
             return await work(session)
 
     async def write(self, work: Callable[[Session], Awaitable[T]], *, bulk: bool = False) -> T:

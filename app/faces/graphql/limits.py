@@ -28,6 +28,10 @@ MOST_FIELDS = 2_000
 """Fields after fragments are spread, also in places where they are spread again."""
 
 
+LONGEST_ALIAS = 60
+"""Aliases become names of columns, and PostgreSQL cuts those at 63."""
+
+
 class Size(NamedTuple):
     depth: int = 0
     aliases: int = 0
@@ -51,6 +55,9 @@ class DocumentSize(ValidationRule):
                             GraphQLError(f"The operation has more than the {most} {what} that are allowed.")
                         )
 
+        if sizes.longest > LONGEST_ALIAS:
+            self.report_error(GraphQLError(f"An alias has at most {LONGEST_ALIAS} characters."))
+
 
 class _Sizes:
     def __init__(self, document: DocumentNode) -> None:
@@ -60,6 +67,7 @@ class _Sizes:
             if isinstance(definition, FragmentDefinitionNode)
         }
         self._known: dict[str, Size] = {}
+        self.longest = 0
 
     def of(self, selections: SelectionSetNode) -> Size:
         depth = aliases = fields = 0
@@ -70,6 +78,8 @@ class _Sizes:
             elif selection.selection_set is not None:  # pyright: ignore[reportAttributeAccessIssue]
                 inner = self.of(selection.selection_set)  # pyright: ignore[reportAttributeAccessIssue]
             own = isinstance(selection, FieldNode)
+            if own and selection.alias is not None:
+                self.longest = max(self.longest, len(selection.alias.value))
             depth = max(depth, inner.depth + own)
             aliases += inner.aliases + (own and selection.alias is not None)  # pyright: ignore[reportAttributeAccessIssue]
             fields += inner.fields + own

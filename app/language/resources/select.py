@@ -63,8 +63,9 @@ class _Writer:
         self.count = 0
 
     def alias(self, stem: str) -> str:
+        # No caller can name a column so: where `row_to_json(x)` finds a column x, it takes that for the row.
         self.count += 1
-        return f"{stem}_{self.count}"
+        return f"{stem}${self.count}"
 
     def json(
         self,

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 
 from app.areas import CATALOGUE, METRIC_CATALOGUE
 from app.faces.graphql import graphiql, queries
@@ -89,7 +90,9 @@ async def test_faults_of_ours_are_masked(empty: Api, monkeypatch: pytest.MonkeyP
         raise RuntimeError("secret place")
 
     monkeypatch.setattr(queries.read, "page", broken)
-    answer = await empty("{ accounts { totalCount } me { role } }")
+    with structlog.testing.capture_logs() as logs:
+        answer = await empty("{ accounts { totalCount } me { role } }")
+    assert [x["event"] for x in logs] == ["unhandled_error"]
     assert answer["data"] == {"accounts": None, "me": {"role": "admin"}}
     [error] = answer["errors"]
     assert error["extensions"]["code"] == "internal"

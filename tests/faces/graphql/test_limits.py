@@ -18,7 +18,8 @@ async def test_documents_that_are_too_large(empty: Api) -> None:
     deep = "{ accounts { nodes { " + "parent { " * 15 + "id" + " }" * 15 + " } } }"
     aliases = "{ accounts { nodes { " + " ".join(f"a{i}: id" for i in range(201)) + " } } }"
     tokens = "{ accounts { nodes { " + "id " * 4001 + " } } }"
-    for document in (deep, aliases, tokens):
+    long = "{ accounts { nodes { " + "a" * 61 + ": id } } }"
+    for document in (deep, aliases, tokens, long):
         assert await code_of(empty, document) == "invalid_query"
     answer = await empty.post({"query": "{ me { name } } #" + "x" * 100_000})
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (

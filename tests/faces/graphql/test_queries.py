@@ -225,3 +225,20 @@ async def test_who_asks_and_what_changed(api: Api) -> None:
         )
     )["events"]
     assert len(rest["nodes"]) == 7
+
+
+async def test_any_alias_names_its_own_field(api: Api) -> None:
+    """Also those that are names of the statement's own."""
+    names_ = ["json", "select", "r", "k0", "total", "tenant", "j", "j_1", "j_2", "l_1", "account_1", "a" * 60]
+    document = f"""{{ opportunities(first: 1, sort: [NAME_ASC]) {{ totalCount nodes {{
+        {" ".join(f"{x}: name" for x in names_)} account {{ {" ".join(f"{x}: name" for x in names_)} }}
+    }} }} }}"""
+    [node] = (await api.data(document))["opportunities"]["nodes"]
+    assert node == dict.fromkeys(names_, "Deal 0") | {"account": dict.fromkeys(names_, "Globex")}
+
+
+async def test_many_root_fields_share_the_pool(api: Api) -> None:
+    data = await api.data(
+        "{" + " ".join(f"a{i}: opportunities(first: 1) {{ totalCount }}" for i in range(50)) + "}"
+    )
+    assert [x["totalCount"] for x in data.values()] == [10] * 50

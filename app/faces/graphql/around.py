@@ -9,6 +9,7 @@ import strawberry
 from app.faces.graphql.ask import Ask
 from app.faces.graphql.build import Argument, Member
 from app.faces.graphql.executor import Finished
+from app.faces.graphql.names import camel
 from app.faces.graphql.scalars import Json, Moment
 from app.faces.graphql.selection import Selected
 from app.ground.access.identity import me
@@ -114,7 +115,10 @@ def _events(catalogue: Catalogue) -> Member:
             )
         )
         answer = {
-            "nodes": [entry.as_dict() for entry in batch.entries],
+            "nodes": [
+                entry.as_dict() | {"changed": [camel(name) for name in entry.changed]}
+                for entry in batch.entries
+            ],
             "has_more": batch.has_more,
             "next_cursor": batch.cursor,
         }

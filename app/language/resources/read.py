@@ -152,7 +152,9 @@ async def one(
         else {"key_source": found[0], "key_external": found[1]}
     )  # fmt: skip
     standing = Binds.of(principal).standing(principal)
-    binds = values.binds if values else {}
+    binds: dict[str, Any] = {}
+    if values is not None:
+        binds = values.binds | (await _periods(session, principal, values) if values.periods else {})
     text = await session.fetchval(
         statement(catalogue, question), **standing, **named, **binds, **moments(as_of, known_at)
     )

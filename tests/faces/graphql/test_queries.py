@@ -242,3 +242,15 @@ async def test_many_root_fields_share_the_pool(api: Api) -> None:
         "{" + " ".join(f"a{i}: opportunities(first: 1) {{ totalCount }}" for i in range(50)) + "}"
     )
     assert [x["totalCount"] for x in data.values()] == [10] * 50
+
+
+async def test_lists_in_a_record_take_filters_with_periods(api: Api) -> None:
+    inner = '{ opportunities(sort: [NAME_ASC], filter: {expectedCloseOn: {inPeriod: "2026-06"}, ownerId: {eq: "crm:r2"}}) { name } }'
+    expected = {"opportunities": [{"name": f"Deal {i}"} for i in (1, 3, 5, 7)]}
+    assert (await api.data(f'{{ account(id: "crm:acme") {inner} }}'))["account"] == expected
+    listed = (await api.data(f'{{ accounts(filter: {{name: {{eq: "Acme"}}}}) {{ nodes {inner} }} }}'))[
+        "accounts"
+    ]
+    assert listed["nodes"] == [expected]
+    change = f'mutation {{ updateAccount(id: "crm:acme", input: {{segment: "smb"}}) {{ account {inner} }} }}'
+    assert (await api.data(change))["updateAccount"]["account"] == expected

@@ -23,7 +23,7 @@ from app.ground.access.tenants import create_tenant
 from app.ground.database.session import Database, connect
 from app.ground.settings import Settings
 from app.main import create_app
-from tests.examples.maventech_csv import FOLDER, Files, Key
+from tests.examples.maventech_csv import FOLDER, Files
 
 ROOT = Path(__file__).resolve().parents[2]
 METRICS = ("bookings", "won_deals", "lost_deals", "win_rate", "average_deal_size", "sales_cycle")
@@ -45,6 +45,7 @@ class Loaded:
     client: httpx.AsyncClient
 
     async def rest(self, *metrics: str, **parameters: Any) -> Rows:
+        parameters |= parameters.pop("filter", {})
         answer = await self.client.get("/v1/metrics/query", params={"metric": list(metrics), **parameters})
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
@@ -74,6 +75,8 @@ def camel(name: str) -> str:
 def literal(name: str, value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(literal(name, item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{camel(key)}: {literal(key, item)}" for key, item in value.items()) + "}"
     return f'"{value}"'
 
 
@@ -206,10 +209,15 @@ async def test_open_deals_as_of_a_past_day(ask: Ask, files: Files, day: date) ->
 
 
 async def test_a_filter_takes_the_name_that_the_source_gives(ask: Ask, files: Files) -> None:
-    key: Key = files.rep
-    if ask.__name__ == "rest":
-        [row] = await ask("bookings", period="2017", rep="maventech:rep-darcel-schlecht")
-        assert same(row["value"], files.by(key)["Darcel Schlecht"].expected["bookings"])
+    for dimension, value, key, name in (
+        ("rep", "maventech:rep-darcel-schlecht", files.rep, "Darcel Schlecht"),
+        ("manager", "maventech:rep-melvin-marxen", files.manager, "Melvin Marxen"),
+        ("territory", "maventech:territory-west", files.territory, "West"),
+        ("product", "maventech:product-gtx-pro", files.product, "GTX Pro"),
+        ("industry", "technology", files.industry, "technology"),
+    ):
+        [row] = await ask("bookings", period="2017", filter={dimension: [value]})
+        assert same(row["value"], files.by(key)[name].expected["bookings"]), dimension
 
 
 async def test_records_hold_what_the_files_say(maventech: Loaded, files: Files) -> None:

@@ -20,7 +20,7 @@ from app.faces.graphql.limits import LONGEST_DOCUMENT
 from app.faces.graphql.schema import schema
 from app.ground.access.keys import PrincipalCache, authenticate
 from app.ground.database.session import Database
-from app.ground.errors import BadRequest, Invalid, MethodNotAllowed, TooLarge, UnsupportedMedia
+from app.ground.errors import BadRequest, Invalid, MethodNotAllowed, NotFound, TooLarge, UnsupportedMedia
 from app.ground.settings import Settings
 from app.language.metrics.metric import MetricCatalogue
 from app.language.resources.resource import Catalogue
@@ -80,6 +80,8 @@ class GraphQL:
             )
 
     async def _answer(self, request: Request, request_id: str | None) -> Response:
+        if request.scope["path"] != PATH:
+            raise NotFound("GraphQL is at /graphql.", code="no_such_path")
         if request.method != "POST":
             raise MethodNotAllowed("GraphQL takes POST.", headers={"Allow": "POST"})
         principal = await authenticate(self.database, request.headers.get("authorization"), self.principals)

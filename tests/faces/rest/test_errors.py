@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from app.faces.rest import problems
 from app.ground.errors import Unavailable
@@ -209,6 +210,8 @@ async def test_an_unforeseen_fault_is_masked(api: Api, monkeypatch: pytest.Monke
         raise RuntimeError("the inside")
 
     monkeypatch.setattr("app.faces.rest.records.read.one", broken)
-    response = await api.get(f"{DEALS}/crm:d1")
+    with capture_logs() as logs:
+        response = await api.get(f"{DEALS}/crm:d1")
     assert code(response) == (500, "internal")
     assert "inside" not in response.text
+    assert [x["event"] for x in logs if x["log_level"] == "error"] == ["unhandled_error"]

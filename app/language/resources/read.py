@@ -16,6 +16,7 @@ from app.language.query.binds import Binds
 from app.language.resources import references
 from app.language.resources.filter import Filter, Values
 from app.language.resources.resource import Catalogue, Resource
+from app.language.resources.scopes import demand_nouns
 from app.language.resources.select import Question, checked_sort, statement
 from app.language.resources.shape import Shape
 
@@ -68,6 +69,7 @@ class Page:
 async def page(session: Session, principal: Principal, catalogue: Catalogue, query: Query) -> Page:
     """Raises Invalid for a sort that is not there, BadCursor for a cursor of another question."""
     sort = checked_sort(catalogue, query.resource, principal.role, query.sort or query.resource.default_sort)
+    demand_nouns(principal, catalogue, query.resource, query.shape, query.filter, sort)
     mark = paging.fingerprint(
         (query.resource.plural, query.filter, sort, sorted(query.values.binds.items(), key=str))
     )
@@ -133,6 +135,7 @@ async def one(
         found = principal.rep_id
     if found is None:
         raise NotFound(f"There is no such {resource.title.lower()}.")
+    demand_nouns(principal, catalogue, resource, shape)
     question = Question(
         plural=resource.plural,
         shape=shape,

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from app.areas import CATALOGUE
-from app.ground.errors import BadCursor, Invalid, NotFound
+from app.ground.errors import BadCursor, Forbidden, Invalid, NotFound
 from app.language.resources import read, write
 from app.language.resources.filter import Values, from_parameters, from_tree
 from app.language.resources.read import Query
@@ -210,3 +210,17 @@ async def test_an_expanded_record_that_is_not_visible_shows_id_and_label(databas
         )
         parent = orjson.loads(text)["parent"]
         assert {k for k, v in parent.items() if v is not None} == {"id", "name"}
+
+
+async def test_a_narrow_key_does_not_reach_a_noun_through_another(database: Any, company: Any) -> None:
+    narrow = company.principal("integration", scopes=("opportunities:read",))
+    assert len((await ask(database, narrow, expand=("line_items",))).rows) == 10
+    for question in (
+        {"expand": ("account",)},
+        {"expand": ("line_items.product",)},
+        {"tree": {"account": {"name": "Acme"}}},
+        {"tree": {"or": [{"stage": {"category": "open"}}]}},
+        {"sort": ("owner.name",)},
+    ):
+        with pytest.raises(Forbidden):
+            await ask(database, narrow, **question)

@@ -1,4 +1,4 @@
-"""A key whose scopes do not cover a noun does not reach it through another one: not by expanding, filtering or sorting."""
+"""A narrow key does not reach a noun through another one: not by expanding, not by filtering, not by sorting."""
 
 from __future__ import annotations
 

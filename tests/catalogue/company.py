@@ -75,7 +75,7 @@ class Maker:
     def children(self, child: Child, most: int = 3) -> list[dict[str, Any]]:
         rows: dict[tuple[Any, ...], dict[str, Any]] = {}
         for index in range(self.random.randrange(most)):
-            row = {field.name: self.value(field, 0.25) for field in child.fields}
+            row = {field.name: self.value(field, 0 if field.name in child.key else 0.25) for field in child.fields}
             row |= {name: index for name in ("position",) if name in row}
             if "external_id" in row:
                 row["external_id"] = f"{child.singular}-{self.next()}" if index else None
@@ -97,7 +97,7 @@ class Maker:
 
     def value(self, field: Field, empty: float = 0.25) -> Any:
         """A value of the field's kind within its bounds."""
-        if not field.required and field.default is None and self.random.random() < empty:
+        if not field.required and self.random.random() < empty:
             return None
         pick = self.random.choice
         match field.kind:
@@ -146,8 +146,6 @@ def _opportunity(data: dict[str, Any], make: Maker) -> None:
     splits = [x for x in data.get("splits", ()) if x["kind"] == "revenue"]
     for split in splits:
         split["share"] = 1 if len(splits) == 1 else 0.5
-    for split in data.get("splits", ()):
-        split["share"] = split["share"] or 0.1
 
 
 PERIODS = (

@@ -96,16 +96,16 @@ async def test_every_field_is_filtered_by_every_operator_of_its_kind(
     chance = random.Random(noun.plural)
     for field in noun.all_fields:
         for operator in field.operators:
-            for operand in operands(field, rows, operator, chance):
-                asked = Question(filter={field.name: {operator: operand}})
-                found = await must(face.list(key, noun, asked))
+            found = operands(field, rows, operator, chance)
+            for operand in chance.sample(found, min(len(found), 4 if face is rest else 2)):
+                name = field.name if operator == "eq" else f"{field.name}[{operator}]"
+                text = parameter(operand) if face is rest and chance.random() < 0.7 else None
+                if text is not None:
+                    page = await must(rest.parameters(key, noun, [(name, text), ("limit", "200")]))
+                else:
+                    page = await must(face.list(key, noun, Question(filter={field.name: {operator: operand}})))
                 expected = {row["id"] for row in rows if holds(field, operator, row[field.name], operand, zone)}
-                assert set(found.ids) == expected, (field.name, operator, operand)
-                if face is rest and (text := parameter(operand)) is not None:
-                    name = field.name if operator == "eq" else f"{field.name}[{operator}]"
-                    asked_again = [(name, text), ("limit", "200")]
-                    found = await must(rest.parameters(key, noun, asked_again))
-                    assert set(found.ids) == expected, asked_again
+                assert set(page.ids) == expected, (name, operand)
 
 
 def parameter(operand: Any) -> str | None:
@@ -125,7 +125,7 @@ async def test_conditions_combine(world: World, face: Face, noun: Resource) -> N
     key, zone = await world.key(), world.company.tenant.zone
     rows = {row["id"]: row for row in await whole(world, face, noun, expand=sorted(steps(noun)))}
     chance = random.Random(f"trees of {noun.plural}")
-    for _ in range(25):
+    for _ in range(15):
         tree, predicate = condition(noun, list(rows.values()), chance, zone)
         found = await must(face.list(key, noun, Question(filter=tree, total=True)))
         assert set(found.ids) == {id_ for id_, row in rows.items() if predicate(row)}, tree
@@ -263,7 +263,8 @@ async def test_both_faces_answer_the_same_to_every_role(
     chance = random.Random(f"{noun.plural} {role}")
     zone = world.company.tenant.zone
     everything = await whole(world, rest, noun, expand=sorted(steps(noun)))
-    for rep in (None, *chance.sample(world.make.known["reps"], 3)):
+    placed = role in ("manager", "rep")
+    for rep in chance.sample(world.make.known["reps"], 3) if placed else (None,):
         key = await world.key(role, rep)
         principal = world.company.principal(role)
         if not permits(principal, noun.permission_name, "read"):
@@ -271,7 +272,7 @@ async def test_both_faces_answer_the_same_to_every_role(
                 assert await face.list(key, noun, Question(), role) == Refused(403, "forbidden")
             continue
         questions = [Question(total=True), Question(expand=sorted(steps(noun))), Question(deleted=True)]
-        for _ in range(4):
+        for _ in range(3):
             tree, _ = condition(noun, everything, chance, zone)
             sortable = [x.name for x in noun.all_fields if x.sortable and x.readable_by(role)]
             sort = tuple(chance.choice(("", "-")) + x for x in chance.sample(sortable, 2))

@@ -71,7 +71,9 @@ def _name(draft: Draft, resource: Resource) -> None:
             draft.refuse(f"external_ids/{index}/external_id", "invalid_value", why)
         key = (given["source"], given["external_id"])
         if key in named:
-            draft.refuse(f"external_ids/{index}", "duplicate_row", "Another row of this list has the same name.")
+            draft.refuse(
+                f"external_ids/{index}", "duplicate_row", "Another row of this list has the same name."
+            )
         named[key] = {"source": key[0], "external_id": key[1], "url": given.get("url")}
     draft.changes["external_ids"] = list(named.values())
 
@@ -182,7 +184,10 @@ def _begin(draft: Draft, batch: Batch) -> None:
         draft.children[child] = rows
         if name != child:
             draft.merged_children.add(child)
+    home = batch.principal.tenant.home_currency
+    _fill(changes, resource, home, also_absent=draft.is_new)
     for row in changes.pop("history", None) or ():
+        _fill(row, resource, home)
         draft.history.append(Point(row["at"], {k: v for k, v in row.items() if k != "at"}))
     draft.history.sort(key=lambda point: point.at)
     draft.moment = batch.moment
@@ -196,10 +201,14 @@ def _begin(draft: Draft, batch: Batch) -> None:
             stored = names.get(draft.external_key)
             names[draft.external_key] = {**given, "url": given["url"] or (stored or {}).get("url")}
             changes["external_ids"] = list(names.values())
-    else:
-        for field in resource.writable:
-            if field.default is not None and changes.get(field.name) is None:
-                changes[field.name] = field.default
+
+
+def _fill(changes: dict[str, Any], resource: Resource, home: str, *, also_absent: bool = False) -> None:
+    """A null means the default where there is one, at the first write as at the tenth: so the same row is unchanged."""
+    for field in resource.writable:
+        default = home if field.currency and not field.required else field.default
+        if default is not None and (also_absent or field.name in changes) and changes.get(field.name) is None:
+            changes[field.name] = default
 
 
 def _require(draft: Draft, resource: Resource) -> None:

@@ -20,7 +20,6 @@ order by p.is_default desc, p.created_at, s.position, s.id
 async def prepare(batch: Batch) -> None:
     rows = await batch.session.connection.fetch(_STAGES, batch.session.tenant_id)
     batch.facts["stages"] = {row["id"]: row for row in rows}
-    home = batch.principal.tenant.home_currency
     for draft in batch.standing:
         changes = draft.changes
         if draft.is_new:
@@ -30,8 +29,6 @@ async def prepare(batch: Batch) -> None:
                 draft.refuse(
                     "stage_id", "required", "Name a stage; this tenant has no pipeline with an open stage."
                 )
-            if changes.get("currency") is None:
-                changes["currency"] = home
             if draft.live and changes.get("opened_at") is None:
                 changes["opened_at"] = batch.moment
         _agree_on_pipeline(draft, batch)

@@ -15,9 +15,6 @@ _FIXED = re.compile(r"(FY)?\d{4}(-(Q[1-4]|P?\d{2}))?")
 async def prepare(batch: Batch) -> None:
     named = [d for d in batch.standing if d.changes.get("period") is not None]
     calendar = await periods.calendar(batch.session) if named else None
-    for draft in batch.standing:
-        if draft.is_new and draft.changes.get("currency") is None:
-            draft.changes["currency"] = batch.principal.tenant.home_currency
     for draft in named:
         assert calendar is not None
         text = draft.changes["period"]

@@ -118,7 +118,9 @@ def test_every_field_is_a_filter_with_the_operators_of_its_type(resource: Any) -
 async def test_every_documented_filter_is_taken(api: Api) -> None:
     for resource in CATALOGUE:
         for field in resource.all_fields:
-            asked = {f"{field.name}[{x}]" if x != "eq" else field.name: _sample(field, x) for x in field.operators}
+            asked = {
+                f"{field.name}[{x}]" if x != "eq" else field.name: _sample(field, x) for x in field.operators
+            }
             if asked:
                 response = await api.get(f"/v1/{resource.plural}", params=asked)
                 assert response.status_code in (200, 404), (field.name, response.text)

@@ -172,6 +172,19 @@ async def test_paths_and_methods(api: Api) -> None:
     assert (options.status_code, options.headers["allow"]) == (204, "DELETE, GET, HEAD, OPTIONS, PATCH")
 
 
+@pytest.mark.parametrize(
+    "reference", ["crm:%00", "%ff", "crm:%ff", ":", "crm:", ":x", "..", "x" * 3000, "CRM:d1", "%2e"]
+)
+async def test_no_reference_is_a_fault_of_ours(api: Api, reference: str) -> None:
+    for method, suffix, body in (
+        ("GET", "", None),
+        ("PATCH", "", {}),
+        ("POST", ":close_won", {}),
+        ("GET", "/history", None),
+    ):
+        assert code(await api.send(method, f"{DEALS}/{reference}{suffix}", json=body))[0] in (404, 405)
+
+
 async def test_head_is_get_without_a_body(api: Api) -> None:
     whole = await api.get(f"{DEALS}/crm:d1")
     head = await api.send("HEAD", f"{DEALS}/crm:d1")

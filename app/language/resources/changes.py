@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -31,9 +32,17 @@ async def changes(
         for resource in catalogue
         if permits(principal, resource.permission_name, "read")
     }
-    return await feed.read(
+    batch = await feed.read(
         session, after, types=types, nouns=nouns, limit=limit, values=binds.standing(principal)
     )
+    hidden = {noun: catalogue[noun].hidden_from(principal.role) for noun in nouns}
+    batch.entries[:] = [
+        replace(entry, changed=[name for name in entry.changed if name not in hidden[entry.noun]])
+        if hidden[entry.noun]
+        else entry
+        for entry in batch.entries
+    ]
+    return batch
 
 
 def _visible(resource: Resource, binds: Binds, events: Any) -> Any:

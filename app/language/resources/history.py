@@ -18,7 +18,7 @@ from app.ground.database.session import Session, Statement, compiled
 from app.ground.database.tables import MOMENT
 from app.ground.errors import NotFound
 from app.language.query import paging
-from app.language.query.binds import Binds
+from app.language.query.binds import Binds, constant
 from app.language.query.paging import Key
 from app.language.resources.read import Page, one
 from app.language.resources.resource import Catalogue, Resource
@@ -126,6 +126,9 @@ def _columns(resource: Resource, h: Any, binds: Binds) -> list[ColumnElement[Any
     def end(column: ColumnElement[Any]) -> ColumnElement[Any]:
         return func.nullif(column, literal_column("'infinity'::timestamptz", MOMENT))
 
+    changed = h.c.changed
+    for name in resource.hidden_from(binds.role):
+        changed = func.array_remove(changed, constant(name))
     columns: list[ColumnElement[Any]] = [
         h.c.record_id.label("id"),
         h.c.valid_from,
@@ -134,7 +137,7 @@ def _columns(resource: Resource, h: Any, binds: Binds) -> list[ColumnElement[Any
         end(h.c.superseded_at).label("superseded_at"),
         and_(end(h.c.valid_to).is_(None), end(h.c.superseded_at).is_(None)).label("is_current"),
         h.c.inferred,
-        func.to_json(h.c.changed).label("changed"),
+        func.to_json(changed).label("changed"),
         h.c.actor,
         h.c.origin,
         h.c.source,

@@ -161,6 +161,10 @@ class Resource:
     def by_name(self) -> dict[str, Field]:
         return {x.name: x for x in self.all_fields}
 
+    def hidden_from(self, role: str) -> tuple[str, ...]:
+        """Fields that this role may not read, not even as names."""
+        return tuple(x.name for x in self.fields if not x.readable_by(role))
+
     @cached_property
     def writable(self) -> tuple[Field, ...]:
         return tuple(x for x in self.fields if x.write != "never")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -9,7 +10,7 @@ import pytest
 
 from app.areas import CATALOGUE
 from app.ground.errors import Invalid, NotFound, VersionConflict
-from app.language.resources import history, write
+from app.language.resources import changes, history, write
 
 
 async def seed(database: Any, principal: Any) -> None:
@@ -261,3 +262,25 @@ async def test_history_is_read_as_it_was_and_as_it_was_known(database: Any, tena
                 break
         total = await session.connection.fetchval("select count(*) from opportunities_history")
         assert len(seen) == len(set(seen)) == total
+
+
+async def test_a_hidden_field_is_not_even_named(database: Any, tenant: Any) -> None:
+    principal = tenant.principal()
+    await seed(database, principal)
+    products = CATALOGUE["products"]
+    async with database.transaction(principal.tenant_id) as session:
+        await write.update(session, principal, CATALOGUE, products, "crm:gtx", {"cost": 13, "name": "GTX 2"})
+    for role, named in (("admin", {"cost", "name"}), ("rep", {"name"})):
+        asker = tenant.principal(role)
+        async with database.transaction(principal.tenant_id) as session:
+            page = await history.page(session, asker, CATALOGUE, products, "crm:gtx")
+            last = orjson.loads(page.rows[-1])
+            assert set(last["changed"]) == named
+            assert ("cost" in last) == (role == "admin")
+        for _ in range(50):
+            async with database.transaction(principal.tenant_id) as session:
+                feed = await changes.changes(session, asker, CATALOGUE, None, types=["product.updated"])
+            if feed.entries:
+                break
+            await asyncio.sleep(0.05)
+        assert [set(entry.changed) for entry in feed.entries] == [named]

@@ -29,7 +29,7 @@ def fault(amount: Decimal, *, decimals: int = MAX_DECIMALS, digits: int = MAX_DI
     """
     if not amount.is_finite():
         return "must be a finite number"
-    sign, figures, exponent = amount.normalize().as_tuple()
+    _, figures, exponent = amount.normalize().as_tuple()
     assert isinstance(exponent, int)
     if -exponent > decimals:
         return f"may have at most {decimals} decimals"

@@ -17,7 +17,6 @@ from app.sales.org import visibility
 from app.sales.pipeline import deals, lines, models
 from app.sales.pipeline.actions import ACTIONS
 
-
 # The sub-queries below name what they correlate with: left to itself SQLAlchemy looks one level up only, and a record's
 # JSON is written further down, where the deal would silently become a second scan of the whole table.
 

@@ -57,7 +57,7 @@ Amounts below are US dollars, the home currency.
 """.split("\n")[:-1]  # noqa: E501 - the line lengths of the page, not of this file
     yield "## By quarter"
     yield ""
-    yield "`GET /v1/metrics/query?metric=bookings&metric=win_rate&period=2025-01-01/2026-10-01&grain=quarter` and the like."
+    yield "Say `GET /v1/metrics/query?metric=bookings&metric=win_rate&period=2025-01-01/2026-10-01&grain=quarter`."
     yield ""
     yield from table(
         "quarter | `bookings` | `won_deals` | `lost_deals` | `win_rate` | `average_deal_size` | `sales_cycle`, days |"

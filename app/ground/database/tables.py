@@ -144,6 +144,7 @@ def history_of(table: Table) -> Table:
             f"uq_{name}_start", "tenant_id", *parent, "record_id", "valid_from", unique=True,
             postgresql_where=text(current),
         ),
+        Index(f"ix_{name}_past", "tenant_id", "record_id", postgresql_where=text("superseded_at < 'infinity'")),
         *(Index(f"ix_{name}_{column}", "tenant_id", column, "valid_from") for column in parent),
         info={"kind": "history", "of": table.name},
     )  # fmt: skip

@@ -80,6 +80,31 @@ opportunities = record_table(
     ),
 )  # fmt: skip
 opportunities_history = history_of(opportunities)
+# One index for each date by which numbers ask of the past. Not partial on what is known now, so that they serve an
+# explicit `known_at` as well.
+Index(
+    "ix_opportunities_history_open",
+    opportunities_history.c.tenant_id,
+    opportunities_history.c.valid_to,
+    opportunities_history.c.valid_from,
+    opportunities_history.c.superseded_at,
+    postgresql_where=text("category = 'open'"),
+)
+Index(
+    "ix_opportunities_history_closed_at",
+    opportunities_history.c.tenant_id,
+    opportunities_history.c.closed_at,
+    postgresql_where=text("category <> 'open'"),
+)
+Index(
+    "ix_opportunities_history_opened_at", opportunities_history.c.tenant_id, opportunities_history.c.opened_at
+)
+Index(
+    "ix_opportunities_history_unopened",
+    opportunities_history.c.tenant_id,
+    opportunities_history.c.valid_from,
+    postgresql_where=text("opened_at is null"),
+)
 
 opportunity_line_items = child_table(
     "opportunity_line_items",

@@ -15,13 +15,13 @@ from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     Date,
     Integer,
     Numeric,
     and_,
     case,
     cast,
-    exists,
     false,
     func,
     literal_column,
@@ -54,12 +54,28 @@ from app.sales.org.models import reps_history
 from app.sales.pipeline.metrics import BOOKINGS, CLOSED_DEALS, OPEN_DUE, WON_OF_CLOSED
 from app.sales.targets.models import quota_versions, quotas, quotas_history
 
-_DAYS = "'{}'::datemultirange"
-
 
 def _pieces(binds: Binds) -> FromClause:
-    quota = source(quotas, binds, "quota", tracked_only=True)
-    finer = source(quotas, binds, "finer", tracked_only=True)
+    stored = source(quotas, binds, "stored", tracked_only=True)
+    length = stored.c.ends_on - stored.c.starts_on
+    finer = func.range_agg(func.daterange(stored.c.starts_on, stored.c.ends_on)).over(
+        partition_by=(
+            func.coalesce(stored.c.rep_id, stored.c.team_id, stored.c.territory_id),
+            stored.c.metric,
+        ),
+        order_by=length,
+        range_=(None, -1),
+    )
+    quota = (
+        select(*stored.c, finer.label("finer"))
+        .where(
+            stored.c.tenant_id == binds.tenant,
+            stored.c.deleted_at.is_(None),
+            stored.c.starts_on < bucket("last"),
+            stored.c.ends_on > bucket("first"),
+        )
+        .subquery("quota")
+    )
     version = source(quota_versions, binds, "version")
     step = union_all(
         select(quota.c.starts_on.label("day"), quota.c.amount, literal_column("0").label("later")).correlate(
@@ -75,44 +91,21 @@ def _pieces(binds: Binds) -> FromClause:
         .correlate(quota)
         .lateral("span")
     )
-    covered = (
-        select(func.range_agg(func.daterange(finer.c.starts_on, finer.c.ends_on)).label("days"))
-        .where(
-            finer.c.tenant_id == binds.tenant,
-            finer.c.deleted_at.is_(None),
-            or_(
-                finer.c.rep_id == quota.c.rep_id, finer.c.team_id == quota.c.team_id,
-                finer.c.territory_id == quota.c.territory_id,
-            ),
-            finer.c.metric == quota.c.metric,
-            finer.c.starts_on < quota.c.ends_on,
-            finer.c.ends_on > quota.c.starts_on,
-            finer.c.ends_on - finer.c.starts_on < quota.c.ends_on - quota.c.starts_on,
-        )
-        .correlate(quota)
-        .lateral("covered")
-    )  # fmt: skip
     own = func.datemultirange(func.daterange(span.c.day, span.c.until))
-    left = own.op("-")(func.coalesce(covered.c.days, literal_column(_DAYS)))
-    piece = (
-        select(func.unnest(left, type_=DATERANGE()).label("days")).correlate(span, covered).lateral("piece")
-    )
-    columns = [c for c in quota.c if c.name != "amount"]
+    left = own.op("-")(func.coalesce(quota.c.finer, literal_column("'{}'::datemultirange")))
+    piece = select(func.unnest(left, type_=DATERANGE()).label("days")).correlate(span, quota).lateral("piece")
     return (
         select(
-            *columns, span.c.amount,
+            *(c for c in quota.c if c.name not in ("amount", "finer")),
+            span.c.amount,
             func.lower(piece.c.days, type_=Date()).label("from_day"),
             func.upper(piece.c.days, type_=Date()).label("to_day"),
         )
         .select_from(quota)
         .join(span, literal_column("true"))
-        .join(covered, literal_column("true"))
         .join(piece, literal_column("true"))
-        .where(
-            quota.c.tenant_id == binds.tenant, quota.c.starts_on < bucket("last"), quota.c.ends_on > bucket("first")
-        )
         .subquery("piece_of_quota")
-    )  # fmt: skip
+    )
 
 
 # --- days, and who stood where on them --------------------------------------------------------------------------------
@@ -142,7 +135,7 @@ def _days(s: Scope) -> ColumnElement[Any]:
 
 
 def _piece(s: Scope) -> ColumnElement[Any]:
-    begins = [s.row.c.from_day]
+    begins: list[ColumnElement[Any]] = [s.row.c.from_day]
     if s.has_joined("place"):
         begins.append(s.join("place").c.valid_from)
     if s.has_joined("below"):
@@ -181,61 +174,74 @@ def _reported_to(s: Scope, managers: ColumnElement[Any]) -> ColumnElement[bool]:
     return literal_column("true")
 
 
-def _leads_quota_carriers(s: Scope) -> ColumnElement[bool]:
-    """Whether somebody who reported to the holder, directly or not, carries a quota over some of the same days."""
-    carried, place, above = (
-        quotas.alias("carried"),
-        reps_history.alias("carrier"),
-        reps_history.alias("above"),
-    )
-    days = (
-        _first_day(s, place.c.valid_from), _first_day(s, place.c.valid_to),
-    )  # fmt: skip
+def _led_days(s: Scope) -> CTE:
+    """For every rep the days on which somebody who reported to it, directly or not, carries a quota for a metric."""
+    place, above = reps_history.alias("carrier"), reps_history.alias("above")
     if s.binds.as_of:
-        carried = quotas_history.alias("carried")
+        carried: FromClause = quotas_history.alias("carried")
         live = held(carried, s.binds, s.asked)
     else:
+        carried = quotas.alias("carried")
         live = and_(carried.c.tenant_id == s.binds.tenant, carried.c.deleted_at.is_(None))
+    since, until = _first_day(s, place.c.valid_from), _first_day(s, place.c.valid_to)
     lines = (
         select(
-            place.c.manager_id.label("leader_id"), carried.c.metric,
-            func.greatest(carried.c.starts_on, days[0]).label("since"),
-            func.least(carried.c.ends_on, days[1]).label("until"),
+            place.c.manager_id.label("leader_id"),
+            carried.c.metric,
+            func.greatest(carried.c.starts_on, since).label("since"),
+            func.least(carried.c.ends_on, until).label("until"),
         )
         .select_from(carried.join(place, place.c.record_id == carried.c.rep_id))
         .where(
-            live, place.c.tenant_id == s.binds.tenant, known(place, s.binds), place.c.manager_id.is_not(None),
+            live,
+            place.c.tenant_id == s.binds.tenant,
+            known(place, s.binds),
+            place.c.manager_id.is_not(None),
             carried.c.starts_on < s.binds.named("span_last", Date()),
             carried.c.ends_on > s.binds.named("span_first", Date()),
-            days[0] < carried.c.ends_on, days[1] > carried.c.starts_on,
+            since < carried.c.ends_on,
+            until > carried.c.starts_on,
         )
         .cte(recursive=True)
-    )  # fmt: skip
+    )
     since, until = _first_day(s, above.c.valid_from), _first_day(s, above.c.valid_to)
     lines = lines.union(
         select(
-            above.c.manager_id, lines.c.metric, func.greatest(lines.c.since, since), func.least(lines.c.until, until)
+            above.c.manager_id,
+            lines.c.metric,
+            func.greatest(lines.c.since, since),
+            func.least(lines.c.until, until),
         ).where(
-            above.c.tenant_id == s.binds.tenant, known(above, s.binds), above.c.record_id == lines.c.leader_id,
-            above.c.manager_id.is_not(None), since < lines.c.until, until > lines.c.since,
+            above.c.tenant_id == s.binds.tenant,
+            known(above, s.binds),
+            above.c.record_id == lines.c.leader_id,
+            above.c.manager_id.is_not(None),
+            since < lines.c.until,
+            until > lines.c.since,
         )
-    )  # fmt: skip
-    return exists(
-        select(1)
-        .where(
-            lines.c.leader_id == s.row.c.rep_id, lines.c.metric == s.row.c.metric,
-            lines.c.since < s.row.c.ends_on, lines.c.until > s.row.c.starts_on,
+    )
+    return (
+        select(
+            lines.c.leader_id,
+            lines.c.metric,
+            func.range_agg(func.daterange(lines.c.since, lines.c.until)).label("days"),
         )
-        .correlate(s.row)
-    )  # fmt: skip
+        .group_by(lines.c.leader_id, lines.c.metric)
+        .cte()
+    )
+
+
+def _shares_days(s: Scope, led: FromClause) -> ColumnElement[bool]:
+    return and_(
+        led.c.leader_id == s.row.c.rep_id,
+        led.c.metric == s.row.c.metric,
+        led.c.days.op("&&")(func.daterange(s.row.c.starts_on, s.row.c.ends_on)),
+    )
 
 
 def _leads(s: Scope) -> ColumnElement[bool]:
-    """Computed once per statement: filters and sums speak of it several times."""
-    if not s.has_joined("leads"):
-        leader = _leads_quota_carriers(s)
-        s.add("leads", select(leader.label("yes")).correlate(s.row).lateral("leads"), literal_column("true"))
-    return s.join("leads").c.yes
+    """Whether the holder leads somebody who carries a quota over some of the same days."""
+    return s.join("led").c.leader_id.is_not(None)
 
 
 def _assigned(s: Scope) -> ColumnElement[bool]:
@@ -258,7 +264,10 @@ QUOTAS = Fact(
     rows=_pieces,
     label=lambda s: s.row.c.period,
     piece=_piece,
-    joins={"place": Join(rows=lambda s: reps_history.alias("place"), on=_place)},
+    joins={
+        "place": Join(rows=lambda s: reps_history.alias("place"), on=_place),
+        "led": Join(rows=_led_days, on=_shares_days),
+    },
     dimensions=(
         Dimension(name="rep", title="Rep", noun="reps", value=lambda s: s.row.c.rep_id),
         Dimension(

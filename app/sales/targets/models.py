@@ -24,6 +24,7 @@ quotas = record_table(
     Index("ix_quotas_starts_on", "tenant_id", "starts_on"),
 )
 quotas_history = history_of(quotas)
+Index("ix_quotas_history_starts_on", quotas_history.c.tenant_id, quotas_history.c.starts_on)
 
 quota_versions = child_table(
     "quota_versions",

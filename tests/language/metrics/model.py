@@ -187,7 +187,8 @@ class Answers:
         """The groups in which a deal counts, each with the share of its amount as an amount; filters applied."""
         rep = state["credited"] or state["owner"]
         if self.q.credit == "current":
-            today = at_or_before(deal.versions(self.q.second_load), self.q.moment)
+            gone = deal.deleted and not self.q.past
+            today = None if gone else at_or_before(deal.versions(self.q.second_load), self.q.moment)
             rep, when = (today or state)["owner"], self.q.moment
         place = self.model.place(rep, when)
         account = self.model.accounts.get(deal.row["account"] or "", {"industry": None})

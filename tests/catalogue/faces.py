@@ -62,6 +62,9 @@ class Question:
 
 
 class Face(abc.ABC):
+    last: httpx.Response
+    """The latest answer as it came."""
+
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.client = client
 
@@ -98,7 +101,8 @@ async def must(answer: Any) -> Any:
 class Rest(Face):
     async def send(self, key: str, method: str, path: str, **more: Any) -> httpx.Response:
         headers = {"authorization": f"Bearer {key}"} | more.pop("headers", {})
-        return await self.client.request(method, path, headers=headers, **more)
+        self.last = await self.client.request(method, path, headers=headers, **more)
+        return self.last
 
     async def list(self, key: str, noun: Resource, question: Question, role: str = "admin") -> Listed | Refused:
         include = [name for name in ("deleted", "total") if getattr(question, name)]
@@ -178,7 +182,7 @@ def listed(response: httpx.Response) -> Listed | Refused:
 class Graph(Face):
     async def send(self, key: str, document: str, variables: Row | None = None) -> Any:
         """The answer of the one root field, or its refusal."""
-        response = await self.client.post(
+        self.last = response = await self.client.post(
             "/graphql",
             json={"query": document, "variables": variables},
             headers={"authorization": f"Bearer {key}"},

@@ -1,0 +1,376 @@
+"""Who sees what: random companies against the table of `design.md`, worked out by plain Python.
+
+The oracle knows nothing of closures or SQL: it walks up the managers, record by record.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+
+from app.areas import CATALOGUE, METRIC_CATALOGUE
+from app.ground.access.principal import ROLES, Principal, Tenant
+from app.language.metrics import answer
+from app.language.metrics.question import from_json
+from app.language.resources import read, write
+from app.language.resources.changes import changes
+from app.language.resources.filter import Values, from_tree
+from app.language.resources.read import Query
+from app.language.resources.shape import full
+from tests.catalogue.faces import Graph, Question, Rest, must
+
+COMPANIES, PORTIONS = 200, 10
+NOUNS = ("opportunities", "accounts", "activities", "quotas")
+EXPAND = {
+    "opportunities": ["account", "owner", "activities", "splits", "team", "account.parent"],
+    "accounts": ["parent", "opportunities", "activities", "subsidiaries", "owner"],
+    "activities": ["opportunity", "account", "opportunity.account"],
+    "quotas": ["rep", "team"],
+    "reps": ["opportunities", "quotas", "reports"],
+}
+LABELS = {"opportunities": "name", "accounts": "name", "activities": "subject", "quotas": "period"}
+
+
+@dataclass
+class Company:
+    """A company as plain data, all of it keyed by external id."""
+
+    managers: dict[str, str | None] = field(default_factory=dict)
+    teams: dict[str, str | None] = field(default_factory=dict)
+    territories: dict[str, str | None] = field(default_factory=dict)
+    rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {noun: {} for noun in (*NOUNS, "deleted")})
+    unowned_for: frozenset[str] = frozenset(ROLES)
+
+    def under(self, rep: str, manager: str) -> bool:
+        at: str | None = rep
+        while at is not None:
+            if at == manager:
+                return True
+            at = self.managers[at]
+        return False
+
+    def sees(self, who: str | None, role: str, noun: str, key: str) -> bool:
+        if role in ("admin", "analyst", "integration"):
+            return True
+        row = self.rows[noun][key]
+
+        def reaches(rep: str | None) -> bool:
+            return who is not None and rep is not None and self.under(rep, who)
+
+        match noun:
+            case "opportunities":
+                return any(reaches(x) for x in (row["owner_id"], *row["splits"], *row["team"]))
+            case "accounts":
+                if row["owner_id"] is None and role in self.unowned_for:
+                    return True
+                deals = [k for k, deal in self.rows["opportunities"].items() if deal["account_id"] == key]
+                return reaches(row["owner_id"]) or any(self.sees(who, role, "opportunities", x) for x in deals)
+            case "activities":
+                if row["opportunity_id"] in self.rows["deleted"]:
+                    return False  # what was done on a deal goes with the deal
+                if row["opportunity_id"] is not None:
+                    return self.sees(who, role, "opportunities", row["opportunity_id"])
+                if row["account_id"] is not None:
+                    return self.sees(who, role, "accounts", row["account_id"])
+                return reaches(row["owner_id"])
+            case _:
+                held = [x for x in (row["rep_id"],) if x]
+                held += [x for x, team in self.teams.items() if row["team_id"] and team == row["team_id"]]
+                held += [x for x, place in self.territories.items() if row["territory_id"] and place == row["territory_id"]]
+                return any(reaches(x) for x in held)
+
+    def seen(self, who: str | None, role: str, noun: str) -> set[str]:
+        return {key for key in self.rows[noun] if self.sees(who, role, noun, key)}
+
+
+class Builder:
+    """Makes a random company in the database and in the oracle at once."""
+
+    def __init__(self, company: Any, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.database = company.database
+        self.model = Company()
+        if self.random.random() < 0.5:
+            self.model.unowned_for = frozenset(self.random.sample(ROLES, 2))
+        base: Tenant = company.tenant
+        self.tenant = Tenant(base.id, base.name, base.timezone, base.home_currency, self.model.unowned_for)
+        self.admin = Principal(self.tenant, "admin")
+        self.ids: dict[str, UUID] = {}
+
+    async def put(self, session: Any, noun: str, rows: list[dict[str, Any]]) -> list[Any]:
+        receipts = await write.upsert(session, self.admin, CATALOGUE, CATALOGUE[noun], "x", rows)
+        for row, receipt in zip(rows, receipts, strict=True):
+            if receipt.id:
+                self.ids[row["external_id"]] = receipt.id
+        return receipts
+
+    async def build(self) -> None:
+        chance, model = self.random, self.model
+        async with self.database.transaction(self.tenant.id) as session:
+            await self.put(session, "teams", [{"external_id": f"t{i}", "name": f"Team {i}"} for i in range(2)])
+            await self.put(session, "territories", [{"external_id": f"y{i}", "name": f"Land {i}"} for i in range(2)])
+            await self.put(session, "pipelines", [{"external_id": "p", "name": "P", "is_default": True}])
+            stage = {"external_id": "s", "pipeline_id": "x:p", "name": "Open", "probability": 0.5}
+            await self.put(session, "stages", [stage])
+            await self._reps(session)
+            reps = list(model.managers)
+            maybe = [*reps, None, None]
+            for i in range(chance.randrange(2, 7)):
+                parent = chance.choice([*model.rows["accounts"], None])
+                row = {"owner_id": chance.choice(maybe), "parent_id": parent}
+                await self._record(session, "accounts", f"a{i}", row, name=f"Account {i}")
+            for i in range(chance.randrange(3, 10)):
+                splits = chance.sample(reps, chance.choice((0, 0, 1, 2)))
+                row = {
+                    "owner_id": chance.choice(maybe),
+                    "account_id": chance.choice([*model.rows["accounts"], None]),
+                    "splits": splits,
+                    "team": chance.sample(reps, chance.choice((0, 0, 1))),
+                }
+                await self._record(
+                    session, "opportunities", f"d{i}", row, name=f"Deal {i}", stage_id="x:s", amount=10**i,
+                    splits=[{"rep_id": f"x:{x}", "share": 1 / len(splits)} for x in splits],
+                    team=[{"rep_id": f"x:{x}"} for x in row["team"]],
+                )  # fmt: skip
+            for i in range(chance.randrange(3, 10)):
+                row = {
+                    "owner_id": chance.choice(maybe),
+                    "opportunity_id": chance.choice([*model.rows["opportunities"], None, None]),
+                    "account_id": chance.choice([*model.rows["accounts"], None, None]),
+                }
+                await self._record(session, "activities", f"c{i}", row, kind="call", subject=f"Call {i}")
+            for i in range(chance.randrange(1, 6)):
+                row: dict[str, Any] = dict.fromkeys(("rep_id", "team_id", "territory_id"))
+                holder = chance.choice(list(row))
+                row[holder] = chance.choice({"rep_id": reps, "team_id": ["t0", "t1"], "territory_id": ["y0", "y1"]}[holder])
+                await self._record(session, "quotas", f"q{i}", row, period="2026", amount=1)
+            await self._turn_over(session)
+
+    async def _record(self, session: Any, noun: str, key: str, row: dict[str, Any], **more: Any) -> None:
+        links = {name: f"x:{value}" if value else None for name, value in row.items() if name.endswith("_id")}
+        [receipt] = await self.put(session, noun, [{"external_id": key, **links, **more}])
+        assert receipt.outcome in ("created", "updated", "unchanged"), receipt
+        self.model.rows[noun][key] = row
+
+    async def _reps(self, session: Any) -> None:
+        chance, model = self.random, self.model
+        for i in range(chance.randrange(4, 13)):
+            key = f"r{i}"
+            model.managers[key] = chance.choice([*model.managers, None]) if chance.random() < 0.9 else None
+            model.teams[key] = chance.choice(("t0", "t1", None))
+            model.territories[key] = chance.choice(("y0", "y1", None))
+        rows = [
+            {
+                "external_id": key, "name": f"Rep {key}",
+                "team_id": f"x:{model.teams[key]}" if model.teams[key] else None,
+                "territory_id": f"x:{model.territories[key]}" if model.territories[key] else None,
+            }
+            for key in model.managers
+        ]  # fmt: skip
+        assert {r.outcome for r in await self.put(session, "reps", rows)} == {"created"}
+        tied = [{"external_id": k, "manager_id": f"x:{m}" if m else None} for k, m in model.managers.items()]
+        assert {r.outcome for r in await self.put(session, "reps", tied)} <= {"updated", "unchanged"}
+
+    async def _turn_over(self, session: Any) -> None:
+        """People move, some of them in circles; deals and accounts change hands; lists are emptied; some go."""
+        chance, model = self.random, self.model
+        reps = list(model.managers)
+        for _ in range(chance.randrange(6)):
+            rep, manager = chance.choice(reps), chance.choice([*reps, None])
+            circle = manager is not None and model.under(manager, rep)
+            [receipt] = await self.put(
+                session, "reps", [{"external_id": rep, "manager_id": f"x:{manager}" if manager else None}]
+            )
+            assert (receipt.outcome == "failed") == circle, (rep, manager, receipt)
+            if circle:
+                assert receipt.errors[0].code == "hierarchy_cycle"
+            else:
+                model.managers[rep] = manager
+        for key, row in model.rows["opportunities"].items():
+            if chance.random() < 0.3:
+                owner = chance.choice([*reps, None])
+                await self._record(session, "opportunities", key, {**row, "owner_id": owner, "splits": []}, splits=[])
+        gone = [k for k in model.rows["opportunities"] if chance.random() < 0.1]
+        for key in gone:
+            await write.delete(session, self.admin, CATALOGUE, CATALOGUE["opportunities"], f"x:{key}")
+        self.model.rows["deleted"] = {k: model.rows["opportunities"].pop(k) for k in gone}
+
+    def principals(self) -> list[tuple[str | None, Principal]]:
+        found: list[tuple[str | None, Principal]] = [(None, Principal(self.tenant, "rep")), (None, self.admin)]
+        for rep in self.model.managers:
+            role = self.random.choice(("rep", "manager"))
+            found.append((rep, Principal(self.tenant, role, rep_id=self.ids[rep])))
+        return found
+
+
+def named(builder: Builder) -> dict[str, str]:
+    return {str(id_): key for key, id_ in builder.ids.items()}
+
+
+async def rows_of(session: Any, principal: Principal, noun: str, tree: Any = None, **more: Any) -> Any:
+    values = Values()
+    resource = CATALOGUE[noun]
+    where = None if tree is None else from_tree(CATALOGUE, resource, principal, tree, values)
+    expand = more.pop("expand", ())
+    shape = full(CATALOGUE, resource, principal.role, expand)
+    query = Query(resource=resource, shape=shape, filter=where, values=values, limit=200, total=True, **more)
+    page = await read.page(session, principal, CATALOGUE, query)
+    return [orjson.loads(x) for x in page.rows], page.total
+
+
+async def check(builder: Builder, session: Any, who: str | None, principal: Principal) -> None:
+    model, role, names = builder.model, principal.role, named(builder)
+    seen = {noun: model.seen(who, role, noun) for noun in NOUNS}
+    for noun in NOUNS:
+        rows, total = await rows_of(session, principal, noun, expand=EXPAND[noun])
+        assert {names[row["id"]] for row in rows} == seen[noun], noun
+        assert total == len(seen[noun])
+        for row in rows:
+            expanded(builder, noun, row, seen)
+    reps, _ = await rows_of(session, principal, "reps", expand=EXPAND["reps"])
+    assert len(reps) == len(model.managers), "the directory is everyone's"
+    for rep in reps:
+        owned = {k for k, d in model.rows["opportunities"].items() if d["owner_id"] == names[rep["id"]]}
+        assert {names[x["id"]] for x in rep["opportunities"]} == owned & seen["opportunities"]
+        held = {k for k, q in model.rows["quotas"].items() if q["rep_id"] == names[rep["id"]]}
+        assert {names[x["id"]] for x in rep["quotas"]} == held & seen["quotas"]
+    await through_paths(builder, session, principal, seen)
+    if builder.random.random() < 0.3:
+        await events(builder, session, principal, seen)
+        await aggregates(builder, session, principal, seen)
+
+
+def expanded(builder: Builder, noun: str, row: dict[str, Any], seen: dict[str, set[str]]) -> None:
+    """Whole where it is seen; id and label alone where not; lists hold what is seen."""
+    names, model = named(builder), builder.model
+    for relation in CATALOGUE[noun].relations.values():
+        if relation.name in row and relation.target in NOUNS and row[relation.name]:
+            parent = row[relation.name]
+            given = {k for k, v in parent.items() if v is not None and v != []}
+            if names[parent["id"]] in (*seen[relation.target], *model.rows["deleted"]):
+                assert "version" in given
+                if "parent" in parent and parent["parent"]:
+                    further = {k for k, v in parent["parent"].items() if v is not None and v != []}
+                    whole = names[parent["parent"]["id"]] in seen["accounts"]
+                    assert ("version" in further) == whole
+            else:
+                assert given <= {"id", LABELS[relation.target]}, (noun, relation.name, given)
+    for listing in CATALOGUE[noun].listings:
+        if listing.name in row:
+            theirs = {k for k, x in model.rows[listing.target].items() if x[listing.via] == names[row["id"]]}
+            assert {names[x["id"]] for x in row[listing.name]} == theirs & seen[listing.target], listing.name
+
+
+async def through_paths(builder: Builder, session: Any, principal: Principal, seen: dict[str, set[str]]) -> None:
+    """A condition behind a reference holds only where what lies there is seen: nobody learns by asking."""
+    model, names = builder.model, named(builder)
+
+    def has(noun: str, key: str | None) -> bool:
+        return key is not None and key in seen[noun]
+
+    deals, accounts, calls = (model.rows[x] for x in ("opportunities", "accounts", "activities"))
+    cases: list[tuple[str, Any, Any]] = [
+        ("opportunities", {"account": {"name": {"starts_with": "account"}}}, lambda k: has("accounts", deals[k]["account_id"])),
+        (
+            "opportunities",
+            {"activities": {"kind": {"eq": "call"}}},
+            lambda k: any(c in seen["activities"] for c, x in calls.items() if x["opportunity_id"] == k),
+        ),
+        (
+            "accounts",
+            {"opportunities": {"amount": {"gte": 0}}},
+            lambda k: any(d in seen["opportunities"] for d, x in deals.items() if x["account_id"] == k),
+        ),
+        (
+            "activities",
+            {"opportunity": {"account": {"name": {"is_null": False}}}},
+            lambda k: has("opportunities", calls[k]["opportunity_id"])
+            and has("accounts", deals[calls[k]["opportunity_id"]]["account_id"]),
+        ),
+        ("reps", {"opportunities": {"amount": {"gte": 0}}}, lambda k: any(
+            d in seen["opportunities"] for d, x in deals.items() if x["owner_id"] == k
+        )),
+        ("reps", {"quotas": {"amount": {"gte": 0}}}, lambda k: any(
+            q in seen["quotas"] for q, x in model.rows["quotas"].items() if x["rep_id"] == k
+        )),
+    ]  # fmt: skip
+    for noun, tree, expected in cases:
+        rows, total = await rows_of(session, principal, noun, tree)
+        whole = set(model.managers) if noun == "reps" else seen[noun]
+        assert {names[x["id"]] for x in rows} == {k for k in whole if expected(k)}, tree
+        assert total == len(rows)
+
+
+async def events(builder: Builder, session: Any, principal: Principal, seen: dict[str, set[str]]) -> None:
+    """Whoever sees the record is told of its changes; of a deleted one those who saw it."""
+    batch = await changes(session, principal, CATALOGUE, None, limit=1000)
+    names = named(builder)
+    told = {(x.noun, names[str(x.record_id)]) for x in batch.entries if str(x.record_id) in names}
+    deleted = set(builder.model.rows["deleted"])
+    for noun in ("accounts", "quotas", "opportunities"):
+        assert {key for of, key in told if of == noun} - deleted == seen[noun], noun
+    assert {x.noun for x in batch.entries} >= {"reps", "stages"}
+
+
+async def aggregates(builder: Builder, session: Any, principal: Principal, seen: dict[str, set[str]]) -> None:
+    """A number never includes what lists hide. Amounts are powers of ten, so a sum tells which deals are in it."""
+    deals = builder.model.rows["opportunities"]
+    numbers = {"metrics": ["open_deals", "open_pipeline"], "timezone": "UTC"}
+    question = from_json(METRIC_CATALOGUE, principal, numbers | {"by": ["rep"]})
+    found = await answer.query(session, principal, CATALOGUE, METRIC_CATALOGUE, question)
+    expected: dict[Any, list[str]] = {}
+    for key in seen["opportunities"]:
+        expected.setdefault(deals[key]["owner_id"], []).append(key)
+    by_metric: dict[str, dict[Any, Any]] = {"open_deals": {}, "open_pipeline": {}}
+    for row in found.data:
+        if row["value"]:
+            id_ = row["dimensions"]["rep"]["id"]
+            by_metric[row["metric"]][named(builder)[str(id_)] if id_ else None] = row["value"]
+    assert by_metric["open_deals"] == {rep: len(keys) for rep, keys in expected.items()}
+    assert by_metric["open_pipeline"] == {
+        rep: sum(10 ** int(key[1:]) for key in keys) for rep, keys in expected.items()
+    }
+    ones = from_json(METRIC_CATALOGUE, principal, {"metrics": ["open_deals"], "timezone": "UTC"})
+    [whole] = (await answer.query(session, principal, CATALOGUE, METRIC_CATALOGUE, ones)).data
+    assert whole["value"] == len(seen["opportunities"])
+
+
+@pytest.mark.parametrize("portion", range(PORTIONS))
+async def test_everybody_sees_what_the_table_says(make_tenant: Any, portion: int) -> None:
+    for seed in range(portion * COMPANIES // PORTIONS, (portion + 1) * COMPANIES // PORTIONS):
+        builder = Builder(await make_tenant(f"Company {seed}"), seed)
+        await builder.build()
+        async with builder.database.transaction(builder.tenant.id) as session:
+            for who, principal in builder.principals():
+                try:
+                    await check(builder, session, who, principal)
+                except AssertionError as error:
+                    error.add_note(f"company {seed}, {principal.role} {who}")
+                    raise
+
+
+@pytest.mark.parametrize("seed", [1001, 1002, 1003])
+async def test_both_faces_show_the_same_view(make_tenant: Any, rest: Rest, graph: Graph, seed: int) -> None:
+    company = await make_tenant(f"Company {seed}")
+    builder = Builder(company, seed)
+    await builder.build()
+    builder.model.unowned_for = frozenset(ROLES)
+    names = named(builder)
+    for rep in builder.model.managers:
+        key = await company.key("manager", builder.ids[rep])
+        for noun in NOUNS:
+            seen = builder.model.seen(rep, "manager", noun)
+            for face in (rest, graph):
+                asked = Question(expand=EXPAND[noun], total=True)
+                page = await must(face.list(key, CATALOGUE[noun], asked, "manager"))
+                assert {names[x] for x in page.ids} == seen
+                assert page.total == len(seen)
+                for name, id_ in builder.ids.items():
+                    if name in builder.model.rows[noun]:
+                        found = await face.get(key, CATALOGUE[noun], str(id_), role="manager")
+                        assert (getattr(found, "status", 200) == 200) == (name in seen), (noun, name)

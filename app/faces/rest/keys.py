@@ -16,7 +16,7 @@ from app.faces.rest.edge import Call, Written
 from app.faces.rest.parameters import moment_of
 from app.ground.access import rotation
 from app.ground.database.session import Session
-from app.ground.errors import Invalid, NotFound
+from app.ground.errors import FieldError, Invalid, NotFound
 from app.language.resources import read, references
 from app.language.resources.payload import faults
 
@@ -151,7 +151,8 @@ async def _reference(call: Call, session: Session, target: str, name: str, given
     found = await references.resolve(session, call.principal, call.catalogue, target, [given])
     if given not in found:
         title = call.catalogue[target].title.lower()
-        raise Invalid.field(f"/{name}", "reference_not_found", f"There is no such {title}.")
+        fault = FieldError(f"/{name}", "reference_not_found", f"There is no such {title}.")
+        raise NotFound(fault.message, code=fault.code, errors=[fault])
     return found[given]
 
 

@@ -50,7 +50,7 @@ def operations(catalogue: Catalogue) -> Iterator[Operation]:
         id="createApiKey", method="POST", path="/v1/api_keys", handler=keys.created, summary="Make an API key",
         description="The key itself is in this answer and nowhere else, not even in the answer to a retry.",
         parameters=(shared("idempotency_key"),), body={bodies.JSON: ref("ApiKeyCreate")}, status=201, answers=secret,
-        headers=("Location",), errors=(400, 409, 413, 415), **about,
+        headers=("Location",), errors=(400, 404, 409, 413, 415), **about,
     )  # fmt: skip
     yield Operation(
         id="rotateApiKey", method="POST", path="/v1/api_keys/{id}:rotate", handler=keys.rotated,

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 from app.ground.access.principal import Principal
 from app.ground.database.session import Session
-from app.ground.errors import Invalid, did_you_mean
+from app.ground.errors import FieldError, Invalid, NotFound, did_you_mean
 from app.language.metrics.metric import Dimension, Visible
 from app.language.metrics.question import NOBODY
 from app.language.query.binds import Binds
@@ -112,6 +112,13 @@ async def resolve(
     )
 
 
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text) if len(text) == 36 else None
+    except ValueError:
+        return None
+
+
 async def _record(
     session: Session, principal: Principal, noun: Noun, dimension: Dimension, text: str
 ) -> UUID:
@@ -120,20 +127,22 @@ async def _record(
         if principal.rep_id is None:
             raise Invalid.field(pointer, "no_rep", "You are no rep, so `me` is nobody here.")
         return principal.rep_id
-    if len(text) == 36:
-        try:
-            return UUID(text)
-        except ValueError:
-            pass
     binds = Binds.of(principal)
     record = noun.table.alias("record")
     label = record.c[noun.label]
     seen = noun.visible(record, binds)
-    living = [
-        record.c.tenant_id == binds.tenant,
-        record.c.deleted_at.is_(None),
-        *([] if seen is None else [seen]),
-    ]
+    there = [record.c.tenant_id == binds.tenant, *([] if seen is None else [seen])]
+    living = [*there, record.c.deleted_at.is_(None)]
+    absent = FieldError(pointer, "reference_not_found", f"There is no such {noun.title.lower()}.")
+    refusal = NotFound(absent.message, code=absent.code, errors=[absent])
+    if (id_ := _uuid(text)) is not None:
+        # A deleted one too: whoever has left had numbers.
+        by_id = select(record.c.id).where(
+            *there, record.c.id == binds.named("id", postgresql.UUID(as_uuid=True))
+        )
+        if await session.fetchval(by_id, **binds.standing(principal), id=id_) is None:
+            raise refusal
+        return id_
     if match := _KEY.fullmatch(text):
         key = await session.connection.fetchval(
             _EXTERNAL, session.tenant_id, noun.plural, match["source"], match["external_id"]
@@ -153,6 +162,8 @@ async def _record(
         return rows[0]["id"]
     if rows:
         raise Invalid.field(pointer, "ambiguous", f'Several records are called "{text}"; give an id.')
+    if _KEY.fullmatch(text):
+        raise refusal
     known = await session.fetch(
         select(label.label("label")).where(*living).limit(500), **binds.standing(principal)
     )

@@ -345,7 +345,7 @@ class Answers:
         for i, span in enumerate(self.spans()):
             assert span is not None
             for quota in self.model.quotas:
-                kind, holder = quota.holder
+                kind, _ = quota.holder
                 assigned = kind != "rep" or self.leads_carriers(quota)
                 finer = [
                     q for q in self.model.quotas

@@ -202,7 +202,8 @@ async def ask_both(world: World, model: Model, dice: random.Random, between: dat
         ("2025", "quarter", [(date(2025, m, 1), date(2025 + m // 10, (m + 2) % 12 + 1, 1)) for m in (1, 4, 7, 10)]),
         ("2025-Q2", None, [(date(2025, 4, 1), date(2025, 7, 1))]),
         ("2025-03-05/2025-05-02", "month",
-         [(date(2025, 3, 5), date(2025, 4, 1)), (date(2025, 4, 1), date(2025, 5, 1)), (date(2025, 5, 1), date(2025, 5, 2))]),
+         [(date(2025, 3, 5), date(2025, 4, 1)), (date(2025, 4, 1), date(2025, 5, 1)),
+          (date(2025, 5, 1), date(2025, 5, 2))]),
         *([(None, None, None)] if stock else []),
     ])  # fmt: skip
     now = datetime.now(UTC)

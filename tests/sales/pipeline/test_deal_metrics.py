@@ -107,7 +107,7 @@ async def shop(owner_url: str, database: Database) -> AsyncIterator[World]:
     yield world
 
 
-MARCH = {"period": "2025-03"}
+MARCH: dict[str, Any] = {"period": "2025-03"}
 
 
 async def test_bookings(shop: World) -> None:
@@ -251,7 +251,10 @@ async def test_velocity_is_made_of_the_numbers_that_it_names(shop: World) -> Non
         await shop.value(m, **year) for m in ("win_rate", "average_deal_size", "sales_cycle")
     ]
     count = await shop.value("open_deals", as_of="2025-04-05")
-    assert rate and size and cycle and count
+    assert rate is not None
+    assert size is not None
+    assert cycle is not None
+    assert count is not None
     assert row["value"] == pytest.approx(count * rate * size / cycle)
     assert row["beside"] == {"win_rate": rate, "average_deal_size": size, "sales_cycle": cycle}
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Context, Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from app.ground.access.principal import Principal
@@ -101,9 +102,10 @@ async def _add_up(
         for (population, window), measures in parts.items():
             slots = asked.slots(grain, window)
             shape = asked.shape(population, tuple(measures), by, slots)
-            if shape not in metrics.statements:
-                metrics.statements[shape] = compiler.value(shape, asked.binds, asked.visible(population))
-            rows = await session.fetch(metrics.statements[shape], **asked.values(slots))
+            text = metrics.statement(
+                shape, partial(compiler.value, shape, asked.binds, asked.visible(population))
+            )
+            rows = await session.fetch(text, **asked.values(slots))
             gathered.append(((grain, by), window, tuple(measures), slots, rows))
     rates = await rates_for(session, metrics, asked, (
         (row["k_currency"], asked.rate_day(population_of(measures), slots[row["i"]], row["k_day"]))
@@ -128,13 +130,8 @@ def population_of(measures: Sequence[Measure]) -> Any:
 async def rates_for(
     session: Session, metrics: MetricCatalogue, asked: Asked, wanted: Iterable[tuple[str, date]]
 ) -> Rates:
-    key = ("rates", asked.rate_binds.signature)
-    if key not in metrics.statements:
-        metrics.statements[key] = statement(asked.rate_binds)
-    question = asked.question
-    return await load(
-        session, metrics.statements[key], set(wanted), question.currency, asked.home, asked.values(())
-    )
+    text = metrics.statement(("rates", asked.rate_binds.signature), partial(statement, asked.rate_binds))
+    return await load(session, text, set(wanted), asked.question.currency, asked.home, asked.values(()))
 
 
 def _tally(

@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -133,12 +134,14 @@ async def _rows(
 ) -> list[Any] | None:
     after = place.after
     shape = asked.shape(section.population, tuple(section.measures.values()), asked.question.by, slots)
-    key = ("explain", shape, place.branch, after is not None)
-    if key not in metrics.statements:
-        metrics.statements[key] = compiler.explain(
-            shape, asked.binds, asked.visible(section.population), place.branch, after=after is not None
-        )
-    if metrics.statements[key] is None:
+    text = metrics.statement(
+        ("explain", shape, place.branch, after is not None),
+        partial(
+            compiler.explain, shape, asked.binds, asked.visible(section.population), place.branch,
+            after=after is not None,
+        ),
+    )  # fmt: skip
+    if text is None:
         return None
     values: dict[str, Any] = {}
     if after is not None:
@@ -146,7 +149,7 @@ async def _rows(
         if place.branch == 0 and section.population.kind == "flow" and section.population.within is None:
             slots[0] = replace(slots[0], starts=max(slots[0].starts, after[1] or slots[0].starts))
         values = dict(zip(("after_i", "after_dated", "after_id", "after_part"), after, strict=True))
-    return await session.fetch(metrics.statements[key], **{**asked.values(slots), **values, "limit": limit})
+    return await session.fetch(text, **{**asked.values(slots), **values, "limit": limit})
 
 
 def _contribution(

@@ -242,14 +242,25 @@ class Metric:
         return Result(tally.total, tally.n)
 
 
+MOST_STATEMENTS = 2_000
+
+
 class MetricCatalogue:
     """Every number of the service by its name, handed down by `app/areas.py`."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self.by_name = {m.name: m for m in metrics}
         self.dimensions = {d.name: d for m in self.by_name.values() for d in m.dimensions}
-        self.statements: dict[Any, Any] = {}
-        """Compiled statements by their shape."""
+        self._statements: dict[Any, Any] = {}
+
+    def statement(self, key: Any, build: Callable[[], Any]) -> Any:
+        """A compiled statement by its shape. Callers can ask for shapes without end, so the store begins anew when it
+        is full."""
+        if key not in self._statements:
+            if len(self._statements) >= MOST_STATEMENTS:
+                self._statements.clear()
+            self._statements[key] = build()
+        return self._statements[key]
 
     def __iter__(self) -> Any:
         return iter(self.by_name.values())

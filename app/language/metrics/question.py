@@ -141,7 +141,6 @@ def from_parameters(
     given: dict[str, list[str]] = {}
     for name, value in items:
         if name not in extra:
-            # A name may hold a comma ("Acme, Inc."), so filters are lists by repetition where one is quoted by it.
             given.setdefault(name, []).extend(part.strip() for part in value.split(","))
     known = (*PARAMETERS, *catalogue.dimensions)
     for name in given:

@@ -75,6 +75,7 @@ def test_a_calendar_of_four_four_five_is_rows_like_any_other() -> None:
         begin = end
     calendar = Calendar(rows)
     span = fiscal.span("FY2026-Q2", date(2025, 6, 1), calendar)
+    assert span is not None
     assert span == (date(2025, 5, 4), date(2025, 8, 3))
     cuts = periods.buckets(span, "fiscal_period", ZoneInfo("UTC"), calendar)
     assert [(b.last - b.first).days for b in cuts] == [28, 28, 35]

@@ -34,7 +34,7 @@ def deal(
     key: str, owner: str, amount: float | None, *history: tuple[str, str], **rest: Any
 ) -> dict[str, Any]:
     """A deal that moved through these stages on these days."""
-    points = [{"at": day, "stage_id": f"t:{stage}"} for day, stage in history]
+    points: list[dict[str, Any]] = [{"at": day, "stage_id": f"t:{stage}"} for day, stage in history]
     points[0] |= {"owner_id": f"t:{owner}", "amount": amount}
     row = {"external_id": key, "name": key, "owner_id": f"t:{owner}", "amount": amount, "history": points}
     return {**row, "stage_id": points[-1]["stage_id"], "opened_at": history[0][0], **rest}
@@ -287,3 +287,25 @@ async def test_what_was_known_then(shop: World) -> None:
     assert await shop.value("bookings", **question) == (value or 0) + 10
     assert await shop.value("bookings", **question, known_at=before) == value
     await shop.delete("opportunities", "t:late")
+
+
+async def test_order_rank_and_totals(shop: World) -> None:
+    question: dict[str, Any] = {**MARCH, "by": ["rep"], "sort": "-bookings"}
+    rows = await shop.rows("bookings", "win_rate", **question, totals=True)
+    shown = [
+        (row["metric"], row["dimensions"].get("rep", {}).get("name"), row["rank"], row["value"])
+        for row in rows
+    ]
+    assert shown == [
+        ("bookings", "Ann", 1, 1070), ("bookings", "Bob", 2, 550), ("win_rate", "Ann", 1, 1),
+        ("win_rate", "Bob", 2, D("0.5")), ("bookings", None, None, 1620), ("win_rate", None, None, D("0.8")),
+    ]  # fmt: skip
+    assert [row["total"] for row in rows] == [False] * 4 + [True] * 2
+    [first] = await shop.rows("bookings", **question, limit=1)
+    assert first["dimensions"]["rep"]["name"] == "Ann"
+    months = await shop.rows("bookings", period="2025-Q1", grain="month", by=["rep"], totals=True)
+    kinds = [(row["period_start"], bool(row["dimensions"]), row["total"]) for row in months]
+    assert kinds.count(("2025-03-01", True, False)) == 2
+    assert kinds.count(("2025-01-01", True, True)) == 2, "each group over the whole period"
+    assert kinds.count(("2025-03-01", False, True)) == 1, "each bucket over all groups"
+    assert len({row["row_key"] for row in months}) == len(months)

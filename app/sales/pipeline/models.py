@@ -88,6 +88,7 @@ Index(
     opportunities_history.c.valid_to,
     opportunities_history.c.valid_from,
     opportunities_history.c.superseded_at,
+    postgresql_include=["amount", "currency", "recorded_at", "inferred"],
     postgresql_where=text("category = 'open'"),
 )
 Index(

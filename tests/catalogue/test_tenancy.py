@@ -197,6 +197,10 @@ def _verbs(face: Face, two: Two, noun: Resource, action: Action, operation: str,
     inputs = [noun.by_name[x] for x in action.input.model_fields if noun.by_name.get(x, _ANY).kind == "reference"]
     data = {x.name: two.mine.make.known[x.target or ""][0] for x in inputs}
     yield Case(operation, "path", noun.plural, lambda ref: face.write(two.key, noun, action.name, ref, data))
+    if "at" in action.input.model_fields:
+        for field in inputs:
+            yield Case(operation, f"{field.name} since", field.target or "", lambda ref, n=field.name: face.write(
+                two.key, noun, action.name, own, {**data, n: ref, "at": "2026-01-05"}))  # fmt: skip
     for field in inputs:
         # A verb that the record's state refuses may say so first; it says so to either.
         yield Case(operation, field.name, field.target or "",

@@ -63,6 +63,8 @@ class Draft:
     live: bool = True
     intent: str | None = None
     """The verb that asked for this change, where one did."""
+    since: datetime | None = None
+    """From when the change holds, where the verb says so."""
     outcome: str = "unchanged"
     reason: str | None = None
     changed: list[str] = field(default_factory=list)

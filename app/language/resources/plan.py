@@ -31,7 +31,7 @@ async def plan(batch: Batch) -> None:
             draft.after["external_ids"] = own.get("external_ids", [])
             continue
         draft.changes = own
-        since = resource.since(draft, batch) if resource.since else None
+        since = draft.since or (resource.since(draft, batch) if resource.since else None)
         if draft.history or since is not None:
             rewriting.append((draft, since))
             continue
@@ -73,7 +73,10 @@ async def _rewrite(batch: Batch, drafts: list[tuple[Draft, datetime | None]], co
         points = points_of(versions, told) if versions else []
         first = points[0].at if points else draft.moment
         state = fold([*points, *draft.history], columns, _advance(batch))[-1].values if points else {}
-        changes = {k: v for k, v in draft.changes.items() if k in columns and state.get(k) != v}
+        # Where a verb says since when, also what is so already may have been so for longer than was believed.
+        changes = {
+            k: v for k, v in draft.changes.items() if k in columns and (draft.since or state.get(k) != v)
+        }
         at = max(since, first) if since is not None else draft.moment
         points += draft.history
         if changes:

@@ -18,7 +18,7 @@ from app.ground.access.principal import Principal
 from app.ground.database.session import Session
 from app.ground.errors import AttainError, Conflict, FieldError, Invalid, NotFound
 from app.language.resources import references
-from app.language.resources.batch import Batch, Draft, Point, Receipt
+from app.language.resources.batch import Batch, Draft, Receipt
 from app.language.resources.payload import SOURCE, faults, parse_moment, payloads
 from app.language.resources.records import LostRace
 from app.language.resources.resource import Action, ActionCall, Catalogue, Resource
@@ -116,15 +116,14 @@ async def act(
 
 
 def _backdate(draft: Draft, at: str, batch: Batch) -> None:
-    """A change that holds since a moment of the past is a piece of history."""
+    """A change that holds since a moment of the past rewrites what was believed from there on."""
     try:
         moment = instant(parse_moment(at), batch.principal)
     except PydanticCustomError:
         raise Invalid.field("/at", "not_a_moment", "Must be a moment with its offset, or a day.") from None
     if moment > batch.moment:
         raise Invalid.field("/at", "in_the_future", "A change cannot hold from the future on.")
-    draft.history = [Point(moment, draft.changes)]
-    draft.changes = {}
+    draft.since = moment
 
 
 async def upsert(

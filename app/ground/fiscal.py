@@ -26,7 +26,9 @@ def first_day(fiscal_year: int, start_month: int) -> date:
     return date(fiscal_year if start_month == 1 else fiscal_year - 1, start_month, 1)
 
 
-def monthly_periods(start_month: int, first_year: int, last_year: int) -> Iterator[tuple[int, int, int, date, date]]:
+def monthly_periods(
+    start_month: int, first_year: int, last_year: int
+) -> Iterator[tuple[int, int, int, date, date]]:
     """`(fiscal_year, quarter, period, starts_on, ends_on)`, half open, for each month of the years given."""
     for year in range(first_year, last_year + 1):
         begin = first_day(year, start_month)
@@ -152,7 +154,11 @@ def _span(text: str, today: date, calendar: Calendar) -> Span | None:
         return after(unit, running), after(unit, running, count + 1)
     if match := _RELATIVE.fullmatch(text):
         offset = {"this": 0, "next": 1}.get(match["which"], -1)
-        return _unit(match["unit"], today, offset, calendar) if match["unit"] in (*_UNITS, *FISCAL_UNITS) else None
+        return (
+            _unit(match["unit"], today, offset, calendar)
+            if match["unit"] in (*_UNITS, *FISCAL_UNITS)
+            else None
+        )
     if match := _WEEK.fullmatch(text):
         first = date.fromisocalendar(int(match["year"]), int(match["week"]), 1)
         return first, first + timedelta(days=7)

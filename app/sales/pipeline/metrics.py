@@ -336,7 +336,9 @@ _PRODUCTS = (
     "By product, amounts are those of the lines, and what they do not cover is `unallocated`; a deal counts once in "
     "each of its groups and once in the total."
 )
-_UNBORN = "Asked as of a moment before they were recorded, deals without an opening date are excluded as `no_open_date`."
+_UNBORN = (
+    "As of a moment before they were recorded, deals without an opening date are excluded as `no_open_date`."
+)
 _CLOSE_RULES = (_UNDATED, _UNBORN, _REOPENED, _CREDIT, _PRODUCTS)
 _STOCK = (
     "The value at the end of each bucket, or at `as_of` or now where that is earlier; without a period, now."

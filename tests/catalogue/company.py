@@ -16,7 +16,18 @@ from app.language.resources.fields import Field
 from app.language.resources.resource import Child, Resource
 
 CURRENCIES = ("USD", "EUR", "GBP", "JPY")
-WORDS = ("alpha", "Beta", "gamma ray", "Ärger", "100%", "under_score", "O'Neill", 'say "so"', "back\\slash", "日本")
+WORDS = (
+    "alpha",
+    "Beta",
+    "gamma ray",
+    "Ärger",
+    "100%",
+    "under_score",
+    "O'Neill",
+    'say "so"',
+    "back\\slash",
+    "日本",
+)
 
 
 def written(plural: str) -> bool:
@@ -75,7 +86,10 @@ class Maker:
     def children(self, child: Child, most: int = 3) -> list[dict[str, Any]]:
         rows: dict[tuple[Any, ...], dict[str, Any]] = {}
         for index in range(self.random.randrange(most)):
-            row = {field.name: self.value(field, 0 if field.name in child.key else 0.25) for field in child.fields}
+            row = {
+                field.name: self.value(field, 0 if field.name in child.key else 0.25)
+                for field in child.fields
+            }
             row |= {name: index for name in ("position",) if name in row}
             if "external_id" in row:
                 row["external_id"] = f"{child.singular}-{self.next()}" if index else None
@@ -140,9 +154,11 @@ def _opportunity(data: dict[str, Any], make: Maker) -> None:
     data["stage_id"] = make.random.choice(make.known["stages"])
     closed = make.facts.get(data["stage_id"], {}).get("category", "open") != "open"
     data["opened_at"] = "2026-01-02T10:00:00+00:00"
-    data["closed_at"] = make.value(CATALOGUE["opportunities"].by_name["closed_at"], 0) if closed else None
-    if closed and data["closed_at"] < "2026-01-03":
-        data["closed_at"] = "2026-01-03T00:00:00+00:00"
+    data["closed_at"] = (
+        f"2026-0{make.random.randrange(1, 4)}-{make.random.randrange(3, 29):02}T15:30:00+00:00"
+    )
+    if not closed:
+        data["closed_at"] = None
     splits = [x for x in data.get("splits", ()) if x["kind"] == "revenue"]
     for split in splits:
         split["share"] = 1 if len(splits) == 1 else 0.5
@@ -160,7 +176,8 @@ PERIODS = (
 def _quota(data: dict[str, Any], make: Maker) -> None:
     holder = make.random.choice(("rep_id", "team_id", "territory_id"))
     target = CATALOGUE["quotas"].by_name[holder].target
-    data |= dict.fromkeys(("rep_id", "team_id", "territory_id")) | {holder: make.random.choice(make.known[target or ""])}
+    data |= dict.fromkeys(("rep_id", "team_id", "territory_id"))
+    data[holder] = make.random.choice(make.known[target or ""])
     data["period"], begins = make.random.choice(PERIODS)
     for index, version in enumerate(data.get("versions", ())):
         version["effective_from"] = str(begins + timedelta(days=3 * index + 2))

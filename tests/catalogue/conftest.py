@@ -51,7 +51,7 @@ class World:
         return self.keys[who]
 
     async def fill(self, nouns: list[Resource], count: int, *, empty: float = 0.25) -> None:
-        """Upsert `count` records of each noun by the language, as external ids `<prefix><noun>-<n>` of the source `crm`."""
+        """Upsert `count` records of each noun, as external ids `<prefix><noun>-<n>` of the source `crm`."""
         for noun in nouns:
             if not written(noun.plural):
                 await self._fill_keys(noun, count)
@@ -61,7 +61,10 @@ class World:
                 # Later ones may refer to earlier ones of the same noun.
                 begin = len(self.payloads.get(noun.plural, ()))
                 rows = [
-                    {"external_id": f"{self.prefix}{noun.name}-{begin + i}", **self.make.payload(noun, empty=empty)}
+                    {
+                        "external_id": f"{self.prefix}{noun.name}-{begin + i}",
+                        **self.make.payload(noun, empty=empty),
+                    }
                     for i in range(size)
                 ]
                 if rows:

@@ -69,7 +69,9 @@ class Face(abc.ABC):
         self.client = client
 
     @abc.abstractmethod
-    async def list(self, key: str, noun: Resource, question: Question, role: str = "admin") -> Listed | Refused: ...
+    async def list(
+        self, key: str, noun: Resource, question: Question, role: str = "admin"
+    ) -> Listed | Refused: ...
 
     @abc.abstractmethod
     async def get(
@@ -79,13 +81,22 @@ class Face(abc.ABC):
 
     @abc.abstractmethod
     async def write(
-        self, key: str, noun: Resource, verb: str, reference: str | None = None, data: Row | None = None, *,
-        version: int | None = None, role: str = "admin",
+        self,
+        key: str,
+        noun: Resource,
+        verb: str,
+        reference: str | None = None,
+        data: Row | None = None,
+        *,
+        version: int | None = None,
+        role: str = "admin",
     ) -> Row | Refused:
         """`verb` is create, update, delete, restore or an action's name; the answer is the whole record."""
 
     @abc.abstractmethod
-    async def upsert(self, key: str, noun: Resource, rows: Sequence[Row], **options: Any) -> list[Row] | Refused:
+    async def upsert(
+        self, key: str, noun: Resource, rows: Sequence[Row], **options: Any
+    ) -> list[Row] | Refused:
         """Receipts: index, outcome, id, changed, error."""
 
 
@@ -104,7 +115,9 @@ class Rest(Face):
         self.last = await self.client.request(method, path, headers=headers, **more)
         return self.last
 
-    async def list(self, key: str, noun: Resource, question: Question, role: str = "admin") -> Listed | Refused:
+    async def list(
+        self, key: str, noun: Resource, question: Question, role: str = "admin"
+    ) -> Listed | Refused:
         include = [name for name in ("deleted", "total") if getattr(question, name)]
         body = {
             "filter": question.filter, "sort": list(question.sort), "limit": question.limit, "cursor": question.after,
@@ -116,7 +129,9 @@ class Rest(Face):
         )
         return listed(response)
 
-    async def parameters(self, key: str, noun: Resource, items: Sequence[tuple[str, str]]) -> Listed | Refused:
+    async def parameters(
+        self, key: str, noun: Resource, items: Sequence[tuple[str, str]]
+    ) -> Listed | Refused:
         """The same by query parameters."""
         return listed(await self.send(key, "GET", f"/v1/{noun.plural}", params=list(items)))
 
@@ -147,9 +162,15 @@ class Rest(Face):
         response = await self.send(key, method, path, headers=headers, **body)
         return refused(response) or response.json()
 
-    async def upsert(self, key: str, noun: Resource, rows: Sequence[Row], **options: Any) -> list[Row] | Refused:
+    async def upsert(
+        self, key: str, noun: Resource, rows: Sequence[Row], **options: Any
+    ) -> list[Row] | Refused:
         response = await self.send(
-            key, "POST", f"/v1/{noun.plural}:upsert", params=options, json={"source": "crm", "rows": list(rows)}
+            key,
+            "POST",
+            f"/v1/{noun.plural}:upsert",
+            params=options,
+            json={"source": "crm", "rows": list(rows)},
         )
         return refused(response) or response.json()["rows"]
 
@@ -196,10 +217,15 @@ class Graph(Face):
         [answer] = body["data"].values()
         return answer
 
-    async def list(self, key: str, noun: Resource, question: Question, role: str = "admin") -> Listed | Refused:
+    async def list(
+        self, key: str, noun: Resource, question: Question, role: str = "admin"
+    ) -> Listed | Refused:
         backwards = question.before is not None
         arguments = {
-            "filter": (f"{type_name(noun)}Filter", None if question.filter is None else tree(noun, question.filter)),
+            "filter": (
+                f"{type_name(noun)}Filter",
+                None if question.filter is None else tree(noun, question.filter),
+            ),
             "sort": (f"[{type_name(noun)}Sort!]", [sort_name(x) for x in question.sort] or None),
             "last" if backwards else "first": ("Int", question.limit),
             "after": ("String", question.after),
@@ -259,17 +285,18 @@ class Graph(Face):
             given["expectedVersion"] = ("Int", version)
         head = ", ".join(f"${name}: {type_}" for name, (type_, _) in given.items())
         inner = ", ".join(f"{name}: ${name}" for name in given)
-        document = (
-            f"mutation ({head}) {{ {name}({inner}) {{ {camel(noun.name)} {selection(noun, role)} outcome changed }} }}"
-        )
+        answered = f"{{ {camel(noun.name)} {selection(noun, role)} outcome changed }}"
+        document = f"mutation ({head}) {{ {name}({inner}) {answered} }}"
         answer = await self.send(key, document, {name: value for name, (_, value) in given.items()})
         return answer if isinstance(answer, Refused) else plain(noun, answer[camel(noun.name)])
 
-    async def upsert(self, key: str, noun: Resource, rows: Sequence[Row], **options: Any) -> list[Row] | Refused:
+    async def upsert(
+        self, key: str, noun: Resource, rows: Sequence[Row], **options: Any
+    ) -> list[Row] | Refused:
         name = camel(f"upsert_{noun.plural}")
         more = "".join(f", {camel(x)}: {str(value).lower()}" for x, value in options.items())
         document = (
-            f"mutation ($rows: [{type_name(noun)}UpsertRow!]!) {{ {name}(source: \"crm\", rows: $rows{more})"
+            f'mutation ($rows: [{type_name(noun)}UpsertRow!]!) {{ {name}(source: "crm", rows: $rows{more})'
             " { rows { index externalId id outcome version changed reason error } } }"
         )
         answer = await self.send(key, document, {"rows": [sent(noun, row) for row in rows]})
@@ -378,4 +405,15 @@ def plain(noun: Resource | Child, row: Any) -> Any:
     return found
 
 
-__all__ = ["Face", "Graph", "Listed", "Question", "Refused", "Rest", "class_name", "must", "selection", "sent"]
+__all__ = [
+    "Face",
+    "Graph",
+    "Listed",
+    "Question",
+    "Refused",
+    "Rest",
+    "class_name",
+    "must",
+    "selection",
+    "sent",
+]

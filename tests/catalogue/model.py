@@ -49,7 +49,9 @@ def holds(field: Field, operator: str, have: Any, operand: Any, zone: ZoneInfo) 
         return stored is not None and _in_period(field, stored, operand, zone)
     if operator in ("is_null", "contains", "starts_with"):
         return MATCH[operator](stored, operand)
-    wanted = [value(field, x, zone) for x in operand] if operator in ("in", "nin") else value(field, operand, zone)
+    wanted = (
+        [value(field, x, zone) for x in operand] if operator in ("in", "nin") else value(field, operand, zone)
+    )
     return MATCH[operator](stored, wanted)
 
 

@@ -51,7 +51,9 @@ async def open_stage(bench: World) -> World:
 
 
 @deals
-async def test_two_writers_of_the_same_rows_in_opposite_order(open_stage: World, rest: Rest, noun: Any) -> None:
+async def test_two_writers_of_the_same_rows_in_opposite_order(
+    open_stage: World, rest: Rest, noun: Any
+) -> None:
     bench = open_stage
     key = await bench.key()
     for number in range(1, ROUNDS + 1):
@@ -108,11 +110,15 @@ async def test_single_writes_of_the_same_records_meet(open_stage: World, rest: R
 
 
 @deals
-async def test_only_one_of_many_who_read_the_same_version_writes(open_stage: World, rest: Rest, noun: Any) -> None:
+async def test_only_one_of_many_who_read_the_same_version_writes(
+    open_stage: World, rest: Rest, noun: Any
+) -> None:
     bench = open_stage
     key = await bench.key()
     [receipt] = await must(rest.upsert(key, noun, rows(bench, "zero", 0)[:1]))
-    writes = [rest.write(key, noun, "update", receipt["id"], {"next_step": f"{i}"}, version=1) for i in range(20)]
+    writes = [
+        rest.write(key, noun, "update", receipt["id"], {"next_step": f"{i}"}, version=1) for i in range(20)
+    ]
     answers = await asyncio.gather(*writes)
     won = [x for x in answers if isinstance(x, dict)]
     lost = [(x.status, x.code) for x in answers if not isinstance(x, dict)]
@@ -137,13 +143,15 @@ async def test_the_same_new_names_from_many_sides_are_one_record_each(
         for receipt in each:
             assert receipt["outcome"] in ("created", "unchanged"), receipt
             ids.setdefault(receipt["external_id"], set()).add(receipt["id"])
-            created[receipt["external_id"]] = created.get(receipt["external_id"], 0) + (receipt["outcome"] == "created")
+            created[receipt["external_id"]] = created.get(receipt["external_id"], 0) + (
+                receipt["outcome"] == "created"
+            )
     assert {len(x) for x in ids.values()} == {1}
     assert set(created.values()) == {1}
     async with bench.database.transaction(bench.company.id) as session:
         count = await session.connection.fetchval(
-            f"select count(*) from {noun.table.name} where tenant_id = $1 and external_ids @> '[{{\"source\": \"crm\"}}]'"
-            " and external_ids->0->>'external_id' like 'n%'",
+            f"select count(*) from {noun.table.name} where tenant_id = $1"
+            " and external_ids->0->>'source' = 'crm' and external_ids->0->>'external_id' like 'n%'",
             bench.company.id,
         )
     assert count == 60

@@ -26,10 +26,14 @@ async def whole(world: World, face: Face, noun: Resource, **more: Any) -> list[d
 
 
 @every_noun
-async def test_pages_forwards_and_backwards_hold_each_row_once(world: World, face: Face, noun: Resource) -> None:
+async def test_pages_forwards_and_backwards_hold_each_row_once(
+    world: World, face: Face, noun: Resource
+) -> None:
     key = await world.key()
     nullable = [x.name for x in noun.fields if x.sortable and not x.required][:3]
-    sorts: list[tuple[str, ...]] = [(), ("-id",), ("-updated_at",)] + [(f"-{x}", "created_at") for x in nullable]
+    sorts: list[tuple[str, ...]] = [(), ("-id",), ("-updated_at",)] + [
+        (f"-{x}", "created_at") for x in nullable
+    ]
     sorts += [tuple(x for x in (*nullable, "id"))]
     for sort in sorts:
         everything = [row["id"] for row in await whole(world, face, noun, sort=sort)]
@@ -103,8 +107,12 @@ async def test_every_field_is_filtered_by_every_operator_of_its_kind(
                 if text is not None:
                     page = await must(rest.parameters(key, noun, [(name, text), ("limit", "200")]))
                 else:
-                    page = await must(face.list(key, noun, Question(filter={field.name: {operator: operand}})))
-                expected = {row["id"] for row in rows if holds(field, operator, row[field.name], operand, zone)}
+                    page = await must(
+                        face.list(key, noun, Question(filter={field.name: {operator: operand}}))
+                    )
+                expected = {
+                    row["id"] for row in rows if holds(field, operator, row[field.name], operand, zone)
+                }
                 assert set(page.ids) == expected, (name, operand)
 
 
@@ -168,7 +176,9 @@ def along(
     else:
         fields = CATALOGUE[noun.listings_by_name[step].target].all_fields
     inner, field, operator, operand = leaf(fields, [x for row in rows for x in there(row)], chance)
-    return {step: inner}, lambda row: any(holds(field, operator, x[field.name], operand, zone) for x in there(row))
+    return {step: inner}, lambda row: any(
+        holds(field, operator, x[field.name], operand, zone) for x in there(row)
+    )
 
 
 def leaf(
@@ -227,7 +237,9 @@ async def test_every_expansion_is_what_stands_there(world: World, face: Face, no
             found = [{x.name: each[x.name] for x in child.fields} for each in row[child.name]]
             assert len(found) == len(was)
             for given in was:
-                assert any(all(equal(each[k], v) for k, v in given.items() if v is not None) for each in found), given
+                assert any(
+                    all(equal(each[k], v) for k, v in given.items() if v is not None) for each in found
+                ), given
     for listing in noun.listings:
         target = CATALOGUE[listing.target]
         theirs = await whole(world, face, target)
@@ -277,7 +289,9 @@ async def test_both_faces_answer_the_same_to_every_role(
             sortable = [x.name for x in noun.all_fields if x.sortable and x.readable_by(role)]
             sort = tuple(chance.choice(("", "-")) + x for x in chance.sample(sortable, 2))
             step = chance.sample(sorted(steps(noun)), min(1, len(steps(noun))))
-            questions.append(Question(filter=tree, sort=sort, limit=chance.choice((3, 200)), expand=step, total=True))
+            questions.append(
+                Question(filter=tree, sort=sort, limit=chance.choice((3, 200)), expand=step, total=True)
+            )
         if noun.tracked:
             questions.append(Question(as_of="2026-02-01T00:00:00Z", expand=sorted(steps(noun))))
         for question in questions:

@@ -59,11 +59,14 @@ def names_in(value: Any) -> set[str]:
 
 
 @pytest.mark.parametrize(("noun", "field", "role"), HIDDEN)
-async def test_a_hidden_field_is_nowhere(world: World, rest: Rest, noun: Resource, field: Field, role: str) -> None:
+async def test_a_hidden_field_is_nowhere(
+    world: World, rest: Rest, noun: Resource, field: Field, role: str
+) -> None:
     # A rep at the top, so that there are records to show.
     async with world.database.transaction(world.company.id) as session:
         top = await session.connection.fetchval(
-            "select manager_id from rep_reach where tenant_id = $1 group by 1 order by count(*) desc", world.company.id
+            "select manager_id from rep_reach where tenant_id = $1 group by 1 order by count(*) desc",
+            world.company.id,
         )
     key, open_ = await world.key(role, str(top)), await world.key()
     assert field.name in names_in((await must(rest.list(open_, noun, Question()))).rows)
@@ -150,7 +153,11 @@ async def test_a_hidden_field_cannot_be_asked_by(
                 assert f'mean \\"{field.name}' not in refusal.text
         for name in (field.name, near):
             answer = await rest.send(
-                key, "GET", f"/v1/{place.plural}", params={"columns": f"{prefix}{name}"}, headers={"accept": "text/csv"}
+                key,
+                "GET",
+                f"/v1/{place.plural}",
+                params={"columns": f"{prefix}{name}"},
+                headers={"accept": "text/csv"},
             )
             assert answer.status_code == 422, (place.plural, prefix)
             assert f'mean \\"{field.name}' not in answer.text
@@ -225,7 +232,9 @@ async def test_what_is_read_only_is_refused_in_every_write(bench: World, rest: R
         assert isinstance(refusal, Refused)
         assert ("/tenant_id", "unknown_field") in refusal.errors
     assert await must(rest.get(key, noun, made["id"], expand=whole)) == before
-    assert len((await must(rest.list(key, noun, Question()))).rows) == 1 + len(bench.make.known.get(noun.plural, ()))
+    assert len((await must(rest.list(key, noun, Question()))).rows) == 1 + len(
+        bench.make.known.get(noun.plural, ())
+    )
 
 
 def test_graphql_inputs_hold_what_may_be_written_and_no_more() -> None:
@@ -239,7 +248,8 @@ def test_graphql_inputs_hold_what_may_be_written_and_no_more() -> None:
         create = {camel(x.name) for x in noun.writable}
         patch = {camel(x.name) for x in noun.writable if x.write == "always"}
         row = {"externalId", "url", "ifVersion"} | ({"history"} if noun.tracked else set())
-        fields: Any = {name: set(types[f"{type_name(noun)}{name}"].fields) for name in ("Create", "Patch", "UpsertRow")}  # pyright: ignore[reportAttributeAccessIssue]
+        made: Any = {name: types[f"{type_name(noun)}{name}"] for name in ("Create", "Patch", "UpsertRow")}
+        fields = {name: set(type_.fields) for name, type_ in made.items()}
         assert fields["Create"] == create | lists | {"externalIds"}
         assert fields["Patch"] == patch | lists | merges | {"externalIds"}
         assert fields["UpsertRow"] == create | lists | merges | row
@@ -253,7 +263,7 @@ async def test_every_operation_asks_the_table_of_permissions(world: World, rest:
     key, principal = await world.key(role, world.make.known["reps"][0]), world.company.principal(role)
     for operation in routes.operations(CATALOGUE, METRIC_CATALOGUE):
         path = operation.path.replace("{id}", ABSENT).replace("{name}", "bookings").replace("{noun}", "reps")
-        body = {} if operation.method == "GET" else {"json": {"no_such_field": 1}}
+        body: dict[str, Any] = {} if operation.method == "GET" else {"json": {"no_such_field": 1}}
         response = await rest.send(key, operation.method, path, **body)
         allowed = not operation.right or permits(principal, operation.noun, operation.right)
         assert (response.status_code == 403) == (not allowed), (operation.id, response.text)
@@ -302,7 +312,9 @@ def forbidden(answer: Any) -> bool:
 
 
 @pytest.mark.parametrize("noun", list(CATALOGUE), ids=lambda noun: noun.plural)
-async def test_scopes_narrow_what_is_read_beside_a_record_too(world: World, face: Face, noun: Resource) -> None:
+async def test_scopes_narrow_what_is_read_beside_a_record_too(
+    world: World, face: Face, noun: Resource
+) -> None:
     key = await world.key("admin", None, (f"{noun.permission_name}:read",))
     assert isinstance(await face.list(key, noun, Question(limit=1)), Listed)
     for other in CATALOGUE:

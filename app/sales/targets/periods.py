@@ -20,18 +20,26 @@ async def prepare(batch: Batch) -> None:
         text = draft.changes["period"]
         days = fiscal.span(text, batch.moment.date(), calendar) if _FIXED.fullmatch(text) else None
         if days is None:
-            draft.refuse("period", "unknown_period", "Write a period as 2026, 2026-Q1, 2026-03, FY2026 or FY2026-Q1.")
+            draft.refuse(
+                "period", "unknown_period", "Write a period as 2026, 2026-Q1, 2026-03, FY2026 or FY2026-Q1."
+            )
         else:
             draft.changes["starts_on"], draft.changes["ends_on"] = days
 
 
 async def check(batch: Batch) -> None:
     for draft in batch.standing:
-        holders = [name for name in ("rep_id", "team_id", "territory_id") if draft.after.get(name) is not None]
+        holders = [
+            name for name in ("rep_id", "team_id", "territory_id") if draft.after.get(name) is not None
+        ]
         if len(holders) != 1:
-            draft.refuse("rep_id", "one_holder", "A quota has exactly one holder: a rep, a team or a territory.")
+            draft.refuse(
+                "rep_id", "one_holder", "A quota has exactly one holder: a rep, a team or a territory."
+            )
         for index, version in enumerate(draft.children.get("versions", ())):
             if not draft.after["starts_on"] <= version["effective_from"] < draft.after["ends_on"]:
                 draft.refuse(
-                    f"versions/{index}/effective_from", "outside_period", "The day lies outside the quota's period."
+                    f"versions/{index}/effective_from",
+                    "outside_period",
+                    "The day lies outside the quota's period.",
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,13 @@ from tests.language.resources.test_write import deal, seed
 
 STAGES: Mapping[Any, Mapping[str, Any]] = {
     name: {"category": category, "pipeline_id": "p"}
-    for name, category in (("s1", "open"), ("s2", "open"), ("won", "won"), ("lost", "lost"), ("gone", "abandoned"))
+    for name, category in (
+        ("s1", "open"),
+        ("s2", "open"),
+        ("won", "won"),
+        ("lost", "lost"),
+        ("gone", "abandoned"),
+    )
 }
 TOLD = ("stage_id", "owner_id", "amount", "expected_close_on", "closed_at", "name")
 DERIVED = ("category", "pipeline_id", "stage_entered_at", "push_count", "credited_owner_id")
@@ -76,7 +83,7 @@ def test_versions_follow_one_another_without_gap_or_overlap(told: list[Point]) -
     versions = folded(told)
     assert versions[0].valid_from == min(x.at for x in told)
     assert versions[-1].valid_to is None
-    for earlier, later in zip(versions, versions[1:], strict=False):
+    for earlier, later in itertools.pairwise(versions):
         assert earlier.valid_to == later.valid_from
         assert earlier.valid_from < later.valid_from
         assert earlier.values != later.values
@@ -128,7 +135,9 @@ def test_a_deal_is_closed_credited_and_pushed_as_its_stages_say(told: list[Point
             else:
                 assert now["stage_entered_at"] == version.valid_from
             if before["category"] != "open" and now["category"] == before["category"]:
-                assert now["credited_owner_id"] == before["credited_owner_id"], "a closed deal keeps its credit"
+                assert now["credited_owner_id"] == before["credited_owner_id"], (
+                    "a closed deal keeps its credit"
+                )
         before = now
 
 
@@ -145,7 +154,9 @@ select count(*) from (
     from {0}_history where tenant_id = $1 and superseded_at = 'infinity'
 ) x where ended > valid_from
 """
-_EMPTY = "select count(*) from {0}_history where tenant_id = $1 and (valid_from >= valid_to or recorded_at >= superseded_at)"
+_EMPTY = """
+select count(*) from {0}_history where tenant_id = $1 and (valid_from >= valid_to or recorded_at >= superseded_at)
+"""
 
 
 class Story:
@@ -160,7 +171,9 @@ class Story:
         self.told: list[str] = []
 
     def day(self) -> str:
-        return (self.begin + timedelta(days=self.random.randrange(58), hours=self.random.randrange(24))).isoformat()
+        return (
+            self.begin + timedelta(days=self.random.randrange(58), hours=self.random.randrange(24))
+        ).isoformat()
 
     def stage(self) -> str:
         return "crm:" + self.random.choice(("s1", "s2", "won", "lost"))
@@ -191,25 +204,33 @@ class Story:
         if noun is REPS:
             match chance.choice(("patch", "assign", "assign", "upsert", "delete", "restore")):
                 case "patch":
-                    await write.update(*who, reference, {"title": chance.choice("ab"), "team_id": chance.choice([None, "crm:t1"])})
+                    patch = {"title": chance.choice("ab"), "team_id": chance.choice([None, "crm:t1"])}
+                    await write.update(*who, reference, patch)
                 case "assign":
-                    data = {"manager_id": chance.choice([None, "crm:m"]), "at": chance.choice([None, self.day()])}
+                    data = {
+                        "manager_id": chance.choice([None, "crm:m"]),
+                        "at": chance.choice([None, self.day()]),
+                    }
                     await write.act(*who, REPS.actions_by_name["reassign_manager"], reference, data)
                 case "upsert":
-                    points = [{"at": self.day(), "manager_id": chance.choice([None, "crm:m"])} for _ in range(2)]
-                    await write.upsert(*who, "crm", [{"external_id": key, "title": chance.choice("ab"), "history": points}])
+                    points = [
+                        {"at": self.day(), "manager_id": chance.choice([None, "crm:m"])} for _ in range(2)
+                    ]
+                    row = {"external_id": key, "title": chance.choice("ab"), "history": points}
+                    await write.upsert(*who, "crm", [row])
                 case "delete":
                     await write.delete(*who, reference)
                 case _:
                     await write.restore(*who, reference)
             return
-        verbs = ("upsert", "upsert", "upsert", "patch", "move", "close_won", "close_lost", "reopen", "reassign", "delete", "restore")
-        match chance.choice(verbs):
+        verbs = ("patch", "move", "close_won", "close_lost", "reopen", "reassign", "delete", "restore")
+        match chance.choice(("upsert", "upsert", "upsert", *verbs)):
             case "upsert":
                 await write.upsert(*who, "crm", [self.row(key)])
             case "patch":
                 row = self.row(key)
-                await write.update(*who, reference, {k: v for k, v in row.items() if k not in ("external_id", "history")})
+                patch = {k: v for k, v in row.items() if k not in ("external_id", "history")}
+                await write.update(*who, reference, patch)
             case "delete":
                 await write.delete(*who, reference)
             case "restore":
@@ -248,7 +269,9 @@ class Story:
 
 
 @pytest.mark.parametrize("number", range(12))
-async def test_what_was_known_stays_known_whatever_is_written(database: Any, tenant: Any, number: int) -> None:
+async def test_what_was_known_stays_known_whatever_is_written(
+    database: Any, tenant: Any, number: int
+) -> None:
     principal = tenant.principal()
     await seed(database, principal)
     story = Story(database, principal, number)
@@ -293,7 +316,9 @@ async def test_a_verb_may_say_since_when(database: Any, tenant: Any) -> None:
     async def manager(moment: datetime | None) -> str | None:
         async with database.transaction(principal.tenant_id) as session:
             shape = full(CATALOGUE, REPS, "admin", ["manager"])
-            row = orjson.loads(await read.one(session, principal, CATALOGUE, REPS, "crm:r0", shape, as_of=moment))
+            row = orjson.loads(
+                await read.one(session, principal, CATALOGUE, REPS, "crm:r0", shape, as_of=moment)
+            )
             return row["manager"]["name"] if row["manager"] else None
 
     async def since(to: str | None, at: str | None) -> str:

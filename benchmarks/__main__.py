@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import shlex
 import shutil
 import statistics
@@ -68,6 +69,7 @@ def _arguments() -> argparse.Namespace:
 
 
 async def _run(server: Embedded, asked: argparse.Namespace) -> Run:
+    load = os.getloadavg()[0]
     await company.fill(server, asked.scale, _say)
     begin = new_id()
     known = await company.company(server)
@@ -89,7 +91,7 @@ async def _run(server: Embedded, asked: argparse.Namespace) -> Run:
         memory = service.memory
     if asked.keep:
         await company.forget_since(server, begin)
-    return Run(_command(), asked.scale, await _version(server), memory, figures)
+    return Run(_command(), asked.scale, await _version(server), memory, load, figures)
 
 
 async def _compared(case: Case, service: Service, yardstick: Service, seconds: float, rounds: int) -> Figure:

@@ -43,6 +43,8 @@ class Run:
     rows: int
     postgres: str
     memory: int
+    load: float
+    """What else ran on the machine when this began: the load average of the minute before."""
     figures: Sequence[Figure]
 
     @property
@@ -50,7 +52,9 @@ class Run:
         return (
             f"{os.cpu_count()} cores shared by service, load and PostgreSQL; {platform.system()} "
             f"{platform.machine()}; Python {platform.python_version()}; PostgreSQL {self.postgres}, embedded; "
-            f"{self.rows:,} opportunities. The service's process held {self.memory} MB at the end."
+            f"{self.rows:,} opportunities. The service's process held {self.memory} MB at the end. "
+            f"Load average before the run: {self.load:.1f}"
+            + (", so that others took part of the cores." if self.load > 0.5 else ".")
         )
 
 

@@ -124,8 +124,10 @@ def _filters(parameters: Parameters, resource: Resource) -> list[tuple[str, str]
     steps = {*resource.by_name, *resource.relations, *resource.children_by_name, *resource.listings_by_name}
     for name, _ in parameters.items:
         first = name.partition(".")[0].partition("[")[0]
+        if first in steps:
+            continue
         nearest = get_close_matches(first, [*parameters.known, *steps], n=1)
-        if first not in steps and nearest and nearest[0] in parameters.known:
+        if nearest and nearest[0] in parameters.known:
             errors.append(unknown(name, parameters.known))
     if errors:
         raise Invalid("A parameter is not known here.", code="unknown_parameter", errors=errors)

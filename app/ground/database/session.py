@@ -127,6 +127,9 @@ class Database:
             reset=keep,
             init=_prepare,
             max_inactive_connection_lifetime=300,
+            # A statement's text serves every caller of its shape; to prepare it anew costs more than to run it.
+            statement_cache_size=500,
+            max_cached_statement_lifetime=0,
         )
         return cls(pool, pool_timeout, statement_timeout_ms)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from sqlalchemy import Integer, Text, bindparam, literal_column
@@ -22,6 +23,7 @@ class Binds:
     """
 
     known_now = False
+    few = False
 
     def __init__(self, *, role: str, sees_all: bool, sees_unowned: bool = True, as_of: bool = False) -> None:
         self.role = role
@@ -37,6 +39,16 @@ class Binds:
             sees_unowned=principal.role in principal.tenant.unowned_visible_to,
             as_of=as_of,
         )
+
+    def for_few(self) -> Binds:
+        """The same, for a condition that is asked of single records: look each up, and hash no table for it.
+
+        Without a known manager the planner guesses that two reps are in reach, and would rather read all their links
+        beforehand.
+        """
+        probing = copy(self)
+        probing.few = True
+        return probing
 
     @classmethod
     def signed(cls, signature: tuple[Any, ...]) -> Binds:

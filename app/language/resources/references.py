@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.ground.access.principal import Principal
-from app.ground.database.session import Session
+from app.ground.database.session import Session, Statement, compiled
 from app.language.query.binds import Binds
 from app.language.resources.payload import SOURCE
 from app.language.resources.resource import Catalogue, Resource
@@ -70,14 +71,21 @@ async def resolve(
     return {name: id_ for name, id_ in ids.items() if id_ is not None and id_ in there}
 
 
-async def living(session: Session, principal: Principal, resource: Resource, ids: set[UUID]) -> set[Any]:
-    binds = Binds.of(principal)
+@lru_cache(maxsize=512)
+def _living(resource: Resource, asker: tuple[Any, ...]) -> Statement:
+    binds = Binds.signed(asker)
     record = resource.table.alias("record")
     wanted = bindparam("ids", type_=ARRAY(postgresql.UUID(as_uuid=True)), required=True)
     statement = select(record.c.id).where(
         record.c.tenant_id == binds.tenant, record.c.id == any_(wanted), record.c.deleted_at.is_(None)
     )
-    if (visible := resource.visible(record, binds)) is not None:
+    if (visible := resource.visible(record, binds.for_few())) is not None:
         statement = statement.where(visible)
+    return compiled(statement)
+
+
+async def living(session: Session, principal: Principal, resource: Resource, ids: set[UUID]) -> set[Any]:
+    binds = Binds.of(principal)
+    statement = _living(resource, binds.signature)
     rows = await session.fetch(statement, **binds.standing(principal), ids=list(ids))
     return {row["id"] for row in rows}

@@ -119,7 +119,7 @@ class _Writer:
         target = self.catalogue[reference.target]
         row = source(target.table, self.binds, self.alias(target.name))
         body = self.json(target, item.shape, row)
-        if (seen := visible(target, row, self.binds)) is not None:
+        if (seen := visible(target, row, self.binds.for_few())) is not None:
             body = case(
                 (seen, body), else_=self.json(target, item.shape, row, known=frozenset({"id", target.label}))
             )
@@ -266,7 +266,8 @@ def statement(catalogue: Catalogue, question: Question) -> Statement:
     wheres: list[ColumnElement[bool]] = [record.c.tenant_id == binds.tenant]
     if not question.deleted:
         wheres.append(record.c.deleted_at.is_(None))
-    if not question.trusted and (seen := visible(resource, record, binds)) is not None:
+    asker = binds if question.single is None else binds.for_few()
+    if not question.trusted and (seen := visible(resource, record, asker)) is not None:
         wheres.append(seen)
     if question.filter is not None:
         wheres.append(condition_of(catalogue, resource, record, binds, question.filter))

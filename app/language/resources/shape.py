@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from app.ground.errors import Invalid, did_you_mean
@@ -65,6 +66,13 @@ def full(
     `expand` takes references (`account`), children (`line_items`) and listings (`activities`), and one step more
     behind a point (`account.owner`).
     """
+    return _full(catalogue, resource, role, tuple(expand), money_as_text)
+
+
+@lru_cache(maxsize=1024)
+def _full(
+    catalogue: Catalogue, resource: Resource | Child, role: str, expand: tuple[str, ...], money_as_text: bool
+) -> Shape:
     inner: dict[str, list[str]] = {}
     for path in expand:
         head, _, rest = path.partition(".")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import any_, bindparam, select, true
@@ -11,6 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.ground.access.principal import Principal
+from app.ground.database.session import Statement, compiled
 from app.ground.errors import NotFound, VersionConflict
 from app.language.query.binds import Binds
 from app.language.resources import picklists, references
@@ -142,7 +144,9 @@ async def load(batch: Batch) -> None:
     known = {d.record_id: d for d in batch.standing if d.record_id is not None}
     if known:
         rows = await batch.session.fetch(
-            _locking_select(batch), **Binds.of(batch.principal).standing(batch.principal), ids=list(known)
+            _locking_select(batch.resource, Binds.of(batch.principal).signature),
+            **Binds.of(batch.principal).standing(batch.principal),
+            ids=list(known),
         )
         for row in rows:
             draft = known[row["id"]]
@@ -162,12 +166,13 @@ async def load(batch: Batch) -> None:
             )
 
 
-def _locking_select(batch: Batch) -> Any:
-    binds = Binds.of(batch.principal)
-    record = batch.resource.table.alias("record")
-    visible = batch.resource.visible(record, binds)
+@lru_cache(maxsize=512)
+def _locking_select(resource: Resource, asker: tuple[Any, ...]) -> Statement:
+    binds = Binds.signed(asker)
+    record = resource.table.alias("record")
+    visible = resource.visible(record, binds)
     ids = bindparam("ids", type_=ARRAY(postgresql.UUID(as_uuid=True)), required=True)
-    return (
+    return compiled(
         select(record, (true() if visible is None else visible).label("visible"))
         .where(record.c.tenant_id == binds.tenant, record.c.id == any_(ids))
         .order_by(record.c.id)

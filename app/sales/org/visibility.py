@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, or_, select
+from sqlalchemy import Select, and_, exists, literal_column, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
@@ -26,13 +26,13 @@ def reach(binds: Binds) -> Select[Any]:
 
 def _linked(table: str, record: FromClause, binds: Binds) -> ColumnElement[bool]:
     link = metadata.tables[table].alias()
-    return exists(
-        select(1).where(
-            link.c.tenant_id == binds.tenant,
-            link.c.opportunity_id == record.c.id,
-            link.c.rep_id.in_(reach(binds)),
-        )
+    rows = select(1).where(
+        link.c.tenant_id == binds.tenant,
+        link.c.opportunity_id == record.c.id,
+        link.c.rep_id.in_(reach(binds)),
     )
+    # OFFSET 0 keeps the planner from turning the look-up into a hash of all rows.
+    return exists(rows.offset(literal_column("0")) if binds.few else rows)
 
 
 def opportunities(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:

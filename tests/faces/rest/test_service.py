@@ -126,6 +126,7 @@ async def test_a_key_gives_away_no_more_than_it_has(api: Api) -> None:
         {"x": 1},
     ):
         assert code(await api.post("/v1/api_keys", asked | wrong))[0] == 422
+    assert code(await api.post("/v1/api_keys", asked | {"rep_id": "crm:nobody"}))[0] == 404
     assert code(await api.post("/v1/api_keys", asked, role="manager", rep="boss")) == (403, "forbidden")
     soon = (datetime.now().astimezone() - timedelta(seconds=1)).isoformat()
     late = (await api.post("/v1/api_keys", asked | {"expires_at": soon})).json()["key"]

@@ -43,6 +43,7 @@ from app.language.resources.fields import Field
 from app.language.resources.payload import parse_moment
 from app.language.resources.references import parse as parse_reference
 from app.language.resources.resource import Catalogue, Child, Resource
+from app.language.resources.sight import visible
 
 MAX_CONDITIONS = 60
 MAX_DEPTH = 8
@@ -434,7 +435,7 @@ def _along(
         row = source(noun.table, binds, depth)
         link = row.c.id == record.c[reference.name]
     wheres = [row.c.tenant_id == binds.tenant, link, row.c.deleted_at.is_(None)]
-    if (seen := noun.visible(row, binds)) is not None:
+    if (seen := visible(noun, row, binds)) is not None:
         wheres.append(seen)
     wheres.append(_along(catalogue, noun, row, binds, condition, rest))
     return exists(select(1).select_from(row).where(*wheres))

@@ -23,6 +23,7 @@ from app.language.resources.fields import Field
 from app.language.resources.filter import Filter, condition_of
 from app.language.resources.resource import Catalogue, Child, Resource
 from app.language.resources.shape import Constant, Leaf, Many, Parent, Shape
+from app.language.resources.sight import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +41,6 @@ class Question:
     single: str | None
     trusted: bool
     asker: tuple[Any, ...]
-
-
-def visible(resource: Resource, record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
-    """Who may look is a matter of today: a question about the past is answered for the records one sees now."""
-    if not binds.as_of:
-        return resource.visible(record, binds)
-    today = resource.table.alias("today")
-    now = Binds(role=binds.role, sees_all=binds.sees_all, sees_unowned=binds.sees_unowned)
-    seen = resource.visible(today, now)
-    if seen is None:
-        return None
-    return record.c.id.in_(select(today.c.id).where(today.c.tenant_id == binds.tenant, seen))
 
 
 class _Writer:

@@ -224,3 +224,31 @@ async def test_a_narrow_key_does_not_reach_a_noun_through_another(database: Any,
     ):
         with pytest.raises(Forbidden):
             await ask(database, narrow, **question)
+
+
+async def test_a_path_into_the_past_shows_no_more_than_today(database: Any, company: Any) -> None:
+    """Rep 0 once owned an account that is another's now: as of then it may not be filtered by either."""
+    admin, accounts = company.principal(), CATALOGUE["accounts"]
+    async with database.transaction(company.id) as session:
+        reps = {r["name"]: r["id"] for r in await session.connection.fetch("select id, name from reps")}
+        rows = [
+            {"external_id": "lost", "name": "Lost", "owner_id": "crm:r0", "industry": "retail"},
+            {"external_id": "kept", "name": "Kept", "owner_id": "crm:r0", "parent_id": "crm:lost"},
+        ]
+        for row in rows:
+            await write.upsert(session, admin, CATALOGUE, accounts, "crm", [row])
+        then = await session.connection.fetchval("select clock_timestamp()")
+        await write.update(session, admin, CATALOGUE, accounts, "crm:lost", {"owner_id": "crm:r2"})
+    rep = company.principal("rep", reps["Rep 0"])
+    for asker, count in ((admin, 1), (rep, 0)):
+        values = Values()
+        where = from_parameters(CATALOGUE, accounts, asker, [("parent.industry", "retail")], values)
+        query = Query(
+            resource=accounts,
+            shape=full(CATALOGUE, accounts, asker.role),
+            filter=where,
+            values=values,
+            as_of=then,
+        )
+        async with database.transaction(company.id) as session:
+            assert len((await read.page(session, asker, CATALOGUE, query)).rows) == count

@@ -96,10 +96,10 @@ async def counts(database: Any, principal: Any) -> dict[str, int]:
         return {t: await session.connection.fetchval(f"select count(*) from {t}") for t in tables}
 
 
-async def test_an_identical_upsert_changes_nothing(database: Any, tenant: Any) -> None:
+async def test_an_identical_upsert_of_ten_thousand_changes_nothing(database: Any, tenant: Any) -> None:
     principal = tenant.principal()
     await seed(database, principal)
-    rows = [deal(i) for i in range(50)]
+    rows = [deal(i) if i % 50 == 0 else deal(i, line_items=[], splits=[], team=[]) for i in range(10_000)]
     first = await upsert(database, principal, rows)
     assert {r.outcome for r in first} == {"created"}, first[0]
     before = await counts(database, principal)

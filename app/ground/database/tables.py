@@ -46,7 +46,9 @@ def ref(name: str, target: str, *, nullable: bool = True, index: bool = False) -
 
 def _foreign_keys(columns: tuple[Any, ...]) -> list[ForeignKeyConstraint]:
     return [
-        ForeignKeyConstraint(["tenant_id", c.name], [f"{c.info['target']}.tenant_id", f"{c.info['target']}.id"])
+        ForeignKeyConstraint(
+            ["tenant_id", c.name], [f"{c.info['target']}.tenant_id", f"{c.info['target']}.id"]
+        )
         for c in columns
         if isinstance(c, Column) and "target" in c.info
     ]
@@ -98,7 +100,9 @@ def child_table(name: str, parent: str, *columns: Any) -> Table:
     )
 
 
-BOOKKEEPING = frozenset({"tenant_id", "id", "external_ids", "version", "created_at", "updated_at", "deleted_at"})
+BOOKKEEPING = frozenset(
+    {"tenant_id", "id", "external_ids", "version", "created_at", "updated_at", "deleted_at"}
+)
 
 
 def history_of(table: Table) -> Table:

@@ -27,7 +27,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One fault in a request. `pointer` is a JSON pointer into the body (`/rows/3/amount`) or `?name` for a parameter."""
+    """One fault in a request: a JSON pointer into the body (`/rows/3/amount`), or `?name` for a parameter."""
 
     pointer: str
     code: str

@@ -47,7 +47,7 @@ async def create_tenant(
             timezone,
             home_currency,
         )
-        assert row is not None  # noqa: S101 - an INSERT without ON CONFLICT returns its row
+        assert row is not None
         tenant = tenant_of(row)
         await connection.execute(f"set local app.tenant_id = '{tenant.id}'")
         if seed is not None:

@@ -87,7 +87,7 @@ def record_table(name: str, *columns: Any) -> Table:
 
 
 def child_table(name: str, parent: str, *columns: Any) -> Table:
-    """Rows that live inside a record and are written with it; `parent` is the referring column, say `opportunity_id`."""
+    """Rows that live inside a record and are written with it; `parent` is the column that refers to it."""
     return Table(
         name,
         metadata,

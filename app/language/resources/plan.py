@@ -13,13 +13,16 @@ from app.language.resources.resource import Resource
 from app.language.resources.timeline import fold, points_of
 from app.language.resources.versions import stored_versions
 
+Since = tuple[datetime, frozenset[str] | None] | None
+"""From when a change holds, and which of its fields do (None: all); the others hold from now."""
+
 
 async def plan(batch: Batch) -> None:
     """What each record will be. Where only the present changes that is one step; where the past does, its whole
     history is folded anew."""
     resource = batch.resource
     columns = [name for name in resource.columns if not resource.table.columns[name].info.get("untracked")]
-    rewriting: list[tuple[Draft, datetime | None]] = []
+    rewriting: list[tuple[Draft, Since]] = []
     for draft in batch.standing:
         own = {k: v for k, v in draft.changes.items() if k in resource.table.columns}
         if draft.before is None:
@@ -31,7 +34,9 @@ async def plan(batch: Batch) -> None:
             draft.after["external_ids"] = own.get("external_ids", [])
             continue
         draft.changes = own
-        since = draft.since or (resource.since(draft, batch) if resource.since else None)
+        since = (
+            (draft.since, None) if draft.since else resource.since(draft, batch) if resource.since else None
+        )
         if draft.history or since is not None:
             rewriting.append((draft, since))
             continue
@@ -63,7 +68,7 @@ def _carried_back(draft: Draft, batch: Batch) -> list[Point]:
     return [Point(BEGINNING, base, inferred=True), *draft.history, *last]
 
 
-async def _rewrite(batch: Batch, drafts: list[tuple[Draft, datetime | None]], columns: list[str]) -> None:
+async def _rewrite(batch: Batch, drafts: list[tuple[Draft, Since]], columns: list[str]) -> None:
     resource = batch.resource
     told = [f.name for f in resource.writable]
     stored = await stored_versions(batch, [d for d, _ in drafts], columns)
@@ -77,12 +82,16 @@ async def _rewrite(batch: Batch, drafts: list[tuple[Draft, datetime | None]], co
         changes = {
             k: v for k, v in draft.changes.items() if k in columns and (draft.since or state.get(k) != v)
         }
-        at = max(since, first) if since is not None else draft.moment
         points += draft.history
-        if changes:
+        if since is not None:
+            at, names = max(since[0], first), since[1]
+            dated = {k: v for k, v in changes.items() if names is None or k in names}
+            changes = {k: v for k, v in changes.items() if k not in dated}
             # What is so now has been so since `at`: nothing that was believed of the time between stands against it.
-            points = [_without(point, changes) if point.at > at else point for point in points]
-            points.append(Point(at, changes))
+            points = [_without(point, dated) if point.at > at else point for point in points]
+            points.append(Point(at, dated))
+        if changes:
+            points.append(Point(draft.moment, changes))
         if points[0].at > min(p.at for p in points):
             points[0] = Point(min(p.at for p in points), points[0].changes, points[0].inferred)
         draft.versions = fold(points, columns, _advance(batch))

@@ -108,7 +108,7 @@ class Resource:
     `prepare`   loads what the rules need, set-wise, into `batch.facts`
     `infer`     a new record without history: the points of time at which its values changed (`kpis.md`, 14)
     `advance`   pure: what follows from a change (`category` from the stage); runs for every version of a record
-    `since`     from when a change holds, where that is not now: a deal was won on the day it says
+    `since`     from when a change holds, and what of it: a deal was won on the day that it says
     `check`     refuses drafts by `draft.refuse(field, code, message)`
     `settled`   after the rows are written: what other tables must follow (the closure of the hierarchy)
     """

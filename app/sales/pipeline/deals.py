@@ -109,14 +109,17 @@ def _told(draft: Draft, batch: Batch, start: datetime) -> list[Point]:
     return [Point(start, base, inferred=start < told[0].at), *told]
 
 
-def since(draft: Draft, batch: Batch) -> datetime | None:
+_OF_A_CLOSE = frozenset({"stage_id", "closed_at", "amount", "currency", "loss_reason", "competitor"})
+
+
+def since(draft: Draft, batch: Batch) -> tuple[datetime, frozenset[str]] | None:
     """A deal that closes was closed since the day that it says, however late we hear of it."""
     closed = draft.changes.get("closed_at")
     assert draft.before is not None
     stage_id = draft.changes.get("stage_id")
     if closed is None or stage_id in (None, draft.before["stage_id"]) or not _ends(stage_id, batch):
         return None
-    return closed if closed < batch.moment else None
+    return (closed, _OF_A_CLOSE) if closed < batch.moment else None
 
 
 def advance(before: Mapping[str, Any] | None, after: dict[str, Any], at: datetime, batch: Batch) -> None:

@@ -264,6 +264,26 @@ async def test_history_is_read_as_it_was_and_as_it_was_known(database: Any, tena
         assert len(seen) == len(set(seen)) == total
 
 
+async def test_a_late_close_dates_the_close_and_nothing_else(database: Any, tenant: Any) -> None:
+    principal = tenant.principal()
+    await seed(database, principal)
+    await upsert(database, principal, [deal(0)])
+    changed = deal(0, stage_id="crm:won", closed_at="2026-03-01", amount=77, name="Renamed")
+    [receipt] = await upsert(database, principal, [changed])
+    assert receipt.outcome == "updated"
+    async with database.transaction(principal.tenant_id) as session:
+        versions = await session.connection.fetch(
+            "select category, amount::int, name, valid_from::date::text from opportunities_history "
+            "where superseded_at = 'infinity' order by valid_from"
+        )
+    assert [tuple(v)[:3] for v in versions if v["category"] == "won"] == [
+        ("won", 77, "Deal 0"), ("won", 77, "Renamed"),
+    ]  # fmt: skip
+    assert versions[-2]["valid_from"] == "2026-03-01"
+    [again] = await upsert(database, principal, [changed])
+    assert again.outcome == "unchanged"
+
+
 async def test_a_hidden_field_is_not_even_named(database: Any, tenant: Any) -> None:
     principal = tenant.principal()
     await seed(database, principal)

@@ -7,6 +7,7 @@
     settings        Settings that point to this worker's database
     make_tenant     `await make_tenant(name="Acme", timezone="UTC", home_currency="USD", seed=None)` -> Company
     tenant          a fresh Company
+    settled         `await settled()`: until the feed shows what was committed so far, whatever other tests have open
     new_database    `new_database()` -> (owner_url, app_url) of one more migrated database, for what a test would spoil
 
 A Company has `.tenant`, `.id`, `.principal(role="admin", rep_id=None, scopes=())` and
@@ -190,3 +191,17 @@ def make_tenant(owner_url: str, database: Database) -> Callable[..., Awaitable[C
 @pytest_asyncio.fixture
 async def tenant(make_tenant: Callable[..., Awaitable[Company]]) -> Company:
     return await make_tenant()
+
+
+@pytest.fixture
+def settled(database: Database) -> Callable[[], Awaitable[None]]:
+    async def wait() -> None:
+        async with database.connection() as connection:
+            mine = await connection.fetchval("select pg_current_xact_id()::text::bigint")
+            while (
+                await connection.fetchval("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+                <= mine
+            ):
+                await asyncio.sleep(0.02)
+
+    return wait

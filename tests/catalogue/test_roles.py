@@ -60,7 +60,7 @@ def names_in(value: Any) -> set[str]:
 
 @pytest.mark.parametrize(("noun", "field", "role"), HIDDEN)
 async def test_a_hidden_field_is_nowhere(
-    world: World, rest: Rest, noun: Resource, field: Field, role: str
+    world: World, rest: Rest, noun: Resource, field: Field, role: str, settled: Any
 ) -> None:
     # A rep at the top, so that there are records to show.
     async with world.database.transaction(world.company.id) as session:
@@ -97,6 +97,7 @@ async def test_a_hidden_field_is_nowhere(
             assert versions
             assert field.name not in names_in(versions)
             assert all(field.name not in x["changed"] for x in versions), "not even that it changed"
+        await settled()
         told = (await rest.send(key, "GET", "/v1/events?limit=1000")).json()["data"]
         assert {x["noun"] for x in told} >= {noun.plural}
         assert all(field.name not in x["changed"] for x in told if x["noun"] == noun.plural)

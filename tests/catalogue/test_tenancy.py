@@ -354,7 +354,10 @@ async def test_a_cursor_of_another_tenant_shows_nothing_of_it(two: Two, face: Fa
         assert set(found.ids) <= set(mine.ids)
 
 
-async def test_the_events_of_another_tenant_are_not_told(two: Two, rest: Rest, graph: Graph) -> None:
+async def test_the_events_of_another_tenant_are_not_told(
+    two: Two, rest: Rest, graph: Graph, settled: Any
+) -> None:
+    await settled()
     last = (await rest.send(await two.theirs.key(), "GET", "/v1/events?limit=5")).json()["next_cursor"]
     for after in ("0.0", last):
         page = (await rest.send(two.key, "GET", f"/v1/events?limit=1000&after={after}")).json()

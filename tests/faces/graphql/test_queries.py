@@ -200,7 +200,7 @@ async def test_the_past(api: Api) -> None:
     assert refused["extensions"]["errors"][0]["pointer"] == "/asOf"
 
 
-async def test_who_asks_and_what_changed(api: Api) -> None:
+async def test_who_asks_and_what_changed(api: Api, settled: Any) -> None:
     me = (
         await api.data(
             "{ me { role rep { name } tenant { homeCurrency } permissions } }",
@@ -212,6 +212,7 @@ async def test_who_asks_and_what_changed(api: Api) -> None:
     assert me["rep"] == {"name": "Rep 2"}
     assert me["tenant"] == {"homeCurrency": "USD"}
     assert "write" in me["permissions"]["opportunities"]
+    await settled()
     page = (
         await api.data(
             '{ events(first: 3, types: ["opportunity.created"]) { hasMore nextCursor nodes { type noun recordId at } } }'

@@ -22,10 +22,12 @@ async def test_me_tells_who_asks(api: Api) -> None:
     assert narrowed["permissions"] == {"accounts": ["read"]}
 
 
-async def test_events_come_in_order_and_are_seen_as_their_records(api: Api) -> None:
+async def test_events_come_in_order_and_are_seen_as_their_records(api: Api, settled: Any) -> None:
+    await settled()
     start = (await api.get("/v1/events?limit=1000")).json()["next_cursor"]
     await api.post("/v1/opportunities/crm:d3:close_won")
     await api.patch("/v1/opportunities/crm:d5", {"next_step": "Call"})
+    await settled()
     batch = (await api.get(f"/v1/events?after={start}")).json()
     assert [x["type"] for x in batch["data"]] == ["opportunity.won", "opportunity.updated"]
     assert "stage_id" in batch["data"][0]["changed"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from app.ground.access.principal import Principal
@@ -21,11 +21,15 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """At `at` these fields took these values. `inferred` when nobody told us so."""
+    """At `at` these fields took these values. `inferred` when nobody told us so.
+
+    A record that is deleted `ends`, and `resumes` when it is restored; between the two it is not there.
+    """
 
     at: datetime
     changes: Mapping[str, Any]
     inferred: bool = False
+    life: Literal["", "ends", "resumes"] = ""
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -90,10 +91,10 @@ async def _rewrite(batch: Batch, drafts: list[tuple[Draft, Since]], columns: lis
             # What is so now has been so since `at`: nothing that was believed of the time between stands against it.
             points = [_without(point, dated) if point.at > at else point for point in points]
             points.append(Point(at, dated))
-        if changes:
-            points.append(Point(draft.moment, changes))
+        if changes or draft.restore:
+            points.append(Point(draft.moment, changes, life="resumes" if draft.restore else ""))
         if points[0].at > min(p.at for p in points):
-            points[0] = Point(min(p.at for p in points), points[0].changes, points[0].inferred)
+            points[0] = replace(points[0], at=min(p.at for p in points))
         draft.versions = fold(points, columns, _advance(batch))
         if same_history(batch, draft):
             draft.versions = None
@@ -105,7 +106,7 @@ async def _rewrite(batch: Batch, drafts: list[tuple[Draft, Since]], columns: lis
 
 
 def _without(point: Point, names: Iterable[str]) -> Point:
-    return Point(point.at, {k: v for k, v in point.changes.items() if k not in names}, point.inferred)
+    return replace(point, changes={k: v for k, v in point.changes.items() if k not in names})
 
 
 _NOT_COMPARED = frozenset({"version", "created_at", "updated_at", "deleted_at", "visible", "tenant_id", "id"})

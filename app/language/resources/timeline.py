@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from app.language.resources.batch import Point, Version
 
@@ -17,24 +17,38 @@ Advance = Callable[[Mapping[str, Any] | None, dict[str, Any], datetime], None]
 
 
 def fold(points: Iterable[Point], columns: Sequence[str], advance: Advance) -> list[Version]:
-    """Versions in order, half open, the last one open. Points at the same moment are one; the later given wins."""
-    merged: dict[datetime, tuple[dict[str, Any], bool]] = {}
-    for point in points:
-        changes, inferred = merged.get(point.at, ({}, True))
-        merged[point.at] = ({**changes, **point.changes}, inferred and point.inferred)
+    """Versions in order, half open, the last one open unless the record has ended.
+
+    Points at the same moment are one; the later given wins. What is told of a time at which the record was not there
+    counts from when it is there again.
+    """
     versions: list[Version] = []
     state: dict[str, Any] | None = None
-    for at in sorted(merged):
-        changes, inferred = merged[at]
-        after = dict.fromkeys(columns) | (state or {}) | changes
-        advance(state, after, at)
-        if versions:
-            if after == state:
-                continue
-            versions[-1].valid_to = at
-        versions.append(Version(at, None, after, inferred))
+    alive = True
+    for point in _by_moment(points):
+        if point.life == "ends":
+            versions[-1].valid_to = point.at
+            alive = False
+        after = {**dict.fromkeys(columns), **(state or {}), **point.changes}
+        advance(state, after, point.at)
+        resumed = point.life == "resumes" and not alive
+        alive = alive or resumed
+        if alive and (resumed or after != state):
+            if versions and not resumed:
+                versions[-1].valid_to = point.at
+            versions.append(Version(point.at, None, after, point.inferred))
         state = after
     return versions
+
+
+def _by_moment(points: Iterable[Point]) -> list[Point]:
+    merged: dict[datetime, Point] = {}
+    for point in points:
+        if (same := merged.get(point.at)) is not None:
+            changes = {**same.changes, **point.changes}
+            point = Point(point.at, changes, same.inferred and point.inferred, point.life or same.life)
+        merged[point.at] = point
+    return [merged[at] for at in sorted(merged)]
 
 
 def points_of(versions: Sequence[Version], told: Iterable[str]) -> list[Point]:
@@ -45,5 +59,11 @@ def points_of(versions: Sequence[Version], told: Iterable[str]) -> list[Point]:
         changes = {
             name: later.values[name] for name in told if later.values.get(name) != earlier.values.get(name)
         }
-        points.append(Point(later.valid_from, changes, later.inferred))
+        life: Literal["", "resumes"] = ""
+        if earlier.valid_to is not None and earlier.valid_to < later.valid_from:
+            points.append(Point(earlier.valid_to, {}, life="ends"))
+            life = "resumes"
+        points.append(Point(later.valid_from, changes, later.inferred, life))
+    if (end := versions[-1].valid_to) is not None:
+        points.append(Point(end, {}, life="ends"))
     return points

@@ -263,6 +263,42 @@ async def test_history_is_read_as_it_was_and_as_it_was_known(database: Any, tena
         assert len(seen) == len(set(seen)) == total
 
 
+async def test_a_rewritten_past_keeps_the_time_in_which_the_record_was_deleted(
+    database: Any, tenant: Any
+) -> None:
+    principal = tenant.principal()
+    await seed(database, principal)
+    await upsert(database, principal, [deal(0)])
+    deals, tid = CATALOGUE["opportunities"], principal.tenant_id
+
+    async def gap() -> Any:
+        async with database.transaction(tid) as session:
+            return await session.connection.fetchrow(
+                "select a.valid_to, b.valid_from from opportunities_history a join opportunities_history b "
+                "on a.record_id = b.record_id and a.valid_to < b.valid_from and a.superseded_at = 'infinity' "
+                "and b.superseded_at = 'infinity' where not exists (select from opportunities_history c "
+                "where c.record_id = a.record_id and c.superseded_at = 'infinity' and c.valid_from = a.valid_to)"
+            )
+
+    async with database.transaction(tid) as session:
+        await write.delete(session, principal, CATALOGUE, deals, "crm:d0")
+    async with database.transaction(tid) as session:
+        await write.restore(session, principal, CATALOGUE, deals, "crm:d0")
+    first = await gap()
+    assert first is not None
+    await upsert(database, principal, [deal(0, history=[{"at": "2026-02-01", "amount": 9}])])
+    assert await gap() == first
+    async with database.transaction(tid) as session:
+        await write.delete(session, principal, CATALOGUE, deals, "crm:d0")
+    [restored] = await upsert(database, principal, [deal(0, history=[{"at": "2026-02-02", "amount": 8}])])
+    assert restored.outcome == "restored"
+    async with database.transaction(tid) as session:
+        living = await session.connection.fetchval(
+            "select count(*) from opportunities_history where superseded_at = 'infinity' and valid_to = 'infinity'"
+        )
+    assert living == 1
+
+
 async def test_a_late_close_dates_the_close_and_nothing_else(database: Any, tenant: Any) -> None:
     principal = tenant.principal()
     await seed(database, principal)

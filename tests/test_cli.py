@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from app.areas import CATALOGUE
 from app.ground.access.keys import authenticate
 from app.ground.access.models import users
 from app.ground.database.session import Database
-from app.ground.database.tables import external_ids
-from app.sales.org.models import reps
+from app.language.resources import write
 
 Attain = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -71,17 +71,14 @@ async def test_keys_for_roles_and_reps(database: Database, owner_url: str, tmp_p
     admin = await authenticate(database, f"Bearer {attain('tenants', 'create', 'Keys').stdout.strip()}")
     tenant = admin.tenant_id
     async with database.transaction(tenant) as session:
-        boss = await session.fetchval(
-            reps.insert().values(tenant_id=tenant, name="Ann", email="Ann@x.example").returning(reps.c.id)
-        )
-        rep = await session.fetchval(
-            reps.insert().values(tenant_id=tenant, name="Bob", manager_id=boss).returning(reps.c.id)
-        )
-        await session.execute(
-            external_ids.insert().values(
-                tenant_id=tenant, noun="rep", source="salesforce", external_id="005B", record_id=rep
-            )
-        )
+        rows = [
+            {"external_id": "005A", "name": "Rep A", "email": "Rep-A@x.example"},
+            {"external_id": "005B", "name": "Rep B", "manager_id": "salesforce:005A"},
+        ]
+        boss, rep = [
+            (await write.upsert(session, admin, CATALOGUE, CATALOGUE["reps"], "salesforce", [row]))[0].id
+            for row in rows
+        ]
 
     async def made(*arguments: str) -> tuple[str, object]:
         done = attain("keys", "create", "--tenant", str(tenant), *arguments)
@@ -92,8 +89,8 @@ async def test_keys_for_roles_and_reps(database: Database, owner_url: str, tmp_p
     assert await made("--role", "analyst") == ("analyst", None)
     assert await made("--as", "salesforce:005B") == ("rep", rep)
     assert await made("--as", str(rep)) == ("rep", rep)
-    assert await made("--as", "ann@x.example") == ("manager", boss)
-    assert await made("--as", "Ann", "--role", "rep", "--scope", "opportunities:read", "--days", "3") == (
+    assert await made("--as", "rep-a@x.example") == ("manager", boss)
+    assert await made("--as", "Rep A", "--role", "rep", "--scope", "opportunities:read", "--days", "3") == (
         "rep",
         boss,
     )

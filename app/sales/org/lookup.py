@@ -27,7 +27,7 @@ async def find_rep(session: Session, reference: str) -> Found:
     reports = reps.alias("reports")
     by_source = select(external_ids.c.record_id).where(
         external_ids.c.tenant_id == bindparam("tenant"),
-        external_ids.c.noun == "rep",
+        external_ids.c.noun == "reps",
         external_ids.c.source == source,
         external_ids.c.external_id == external_id,
     )

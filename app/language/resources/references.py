@@ -7,14 +7,13 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, and_, any_, bindparam, column, func, select
+from sqlalchemy import any_, bindparam, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.ground.access.principal import Principal
 from app.ground.database.session import Session, Statement, compiled
-from app.ground.database.tables import external_ids
-from app.language.query.binds import Binds, constant
+from app.language.query.binds import Binds
 from app.language.resources.payload import SOURCE
 from app.language.resources.resource import Catalogue, Resource
 
@@ -62,48 +61,14 @@ async def resolve(
                 parsed[reference] = principal.rep_id
         elif (found := parse(reference)) is not None:
             parsed[reference] = found
-    if not parsed:
-        return {}
     resource = catalogue[target]
-    binds = Binds.of(principal)
-    keys = [x if isinstance(x, tuple) else (None, None) for x in parsed.values()]
-    rows = await session.fetch(
-        _resolving(resource, binds.signature),
-        **binds.standing(principal),
-        names=list(parsed),
-        ids=[None if isinstance(x, tuple) else x for x in parsed.values()],
-        sources=[source for source, _ in keys],
-        externals=[external for _, external in keys],
-    )
-    return {row["name"]: row["id"] for row in rows}
-
-
-@lru_cache(maxsize=512)
-def _resolving(resource: Resource, asker: tuple[Any, ...]) -> Statement:
-    """From names to the living records they mean, in one statement however they are named."""
-    binds, record, x = Binds.signed(asker), resource.table.alias("record"), external_ids
-    types = {"name": Text(), "id": postgresql.UUID(as_uuid=True), "source": Text(), "external": Text()}
-    arrays = (bindparam(f"{name}s", type_=ARRAY(type_), required=True) for name, type_ in types.items())
-    given = (
-        func.unnest(*arrays)
-        .table_valued(*(column(name, type_) for name, type_ in types.items()))
-        .render_derived(name="given")
-    )
-    named = and_(
-        x.c.tenant_id == binds.tenant,
-        x.c.noun == constant(resource.plural),
-        x.c.source == given.c.source,
-        x.c.external_id == given.c.external,
-    )
-    meant = and_(record.c.tenant_id == binds.tenant, record.c.id == func.coalesce(given.c.id, x.c.record_id))
-    statement = (
-        select(given.c.name, record.c.id)
-        .select_from(given.outerjoin(x, named).join(record, meant))
-        .where(record.c.deleted_at.is_(None))
-    )
-    if (visible := resource.visible(record, binds.for_few())) is not None:
-        statement = statement.where(visible)
-    return compiled(statement)
+    keys = await by_keys(session, resource.plural, {x for x in parsed.values() if isinstance(x, tuple)})
+    ids = {name: keys.get(x) if isinstance(x, tuple) else x for name, x in parsed.items()}
+    wanted = {x for x in ids.values() if x is not None}
+    if not wanted:
+        return {}
+    there = await living(session, principal, resource, wanted)
+    return {name: id_ for name, id_ in ids.items() if id_ is not None and id_ in there}
 
 
 @lru_cache(maxsize=512)

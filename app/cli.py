@@ -23,7 +23,7 @@ from app.ground.database import embedded, locate, migrate
 from app.ground.database.locate import Location
 from app.ground.database.session import Session, connect
 from app.ground.errors import AttainError, Unavailable
-from app.ground.settings import Settings, get_settings
+from app.ground.settings import LOCALHOST, Settings, get_settings
 
 T = TypeVar("T")
 
@@ -72,7 +72,11 @@ def serve(
     """Serve. Without ATTAIN_DATABASE_URL PostgreSQL is started and migrated as needed."""
     from app import server
 
-    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    given: dict[str, object] = {
+        name: value for name, value in (("host", host), ("port", port)) if value is not None
+    }
+    if demo and not get_settings().cors_origin_pattern:
+        given["cors_origin_pattern"] = LOCALHOST
     settings = prepared(get_settings().model_copy(update=given))
     server.exit_on_terminate()
     with (

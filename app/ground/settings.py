@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+LOCALHOST = r"https?://(localhost|127\.0\.0\.1)(:\d+)?"
 
 
 class Settings(BaseSettings):
@@ -29,7 +33,11 @@ class Settings(BaseSettings):
 
     max_body_bytes: int = 10 * 1024 * 1024
     max_bulk_body_bytes: int = 100 * 1024 * 1024
-    cors_origins: list[str] = []
+    cors_origins: Annotated[list[str], NoDecode] = []
+    """Origins whose pages may call, by comma. `attain serve --demo` lets in every page of this machine besides."""
+
+    cors_origin_pattern: str | None = None
+    """A regular expression for further origins."""
     allow_introspection: bool = True
     graphiql: bool = True
 
@@ -39,6 +47,11 @@ class Settings(BaseSettings):
     """How long `/readyz` answers 503 before the listener closes; a load balancer needs a few seconds."""
 
     principal_cache_seconds: float = 5.0
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _by_comma(cls, value: object) -> object:
+        return [x.strip() for x in value.split(",") if x.strip()] if isinstance(value, str) else value
 
 
 @lru_cache

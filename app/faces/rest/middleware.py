@@ -34,10 +34,11 @@ def install(app: FastAPI, settings: Settings, database: Database) -> Health:
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, usual=settings.max_body_bytes, bulk=settings.max_bulk_body_bytes)
     app.add_middleware(Shield)
-    if settings.cors_origins:
+    if settings.cors_origins or settings.cors_origin_pattern:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
+            allow_origin_regex=settings.cors_origin_pattern,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "QUERY"],
             allow_headers=["*"],
             expose_headers=EXPOSED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import lru_cache
 
-from babel.numbers import get_currency_precision, list_currencies
+from babel.numbers import list_currencies
 
 MAX_DIGITS = 15
 MAX_DECIMALS = 4
@@ -15,11 +15,6 @@ MAX_DECIMALS = 4
 def currencies() -> frozenset[str]:
     """ISO 4217 codes, those no longer in use included: old deals name them."""
     return frozenset(list_currencies())
-
-
-def minor_digits(currency: str) -> int:
-    """Digits of the minor unit: 2 for USD, 0 for JPY, 3 for KWD."""
-    return get_currency_precision(currency)
 
 
 def fault(amount: Decimal, *, decimals: int = MAX_DECIMALS, digits: int = MAX_DIGITS) -> str | None:

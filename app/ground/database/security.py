@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from app.ground.database.embedded import APP
 
 READ_WRITE = ("select", "insert", "update", "delete")
-APPEND_ONLY = ("select", "insert")
 
 
 class Executes(Protocol):

@@ -8,7 +8,7 @@ changes a connection beyond its transaction.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -180,8 +180,3 @@ async def _roll_back(connection: Any) -> None:
         await asyncio.shield(asyncio.wait_for(connection.execute("ROLLBACK"), timeout=5))
     except (Exception, asyncio.CancelledError):
         connection.terminate()
-
-
-def rows_of(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
-    """Turn rows into one array per column, as `unnest` wants them."""
-    return [[row[name] for row in rows] for name in columns]

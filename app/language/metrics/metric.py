@@ -229,10 +229,6 @@ class Metric:
             if d.name not in self.without and all(f.dimension(d.name) for f in others)
         )
 
-    @property
-    def is_stock(self) -> bool:
-        return self.at_end or any(m.population.kind == "stock" for m in self.measures.values())
-
     def evaluate(self, tallies: Tallies) -> Result:
         if self.combine is not None:
             return self.combine(tallies)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Text, and_, bindparam, cast, or_
+from sqlalchemy import Text, and_, bindparam, cast, or_, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.ground.errors import BadCursor
@@ -69,6 +69,9 @@ def beyond(keys: Sequence[Key], nulls: Sequence[bool], *, backwards: bool = Fals
         cast(bindparam(f"k{i}", type_=Text(), required=True), key.expression.type)
         for i, key in enumerate(keys)
     ]
+    if not any(key.nullable for key in keys) and len({key.descending for key in keys}) == 1:
+        place, cursor = tuple_(*(key.expression for key in keys)), tuple_(*at)
+        return place > cursor if keys[0].descending == backwards else place < cursor
     ways: list[ColumnElement[bool]] = []
     equal: list[ColumnElement[bool]] = []
     for key, value, null in zip(keys, at, nulls, strict=True):
@@ -84,7 +87,3 @@ def beyond(keys: Sequence[Key], nulls: Sequence[bool], *, backwards: bool = Fals
         ways.append(and_(*equal, step))
         equal = [*equal, key.expression == value]
     return or_(*ways)
-
-
-def can_compare_rows(keys: Sequence[Key]) -> bool:
-    return not any(key.nullable for key in keys) and len({key.descending for key in keys}) == 1

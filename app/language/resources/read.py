@@ -20,7 +20,6 @@ from app.language.resources.scopes import demand_nouns
 from app.language.resources.select import Question, checked_sort, statement
 from app.language.resources.shape import Shape
 
-MAX_LIMIT = 200
 CHUNK = 1000
 
 

@@ -238,7 +238,6 @@ async def _id_of(session: Session, resource: Resource, reference: str) -> UUID:
 
 async def _single(batch: Batch) -> Receipt:
     draft = batch.drafts[0]
-    await batch.session.connection.execute("savepoint single")
     try:
         await run(batch)
     except LostRace:

@@ -37,7 +37,7 @@ class Cursor:
 
 
 def fingerprint(question: Any) -> str:
-    """What a cursor is bound to: the noun, the filter with its values and the sort."""
+    """What a cursor is bound to: the tenant, the noun, the filter with its values and the sort."""
     return hashlib.sha256(repr(question).encode()).hexdigest()[:12]
 
 

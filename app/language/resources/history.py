@@ -52,7 +52,7 @@ async def page(
         label = Shape((("id", Leaf("id")),))
         found = await one(session, principal, catalogue, resource, reference, label, deleted=True)
         record_id = UUID(orjson.loads(found)["id"])
-    mark = paging.fingerprint((resource.plural, "history", record_id, recorded_since))
+    mark = paging.fingerprint((principal.tenant_id, resource.plural, "history", record_id, recorded_since))
     cursor = paging.decode(after, mark, 2 if record_id else 1) if after is not None else None
     statement = _statement(
         resource,

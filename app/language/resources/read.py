@@ -70,7 +70,13 @@ async def page(session: Session, principal: Principal, catalogue: Catalogue, que
     sort = checked_sort(catalogue, query.resource, principal.role, query.sort or query.resource.default_sort)
     demand_nouns(principal, catalogue, query.resource, query.shape, query.filter, sort)
     mark = paging.fingerprint(
-        (query.resource.plural, query.filter, sort, sorted(query.values.binds.items(), key=str))
+        (
+            principal.tenant_id,
+            query.resource.plural,
+            query.filter,
+            sort,
+            sorted(query.values.binds.items(), key=str),
+        )
     )
     values = await _values(session, principal, query)
     if query.after is not None and query.before is not None:

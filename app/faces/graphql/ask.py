@@ -42,13 +42,15 @@ class Ask:
                 code="too_costly",
             )
 
-    async def read(
-        self, work: Callable[[Session], Awaitable[T]], *, isolation: str = "read committed read only"
-    ) -> T:
-        """A short read-only transaction of this root field's own: root fields run at the same time."""
+    async def read(self, work: Callable[[Session], Awaitable[T]], *, isolation: str = "") -> T:
+        """On a connection of this root field's own, since root fields run at the same time: each statement by
+        itself, or all of them in one transaction where an isolation is asked for."""
+        database, tenant = self.database, self.principal.tenant_id
         async with (
             self.gate,
-            self.database.transaction(self.principal.tenant_id, isolation=isolation) as session,
+            database.transaction(tenant, isolation=isolation)
+            if isolation
+            else database.reading(tenant) as session,
         ):
             return await work(session)
 

@@ -72,11 +72,12 @@ class Call:
         assert self.operation.action is not None
         return self.operation.action
 
-    async def read(
-        self, work: Callable[[Session], Awaitable[T]], *, isolation: str = "read committed read only"
-    ) -> T:
-        """One read-only transaction."""
-        async with self.edge.database.transaction(self.principal.tenant_id, isolation=isolation) as session:
+    async def read(self, work: Callable[[Session], Awaitable[T]], *, isolation: str = "") -> T:
+        """Each statement by itself, or all of them in one transaction where an isolation is asked for."""
+        database, tenant = self.edge.database, self.principal.tenant_id
+        async with (
+            database.transaction(tenant, isolation=isolation) if isolation else database.reading(tenant)
+        ) as session:
             return await work(session)
 
     @asynccontextmanager

@@ -1,16 +1,17 @@
 """Where a transaction begins: one place sets the tenant, and nothing else opens connections.
 
-`Database.transaction(tenant)` sends BEGIN and SET LOCAL as one message, so the tenant lives and dies with the
-transaction whatever happens to the connection. The pool runs no reset query: that is safe only because nothing here
-changes a connection beyond its transaction.
+`Database.transaction(tenant)` sends BEGIN and SET LOCAL as one message; `Database.reading(tenant)` lets each statement
+set it for itself. Either way the tenant lives and dies with the transaction whatever happens to the connection. The
+pool runs no reset query: that is safe only because nothing here changes a connection beyond its transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -79,7 +80,47 @@ class Session:
         return await self.connection.execute(sql, *arguments)
 
 
+class _Alone:
+    """A connection each of whose statements is a transaction of its own, under one tenant: one message, not three.
+
+    It offers what a read needs and no more; and since a statement that stands in FROM changes nothing, it only reads.
+    """
+
+    __slots__ = ("_connection", "_tenant")
+
+    def __init__(self, connection: Any, tenant_id: UUID) -> None:
+        self._connection = connection
+        self._tenant = str(tenant_id)
+
+    def fetch(self, sql: str, *arguments: Any) -> Awaitable[list[Any]]:
+        return self._connection.fetch(_behind_its_tenant(sql, len(arguments)), *arguments, self._tenant)
+
+    def fetchrow(self, sql: str, *arguments: Any) -> Awaitable[Any]:
+        return self._connection.fetchrow(_behind_its_tenant(sql, len(arguments)), *arguments, self._tenant)
+
+    def fetchval(self, sql: str, *arguments: Any) -> Awaitable[Any]:
+        return self._connection.fetchval(_behind_its_tenant(sql, len(arguments)), *arguments, self._tenant)
+
+
+@lru_cache(maxsize=4096)
+def _behind_its_tenant(sql: str, parameters: int) -> str:
+    """`sql` run once the transaction's tenant is what the parameter behind its own says.
+
+    OFFSET 0 keeps the planner from pulling either half out of its place, and LATERAL with `t` in its condition has
+    the setting made before any row is looked for. Were it not, the policies would find the nil tenant, and no row.
+    """
+    return (
+        f"SELECT q.* FROM (SELECT set_config('app.tenant_id', ${parameters + 1}, true) AS t OFFSET 0) s "
+        f"CROSS JOIN LATERAL (SELECT * FROM ({sql}) q WHERE s.t IS NOT NULL OFFSET 0) q"
+    )
+
+
 _SETTINGS = {"application_name": "attain", "TimeZone": "UTC", "jit": "off", "search_path": "public"}
+
+
+_OUTSIDE_TENANTS = {"app.tenant_id": str(UUID(int=0))}
+"""What the policies find where no transaction has set a tenant: one that is nobody's. A setting that were never made
+would be an error already while a statement that sets it is planned."""
 
 
 async def _prepare(connection: Any) -> None:
@@ -102,7 +143,6 @@ class Database:
 
     pool: asyncpg.Pool
     pool_timeout: float
-    statement_timeout_ms: int
 
     @classmethod
     async def open(
@@ -114,7 +154,9 @@ class Database:
         pool_timeout: float = 1.0,
         statement_timeout_ms: int = 10_000,
     ) -> Database:
-        settings = {**_SETTINGS, "role": role} if role else _SETTINGS
+        settings = _SETTINGS | _OUTSIDE_TENANTS | {"statement_timeout": str(statement_timeout_ms)}
+        if role:
+            settings["role"] = role
 
         async def keep(_: Any) -> None:
             return None
@@ -131,7 +173,7 @@ class Database:
             statement_cache_size=500,
             max_cached_statement_lifetime=0,
         )
-        return cls(pool, pool_timeout, statement_timeout_ms)
+        return cls(pool, pool_timeout)
 
     async def close(self) -> None:
         await self.pool.close()
@@ -156,22 +198,26 @@ class Database:
         """Commits when the block ends, rolls back when it raises or is cancelled.
 
         `isolation` is empty (read committed) or one of `repeatable read`, `serializable`, with `read only` behind it
-        where wished.
+        where wished. `timeout_ms` is for statements that may take longer, or less long, than the connection's usual.
         """
+        begin = f"BEGIN ISOLATION LEVEL {isolation}" if isolation else "BEGIN"
+        begin += f"; SET LOCAL app.tenant_id = '{UUID(str(tenant_id))}'"
+        if timeout_ms is not None:
+            begin += f"; SET LOCAL statement_timeout = {timeout_ms:d}"
         async with self.connection() as connection:
-            timeout = timeout_ms or self.statement_timeout_ms
-            begin = f"BEGIN ISOLATION LEVEL {isolation}" if isolation else "BEGIN"
-            tenant = UUID(str(tenant_id))
-            await connection.execute(
-                f"{begin}; SET LOCAL app.tenant_id = '{tenant}'; SET LOCAL statement_timeout = {timeout:d}"
-            )
             try:
+                await connection.execute(begin)
                 yield Session(connection, tenant_id)
+                await connection.execute("COMMIT")
             except BaseException:
                 await _roll_back(connection)
                 raise
-            else:
-                await connection.execute("COMMIT")
+
+    @asynccontextmanager
+    async def reading(self, tenant_id: UUID) -> AsyncIterator[Session]:
+        """For reads whose statements may each see their own moment, as read committed has it anyway."""
+        async with self.connection() as connection:
+            yield Session(_Alone(connection, tenant_id), tenant_id)
 
 
 async def _roll_back(connection: Any) -> None:

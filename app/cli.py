@@ -191,6 +191,25 @@ def create_tenant_(
     typer.echo(_as_owner(work))
 
 
+@tenants_cli.command("limit")
+def limit_tenant_(
+    name: Annotated[str, typer.Argument(help="Its name or id.")],
+    requests: Annotated[int | None, typer.Option(help="Requests in ATTAIN_RATE_WINDOW_SECONDS.")] = None,
+    at_once: Annotated[int | None, typer.Option(help="Requests at once.")] = None,
+    weight: Annotated[float, typer.Option(help="Its share of the database connections.")] = 1.0,
+) -> None:
+    """Give a tenant limits of its own; what is left out is what every tenant has."""
+    from app.ground.access.principal import Limits
+    from app.ground.access.tenants import find_tenant, set_limits
+
+    async def work(owner: asyncpg.Connection) -> str:
+        tenant = await find_tenant(owner, name)
+        await set_limits(owner, tenant, Limits(requests, at_once, weight))
+        return tenant.name
+
+    say.print(f"[bold]{_as_owner(work)}[/bold] has its limits; they hold within seconds.")
+
+
 @keys_cli.command("create")
 def create_key_(
     tenant: Annotated[

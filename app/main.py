@@ -12,7 +12,7 @@ from app.faces.graphql.schema import sdl
 from app.faces.rest import documents, middleware, openapi, routes
 from app.faces.rest.edge import Edge
 from app.faces.rest.router import Router
-from app.ground.access.keys import PrincipalCache
+from app.ground.access.gate import Gate
 from app.ground.database.session import Database
 from app.ground.settings import Settings
 
@@ -21,14 +21,15 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     """`database` is open, and whoever opened it closes it."""
     app = FastAPI(title="Attain", openapi_url=None, docs_url=None, redoc_url=None)
     middleware.install(app, settings, database)
-    principals = PrincipalCache(settings.principal_cache_seconds)
+    gate = Gate(database, settings)
     operations = routes.operations(CATALOGUE, METRIC_CATALOGUE)
     document = openapi.document(CATALOGUE, METRIC_CATALOGUE, operations)
     app.include_router(documents.router(document, sdl(CATALOGUE, METRIC_CATALOGUE)))
     app.mount("/docs/static", documents.static_files())
-    graphql = GraphQL(database, settings, CATALOGUE, METRIC_CATALOGUE, principals)
+    graphql = GraphQL(database, settings, CATALOGUE, METRIC_CATALOGUE, gate)
     app.router.routes += [Route(PATH, graphql), Route(f"{PATH}/{{rest:path}}", graphql)]
-    app.mount("", Router(Edge(database, settings, CATALOGUE, METRIC_CATALOGUE, principals), operations))
+    edge = Edge(database, settings, CATALOGUE, METRIC_CATALOGUE, gate)
+    app.mount("", Router(edge, operations, list(app.router.routes)))
     return app
 
 

@@ -50,7 +50,7 @@ async def test_a_new_tenants_key_is_the_last_word(
     key = done.stdout.split()[-1]
     assert done.stdout == f"{key}\n"
     assert key not in done.stderr
-    principal = await authenticate(database, f"Bearer {key}")
+    principal = await authenticate(database, key)
     tenant = principal.tenant
     assert (tenant.name, tenant.timezone, tenant.home_currency) == ("Köln & Söhne", "Europe/Berlin", "EUR")
     assert principal.role == "admin"
@@ -68,7 +68,7 @@ def test_a_tenant_that_cannot_be_is_refused_in_a_sentence(attain: Attain, argume
 
 async def test_keys_for_roles_and_reps(database: Database, owner_url: str, tmp_path: Path) -> None:
     attain = command_of(owner_url, tmp_path)
-    admin = await authenticate(database, f"Bearer {attain('tenants', 'create', 'Keys').stdout.strip()}")
+    admin = await authenticate(database, attain("tenants", "create", "Keys").stdout.strip())
     tenant = admin.tenant_id
     async with database.transaction(tenant) as session:
         rows = [
@@ -83,7 +83,7 @@ async def test_keys_for_roles_and_reps(database: Database, owner_url: str, tmp_p
     async def made(*arguments: str) -> tuple[str, object]:
         done = attain("keys", "create", "--tenant", str(tenant), *arguments)
         assert done.returncode == 0, done.stderr
-        principal = await authenticate(database, f"Bearer {done.stdout.strip()}")
+        principal = await authenticate(database, done.stdout.strip())
         return principal.role, principal.rep_id
 
     assert await made("--role", "analyst") == ("analyst", None)

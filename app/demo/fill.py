@@ -100,7 +100,7 @@ async def _key(database: Database, tenant: Tenant, kept: str | None) -> str:
     """The key that was kept where it still opens this tenant, else a new one."""
     if kept:
         try:
-            if (await authenticate(database, f"Bearer {kept}")).tenant_id == tenant.id:
+            if (await authenticate(database, kept)).tenant_id == tenant.id:
                 return kept
         except Unauthorized:
             pass  # a key of another database, or revoked

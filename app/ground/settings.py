@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 LOCALHOST = r"https?://(localhost|127\.0\.0\.1)(:\d+)?"
@@ -29,7 +29,23 @@ class Settings(BaseSettings):
     pool_size: int = 10
     pool_timeout_seconds: float = 1.0
     statement_timeout_ms: int = 10_000
+    """For single records, pages and writes."""
+    metric_statement_timeout_ms: int = 30_000
+    """For numbers and their explanations."""
     bulk_statement_timeout_ms: int = 120_000
+    """Upserts, imports, and answers that are streamed."""
+
+    rate_limit: int = Field(default=300_000, ge=1)
+    """Requests that a tenant may send in `rate_window_seconds`, to each process."""
+    rate_window_seconds: int = Field(default=60, ge=1)
+    tenant_requests_at_once: int = Field(default=128, ge=1)
+    """Of one tenant, being answered or waiting for a connection; more are refused with 429."""
+    requests_at_once: int = Field(default=1024, ge=1)
+    """Of all tenants; more are refused with 503."""
+    bulk_at_once: int = Field(default=4, ge=1)
+    """Bulk requests whose body may be in memory at the same time; others wait. One tenant has at most half."""
+    wrong_keys_per_minute: int = Field(default=600, ge=1)
+    """From one address, before it is answered 429 without a look-up."""
 
     max_body_bytes: int = 10 * 1024 * 1024
     max_bulk_body_bytes: int = 100 * 1024 * 1024

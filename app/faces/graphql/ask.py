@@ -48,7 +48,9 @@ class Ask:
         database, tenant = self.database, self.principal.tenant_id
         async with (
             self.gate,
-            database.transaction(tenant, isolation=isolation)
+            database.transaction(
+                tenant, isolation=isolation, timeout_ms=self.settings.metric_statement_timeout_ms
+            )
             if isolation
             else database.reading(tenant) as session,
         ):

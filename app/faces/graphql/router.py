@@ -18,7 +18,8 @@ from app.faces.graphql.ask import Ask
 from app.faces.graphql.errors import BadQuery
 from app.faces.graphql.limits import LONGEST_DOCUMENT
 from app.faces.graphql.schema import schema
-from app.ground.access.keys import PrincipalCache, authenticate
+from app.ground.access.gate import Gate
+from app.ground.access.principal import Principal
 from app.ground.database.session import Database
 from app.ground.errors import BadRequest, Invalid, MethodNotAllowed, NotFound, TooLarge, UnsupportedMedia
 from app.ground.settings import Settings
@@ -48,11 +49,11 @@ class GraphQL:
         settings: Settings,
         catalogue: Catalogue,
         metrics: MetricCatalogue,
-        principals: PrincipalCache | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.database = database
         self.settings = settings
-        self.principals = principals
+        self.gate = gate or Gate(database, settings)
         self.schema = schema(catalogue, metrics, introspection=settings.allow_introspection)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +85,19 @@ class GraphQL:
             raise NotFound("GraphQL is at /graphql.", code="no_such_path")
         if request.method != "POST":
             raise MethodNotAllowed("GraphQL takes POST.", headers={"Allow": "POST"})
-        principal = await authenticate(self.database, request.headers.get("authorization"), self.principals)
+        client = request.client
+        principal = await self.gate.authenticate(
+            request.headers.get("authorization"), client.host if client else None
+        )
+        state = request.scope.setdefault("state", {})
+        state["principal"] = principal
+        allowance = state["allowance"] = self.gate.enter(principal)
+        try:
+            return await self._asked(request, request_id, principal)
+        finally:
+            self.gate.leave(allowance)
+
+    async def _asked(self, request: Request, request_id: str | None, principal: Principal) -> Response:
         asked = await self._read(request)
         ask = Ask(principal, self.database, self.settings, request_id)
         try:

@@ -52,10 +52,15 @@ REFUSALS: dict[int, dict[str, str]] = {
         "out_of_range": "A value is out of range.",
         "too_deep": "The request is nested too deeply.",
     },
-    429: {"too_many_requests": "Wait for `Retry-After` seconds."},
+    429: {
+        "too_many_requests": "The tenant's requests of this while are used up; wait for `Retry-After` seconds.",
+        "too_many_at_once": "Too many requests of the tenant are being answered; wait for one of them.",
+        "too_many_failures": "Too many wrong keys came from this address.",
+    },
     500: {"internal": "The fault is ours; `request_id` finds it in the logs."},
     503: {
         "unavailable": "Try again after `Retry-After` seconds.",
+        "overloaded": "The service has more to do than it can.",
         "pool_exhausted": "All database connections are busy.",
         "database_unreachable": "The database cannot be reached.",
         "statement_timeout": "The question took too long; ask for less.",

@@ -15,7 +15,7 @@ from app.faces.rest import bodies
 from app.faces.rest.operation import Operation
 from app.faces.rest.parameters import Parameters
 from app.ground.access import idempotency
-from app.ground.access.keys import PrincipalCache
+from app.ground.access.gate import Gate
 from app.ground.access.principal import Principal
 from app.ground.database.retry import in_transaction
 from app.ground.database.session import Database, Session
@@ -35,7 +35,7 @@ class Edge:
     settings: Settings
     catalogue: Catalogue
     metrics: MetricCatalogue
-    principals: PrincipalCache
+    gate: Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,14 @@ class Call:
         return self.operation.action
 
     async def read(self, work: Callable[[Session], Awaitable[T]], *, isolation: str = "") -> T:
-        """Each statement by itself, or all of them in one transaction where an isolation is asked for."""
+        """Each statement by itself, or all of them in one transaction where an isolation is asked for: numbers do,
+        and have a longer time for it."""
         database, tenant = self.edge.database, self.principal.tenant_id
+        timeout = self.edge.settings.metric_statement_timeout_ms
         async with (
-            database.transaction(tenant, isolation=isolation) if isolation else database.reading(tenant)
+            database.transaction(tenant, isolation=isolation, timeout_ms=timeout)
+            if isolation
+            else database.reading(tenant)
         ) as session:
             return await work(session)
 

@@ -105,7 +105,7 @@ async def revoked(call: Call) -> Response:
         return await _answer(call, session, key_id, 200)
 
     response = await call.write(body, work)
-    call.edge.principals.forget()
+    call.edge.gate.principals.forget()
     return response
 
 

@@ -44,6 +44,8 @@ class Observe:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                if "allowance" in state:
+                    message["headers"] += state["allowance"].headers()
             elif message["type"] == "http.response.body":
                 sent += len(message.get("body", b""))
             await send(message)

@@ -92,6 +92,9 @@ def _operation(operation: Operation) -> Schema:
         content = {media: {"schema": schema} for media, schema in operation.body.items()}
         made["requestBody"] = {"required": not operation.body_optional, "content": content}
     made["responses"] = _responses(operation)
+    if operation.right:
+        scope = f"{operation.noun}:{operation.right}"
+        made["security"] = [{"bearer": [scope]}, {"basic": [scope]}]
     return made
 
 
@@ -130,9 +133,7 @@ def _named_by_path(operation: Operation) -> list[Schema]:
 
 def _responses(operation: Operation) -> Schema:
     content = {media: {"schema": schema} for media, schema in operation.answers.items()}
-    headers = {
-        name: {"$ref": f"#/components/headers/{name}"} for name in (*operation.headers, "X-Request-Id")
-    }
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in (*operation.headers, *_EVERYWHERE)}
     if operation.method == "POST" and any(_is_key(x) for x in operation.parameters):
         headers["Idempotency-Replayed"] = {"$ref": "#/components/headers/Idempotency-Replayed"}
     answers: Schema = {
@@ -150,7 +151,19 @@ def _is_key(parameter: Schema) -> bool:
     return parameter.get("$ref", "").endswith("idempotency_key")
 
 
+_EVERYWHERE = ("RateLimit", "RateLimit-Policy", "X-Request-Id")
 _HEADERS: Schema = {
+    "RateLimit": {
+        "schema": {"type": "string", "examples": ['"requests";r=299987;t=1, "at-once";r=127']},
+        "description": "What is left: requests until the policy's window has filled again, and requests at once.",
+    },
+    "RateLimit-Policy": {
+        "schema": {
+            "type": "string",
+            "examples": ['"requests";q=300000;w=60, "at-once";q=128;qu="concurrent-requests"'],
+        },
+        "description": "What the tenant may send in a window of seconds, and at once (structured fields).",
+    },
     "ETag": {
         "schema": {"type": "string", "examples": ['"3"']},
         "description": "The record's version, quoted.",

@@ -7,13 +7,14 @@ from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 from starlette.types import Message, Receive, Scope, Send
 
 from app.faces.rest.edge import Call, Edge
 from app.faces.rest.operation import Operation
 from app.faces.rest.parameters import Parameters
-from app.ground.access.keys import authenticate
 from app.ground.access.permissions import demand
+from app.ground.access.principal import Principal
 from app.ground.errors import MethodNotAllowed, NotFound, did_you_mean
 
 
@@ -24,8 +25,10 @@ class Router:
     may itself hold a colon (`salesforce:006…`), so the verb is what follows the last one.
     """
 
-    def __init__(self, edge: Edge, operations: Iterable[Operation]) -> None:
+    def __init__(self, edge: Edge, operations: Iterable[Operation], pages: Iterable[BaseRoute] = ()) -> None:
+        """`pages` are the routes beside this table: a wrong method there is no unknown path."""
         self.edge = edge
+        self.pages = tuple(pages)
         self.table: dict[str, dict[str, Operation]] = {}
         for operation in operations:
             key = operation.path.replace("{id}", "*").replace("{name}", "*").replace("{noun}", "*")
@@ -33,21 +36,34 @@ class Router:
         self.heads = {key.split("/")[2].partition(":")[0] for key in self.table if key.startswith("/v1/")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._answer(Request(scope, receive))
-        await response(scope, receive, _without_body(send) if scope["method"] == "HEAD" else send)
-
-    async def _answer(self, request: Request) -> Response:
+        request = Request(scope, receive)
         operation, reference = self._find(request)
         if operation is None:
-            return Response(status_code=204, headers={"Allow": reference})
-        principal = await authenticate(
-            self.edge.database, request.headers.get("authorization"), self.edge.principals
+            await Response(status_code=204, headers={"Allow": reference})(scope, receive, send)
+            return
+        gate, client = self.edge.gate, scope["client"]
+        principal = await gate.authenticate(
+            request.headers.get("authorization"), client[0] if client else None
         )
-        request.state.principal = principal
+        scope["state"]["principal"] = principal
+        allowance = scope["state"]["allowance"] = gate.enter(principal)
+        try:
+            response = await self._answer(request, operation, reference, principal)
+            # A stream reads while it sends, so it is over only when it is sent.
+            await response(scope, receive, _without_body(send) if scope["method"] == "HEAD" else send)
+        finally:
+            gate.leave(allowance)
+
+    async def _answer(
+        self, request: Request, operation: Operation, reference: str, principal: Principal
+    ) -> Response:
         if operation.right:
             demand(principal, operation.noun, operation.right)
         call = Call(self.edge, request, operation, principal, reference, Parameters.of(request.scope))
-        return await operation.handler(call)
+        if not operation.bulk:
+            return await operation.handler(call)
+        async with self.edge.gate.bulk_place(principal):
+            return await operation.handler(call)
 
     def _find(self, request: Request) -> tuple[Operation | None, str]:
         """The operation and what its path names; for OPTIONS nothing and the methods."""
@@ -66,16 +82,25 @@ class Router:
             if ":" in key and _is_certain(reference):
                 break
         if not allowed:
+            allowed = self._methods_of_page(request.scope)
+        elif "GET" in allowed:
+            allowed.add("HEAD")
+        if not allowed:
             head = path.removeprefix("/v1/").partition("/")[0].partition(":")[0]
             raise NotFound(
                 f'There is no path "{path[:200]}".{did_you_mean(head, self.heads)}', code="no_such_path"
             )
-        if "GET" in allowed:
-            allowed.add("HEAD")
         allow = ", ".join(sorted({*allowed, "OPTIONS"}))
         if method == "OPTIONS":
             return None, allow
         raise MethodNotAllowed(f"This path takes {allow}.", headers={"Allow": allow})
+
+    def _methods_of_page(self, scope: Scope) -> set[str]:
+        return {
+            method
+            for method in ("GET", "HEAD", "POST")
+            if any(page.matches({**scope, "method": method})[0] is Match.FULL for page in self.pages)
+        }
 
 
 def candidates(path: str) -> Iterable[tuple[str, str]]:

@@ -7,8 +7,6 @@ tenant, an unknown key, a revoked and an expired one take the same statement and
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
 import secrets
@@ -20,6 +18,7 @@ from uuid import UUID
 
 from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 
+from app.ground.access.door import Door
 from app.ground.access.models import api_keys, tenants, users
 from app.ground.access.principal import ROLES, Principal
 from app.ground.access.tenants import tenant_of
@@ -27,7 +26,6 @@ from app.ground.database.session import Database, Session, compiled
 from app.ground.errors import Invalid, Unauthorized
 
 _FORM = re.compile(r"attain_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
-_LONGEST_HEADER = 1024
 
 
 def make_key(tenant_id: UUID) -> str:
@@ -77,7 +75,10 @@ async def create_key(
 
 @dataclass(slots=True)
 class PrincipalCache:
-    """Principals of the last few seconds, by their key's hash: a revoked key works at most that much longer."""
+    """Principals of the last few seconds, by their key's hash: a revoked key works at most that much longer.
+
+    What was good a while ago is remembered as such: its next look-up is no stranger's.
+    """
 
     seconds: float = 5.0
     size: int = 10_000
@@ -85,16 +86,18 @@ class PrincipalCache:
 
     def get(self, key_hash: bytes) -> Principal | None:
         entry = self._entries.get(key_hash)
-        if entry is None:
-            return None
-        if entry[0] <= time.monotonic():
-            self._entries.pop(key_hash, None)
-            return None
-        return entry[1]
+        return entry[1] if entry is not None and entry[0] > time.monotonic() else None
+
+    def has_seen(self, key_hash: bytes) -> bool:
+        return key_hash in self._entries
+
+    def drop(self, key_hash: bytes) -> None:
+        self._entries.pop(key_hash, None)
 
     def put(self, key_hash: bytes, principal: Principal, *, at_most: float | None) -> None:
         if self.seconds <= 0:
             return
+        self._entries.pop(key_hash, None)
         if len(self._entries) >= self.size:
             self._entries.pop(next(iter(self._entries)))
         seconds = self.seconds if at_most is None else min(self.seconds, at_most)
@@ -158,17 +161,33 @@ _MARK_USED = compiled(
 
 
 async def authenticate(
-    database: Database, header: str | None, cache: PrincipalCache | None = None
+    database: Database,
+    key: str,
+    cache: PrincipalCache | None = None,
+    door: Door | None = None,
+    address: str | None = None,
 ) -> Principal:
-    """The caller behind an Authorization header: `Bearer <key>`, or Basic with the key as password."""
-    key = _key_in(header)
+    """The caller behind an API key. `address` is the stranger's, where the key was never seen to be good."""
+    if not _FORM.fullmatch(key):
+        raise _unknown()
     key_hash = hash_of(key)
     if cache is not None and (known := cache.get(key_hash)):
         return known
+    if door is None or (cache is not None and cache.has_seen(key_hash)):
+        return await _looked_up(database, key, key_hash, cache)
+    async with door.passed(address):
+        return await _looked_up(database, key, key_hash, cache)
+
+
+async def _looked_up(
+    database: Database, key: str, key_hash: bytes, cache: PrincipalCache | None
+) -> Principal:
     async with database.transaction(UUID(hex=key[7:39])) as session:
         row = await session.fetchrow(_FIND, key_hash=key_hash)
         if row is None:
-            raise Unauthorized("The API key is unknown, revoked or expired.", code="invalid_key")
+            if cache is not None:
+                cache.drop(key_hash)
+            raise _unknown()
         if row["stale"]:
             await session.execute(_MARK_USED, key_id=row["id"])
     principal = Principal(
@@ -186,20 +205,5 @@ async def authenticate(
     return principal
 
 
-def _key_in(header: str | None) -> str:
-    if not header:
-        raise Unauthorized("Send `Authorization: Bearer <API key>`, or Basic with the key as password.")
-    if len(header) > _LONGEST_HEADER:
-        raise Unauthorized("The Authorization header is too long for an API key.", code="invalid_key")
-    scheme, _, value = header.strip().partition(" ")
-    value = value.strip()
-    if scheme.lower() == "basic":
-        try:
-            value = base64.b64decode(value, validate=True).decode("ascii").partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
-            value = ""
-    elif scheme.lower() != "bearer":
-        raise Unauthorized("The Authorization header takes Bearer or Basic.", code="invalid_key")
-    if not _FORM.fullmatch(value):
-        raise Unauthorized("The API key is unknown, revoked or expired.", code="invalid_key")
-    return value
+def _unknown() -> Unauthorized:
+    return Unauthorized("The API key is unknown, revoked or expired.", code="invalid_key")

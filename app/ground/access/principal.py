@@ -10,6 +10,20 @@ ROLES = ("admin", "manager", "rep", "analyst", "integration")
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a tenant has of the service where it is not what every tenant has; None means that."""
+
+    requests: int | None = None
+    """In the time that `ATTAIN_RATE_WINDOW_SECONDS` gives."""
+    at_once: int | None = None
+    weight: float = 1.0
+    """Its share of the database connections when there are not enough, in relation to the others'."""
+
+
+USUAL = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class Tenant:
     """A customer of the service, with what its numbers need by default."""
 
@@ -19,6 +33,7 @@ class Tenant:
     home_currency: str = "USD"
     unowned_visible_to: frozenset[str] = frozenset(ROLES)
     """Roles that see accounts without an owner."""
+    limits: Limits = USUAL
 
     @property
     def zone(self) -> ZoneInfo:

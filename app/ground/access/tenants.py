@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -10,7 +11,7 @@ from zoneinfo import available_timezones
 import asyncpg
 from babel import Locale
 
-from app.ground.access.principal import ROLES, Tenant
+from app.ground.access.principal import ROLES, USUAL, Limits, Tenant
 from app.ground.database.session import Session
 from app.ground.errors import Invalid, did_you_mean
 
@@ -55,6 +56,22 @@ async def create_tenant(
     return tenant
 
 
+async def set_limits(connection: asyncpg.Connection, tenant: Tenant, limits: Limits) -> None:
+    """On the owner's connection: what a tenant may have is the operator's to say. In force within seconds."""
+    for name, value in (
+        ("requests", limits.requests),
+        ("at_once", limits.at_once),
+        ("weight", limits.weight),
+    ):
+        if value is not None and not 0 < value <= 1_000_000_000:
+            raise Invalid.field(f"/{name}", "out_of_range", f"`{name}` is a number above 0.")
+    await connection.execute(
+        "update control.tenants set settings = settings || jsonb_build_object('limits', $2::jsonb) where id = $1",
+        tenant.id,
+        asdict(limits),
+    )
+
+
 async def find_tenant(connection: asyncpg.Connection, name_or_id: str | None) -> Tenant:
     """By id, by a name that is unique, or the only one there is; for the command line, on the owner's connection."""
     clause, values = "true", []
@@ -81,4 +98,5 @@ def tenant_of(row: Any, *, id_column: str = "id", name_column: str = "name") -> 
         timezone=row["timezone"],
         home_currency=row["home_currency"],
         unowned_visible_to=frozenset(row["settings"].get("unowned_visible_to", ROLES)),
+        limits=Limits(**limits) if (limits := row["settings"].get("limits")) else USUAL,
     )

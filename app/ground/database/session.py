@@ -21,9 +21,12 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as _asyncpg_dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
+from app.ground.database.fair_queue import FairQueue, Full
 from app.ground.errors import Unavailable
 
 _dialect = _asyncpg_dialect()
+_MOST_WAITING = 256
+"""For one tenant's connections; admission lets no more in, so this holds where a request asks for several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,8 @@ class Database:
     """The service's pool, logged in as the app role."""
 
     pool: asyncpg.Pool
-    pool_timeout: float
+    queue: FairQueue
+    """Who holds a connection and who waits for one, by tenant."""
 
     @classmethod
     async def open(
@@ -173,23 +177,31 @@ class Database:
             statement_cache_size=500,
             max_cached_statement_lifetime=0,
         )
-        return cls(pool, pool_timeout)
+        # The last fifth is never one tenant's: whoever comes next finds a connection that falls free soon.
+        queue = FairQueue(size, most_each=size - size // 5, waiting_each=_MOST_WAITING, seconds=pool_timeout)
+        return cls(pool, queue)
 
     async def close(self) -> None:
         await self.pool.close()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Any]:
+    async def connection(self, lane: UUID | None = None) -> AsyncIterator[Any]:
+        """`lane` is the tenant for whom it is; what serves no tenant has a lane of its own."""
         try:
-            connection = await self.pool.acquire(timeout=self.pool_timeout)
-        except TimeoutError:
+            place = self.queue.enter_at_once(lane) or await self.queue.wait(lane)
+        except Full:
             raise Unavailable("All database connections are busy.", code="pool_exhausted") from None
-        except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError):
-            raise Unavailable("The database cannot be reached.", code="database_unreachable") from None
         try:
-            yield connection
+            try:
+                connection = await self.pool.acquire(timeout=self.queue.seconds)
+            except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError):
+                raise Unavailable("The database cannot be reached.", code="database_unreachable") from None
+            try:
+                yield connection
+            finally:
+                await self.pool.release(connection)
         finally:
-            await self.pool.release(connection)
+            self.queue.leave(place)
 
     @asynccontextmanager
     async def transaction(
@@ -204,7 +216,7 @@ class Database:
         begin += f"; SET LOCAL app.tenant_id = '{UUID(str(tenant_id))}'"
         if timeout_ms is not None:
             begin += f"; SET LOCAL statement_timeout = {timeout_ms:d}"
-        async with self.connection() as connection:
+        async with self.connection(tenant_id) as connection:
             try:
                 await connection.execute(begin)
                 yield Session(connection, tenant_id)
@@ -216,7 +228,7 @@ class Database:
     @asynccontextmanager
     async def reading(self, tenant_id: UUID) -> AsyncIterator[Session]:
         """For reads whose statements may each see their own moment, as read committed has it anyway."""
-        async with self.connection() as connection:
+        async with self.connection(tenant_id) as connection:
             yield Session(_Alone(connection, tenant_id), tenant_id)
 
 

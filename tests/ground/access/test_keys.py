@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
+from app.ground.access.credential import credential
 from app.ground.access.keys import PrincipalCache, authenticate, create_key, hash_of, prefix_of
 from app.ground.access.models import api_keys, users
 from app.ground.database.session import Database
@@ -18,7 +19,7 @@ from tests.conftest import Company
 
 async def test_a_key_names_its_tenant_and_role(database: Database, tenant: Company) -> None:
     key = await tenant.key("analyst", scopes=["metrics:read"])
-    principal = await authenticate(database, f"Bearer {key}")
+    principal = await authenticate(database, key)
     assert principal.tenant == tenant.tenant
     assert principal.role == "analyst"
     assert principal.scopes == {"metrics:read"}
@@ -27,7 +28,7 @@ async def test_a_key_names_its_tenant_and_role(database: Database, tenant: Compa
 async def test_basic_carries_the_key_as_password(database: Database, tenant: Company) -> None:
     key = await tenant.key()
     header = "Basic " + base64.b64encode(f"whoever:{key}".encode()).decode()
-    assert (await authenticate(database, header)).tenant_id == tenant.id
+    assert (await authenticate(database, credential(header))).tenant_id == tenant.id
 
 
 async def test_the_key_itself_is_nowhere_in_the_database(database: Database, tenant: Company) -> None:
@@ -52,7 +53,7 @@ NOBODYS = f"attain_{'0' * 31}1_{'A' * 43}"
 )  # fmt: skip
 async def test_everything_else_is_401(database: Database, header: str | None) -> None:
     with pytest.raises(Unauthorized) as refused:
-        await authenticate(database, header)
+        await authenticate(database, credential(header))
     assert "WWW-Authenticate" in refused.value.headers
 
 
@@ -62,7 +63,7 @@ async def test_another_tenants_name_on_a_key_opens_nothing(
     ours, theirs = await make_tenant("ours"), await make_tenant("theirs")
     key = await ours.key()
     with pytest.raises(Unauthorized):
-        await authenticate(database, f"Bearer {key.replace(ours.id.hex, theirs.id.hex)}")
+        await authenticate(database, key.replace(ours.id.hex, theirs.id.hex))
 
 
 async def test_an_expired_key_is_refused(database: Database, tenant: Company) -> None:
@@ -70,21 +71,21 @@ async def test_an_expired_key_is_refused(database: Database, tenant: Company) ->
         past = datetime.now(UTC) - timedelta(seconds=1)
         _, key = await create_key(session, name="old", role="admin", expires_at=past)
     with pytest.raises(Unauthorized):
-        await authenticate(database, f"Bearer {key}")
+        await authenticate(database, key)
 
 
 async def test_a_revoked_key_ends_when_the_cache_does(database: Database, tenant: Company) -> None:
     key = await tenant.key()
     cache = PrincipalCache(seconds=60)
-    await authenticate(database, f"Bearer {key}", cache)
+    await authenticate(database, key, cache)
     async with database.transaction(tenant.id) as session:
         await session.execute(
             update(api_keys).where(api_keys.c.tenant_id == tenant.id).values(revoked_at=datetime.now(UTC))
         )
-    assert (await authenticate(database, f"Bearer {key}", cache)).tenant_id == tenant.id
+    assert (await authenticate(database, key, cache)).tenant_id == tenant.id
     cache.forget()
     with pytest.raises(Unauthorized):
-        await authenticate(database, f"Bearer {key}", cache)
+        await authenticate(database, key, cache)
 
 
 async def test_a_cached_key_does_not_outlive_its_expiry(tenant: Company) -> None:
@@ -107,17 +108,17 @@ async def test_a_persons_key_follows_the_person(database: Database, tenant: Comp
             users.insert().values(tenant_id=tenant.id, name="Ada", role="manager").returning(users.c.id)
         )
         _, key = await create_key(session, name="laptop", role="admin", user_id=user_id)
-    principal = await authenticate(database, f"Bearer {key}")
+    principal = await authenticate(database, key)
     assert (principal.role, principal.name, principal.user_id) == ("manager", "Ada", user_id)
     async with database.transaction(tenant.id) as session:
         await session.execute(update(users).where(users.c.tenant_id == tenant.id).values(active=False))
     with pytest.raises(Unauthorized):
-        await authenticate(database, f"Bearer {key}")
+        await authenticate(database, key)
 
 
 async def test_a_used_key_says_when(database: Database, tenant: Company) -> None:
     key = await tenant.key()
-    await authenticate(database, f"Bearer {key}")
+    await authenticate(database, key)
     async with database.transaction(tenant.id) as session:
         statement = select(api_keys.c.last_used_at).where(api_keys.c.tenant_id == tenant.id)
         assert await session.fetchval(statement) is not None

@@ -1,0 +1,136 @@
+"""How much of the service a tenant may have: so many requests in a time, so many at once.
+
+One object for both faces, asked after authentication: `enter` counts the request in or refuses it without a wait,
+`leave` counts it out. Who is let in then waits its fair turn for a database connection (`database/fair_queue.py`).
+The counts are this process's own: several processes each grant the whole limit.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from uuid import UUID
+
+from app.ground.access.principal import Limits, Tenant
+from app.ground.database.fair_queue import FairQueue
+from app.ground.errors import TooManyRequests, Unavailable
+
+_MOST_TENANTS = 10_000
+_RATE = b"ratelimit"
+_POLICY = b"ratelimit-policy"
+
+
+class Allowance:
+    """One tenant's: a bucket of `quota` requests that fills within `window` seconds, and those in flight.
+
+    Its headers are those of the IETF's draft "RateLimit header fields for HTTP", as structured fields.
+    """
+
+    __slots__ = ("_at", "_left", "_policy", "at_once", "in_flight", "limits", "quota", "rate")
+
+    def __init__(self, limits: Limits, quota: int, window: int, at_once: int) -> None:
+        self.in_flight = 0
+        self._left = float(quota)
+        self._at = time.monotonic()
+        self.change(limits, quota, window, at_once)
+
+    def change(self, limits: Limits, quota: int, window: int, at_once: int) -> None:
+        self.limits = limits
+        self.quota = quota
+        self.at_once = at_once
+        self.rate = quota / window
+        self._left = min(self._left, float(quota))
+        self._policy = (
+            f'"requests";q={quota};w={window}, "at-once";q={at_once};qu="concurrent-requests"'.encode()
+        )
+
+    def take(self) -> None:
+        now = time.monotonic()
+        left = self._left + (now - self._at) * self.rate
+        self._at = now
+        if left > self.quota:
+            left = float(self.quota)
+        self._left = left
+        if left < 1:
+            raise TooManyRequests(
+                f"More than {self.quota} requests were sent in the last while.",
+                headers={"Retry-After": str(math.ceil((1 - left) / self.rate))},
+            )
+        if self.in_flight >= self.at_once:
+            raise TooManyRequests(
+                f"{self.at_once} requests are being answered already; wait for one of them.",
+                code="too_many_at_once",
+                headers={"Retry-After": "1"},
+            )
+        self._left = left - 1
+        self.in_flight += 1
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing would be lost by forgetting it."""
+        filled = self._left + (time.monotonic() - self._at) * self.rate
+        return self.in_flight == 0 and filled >= self.quota
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        left = int(self._left)
+        full = math.ceil((self.quota - self._left) / self.rate)
+        free = max(0, self.at_once - self.in_flight)
+        return [
+            (_POLICY, self._policy),
+            (_RATE, b'"requests";r=%d;t=%d, "at-once";r=%d' % (left, full, free)),
+        ]
+
+
+class Admission:
+    """`at_once` bounds the whole process; a tenant's own limits may say less or more than what each has.
+
+    `connections` learns each tenant's weight from here.
+    """
+
+    __slots__ = ("_allowances", "at_once", "connections", "each_at_once", "each_quota", "in_flight", "window")
+
+    def __init__(
+        self,
+        *,
+        quota: int,
+        window: int,
+        each_at_once: int,
+        at_once: int,
+        connections: FairQueue | None = None,
+    ) -> None:
+        self.each_quota = quota
+        self.window = window
+        self.each_at_once = each_at_once
+        self.at_once = at_once
+        self.connections = connections
+        self.in_flight = 0
+        self._allowances: dict[UUID, Allowance] = {}
+
+    def enter(self, tenant: Tenant) -> Allowance:
+        """Raises TooManyRequests where the tenant has too much, Unavailable where everybody together has."""
+        allowance = self._allowances.get(tenant.id)
+        if allowance is None or (allowance.limits is not tenant.limits and allowance.limits != tenant.limits):
+            allowance = self._learn(tenant)
+        if self.in_flight >= self.at_once:
+            raise Unavailable("The service has more to do than it can.", code="overloaded")
+        allowance.take()
+        self.in_flight += 1
+        return allowance
+
+    def leave(self, allowance: Allowance) -> None:
+        self.in_flight -= 1
+        allowance.in_flight -= 1
+
+    def _learn(self, tenant: Tenant) -> Allowance:
+        limits = tenant.limits
+        quota, at_once = limits.requests or self.each_quota, limits.at_once or self.each_at_once
+        if self.connections is not None:
+            self.connections.lane(tenant.id).weight = limits.weight
+        known = self._allowances.get(tenant.id)
+        if known is not None:
+            known.change(limits, quota, self.window, at_once)
+            return known
+        if len(self._allowances) >= _MOST_TENANTS:
+            self._allowances = {key: x for key, x in self._allowances.items() if not x.idle}
+        made = self._allowances[tenant.id] = Allowance(limits, quota, self.window, at_once)
+        return made

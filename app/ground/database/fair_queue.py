@@ -1,0 +1,143 @@
+"""Who gets the next place, when there are fewer places than callers.
+
+A pool's own queue is first come, first served: whoever asks most is served most, and the others wait behind. Here each
+tenant stands in a lane of its own, and a place that falls free goes to the lane that holds the fewest for its weight.
+A quiet tenant so waits for one place to fall free, however many a noisy one waits for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Hashable
+
+_MOST_LANES = 10_000
+
+
+class Full(Exception):
+    """Too many wait already, or the wait was too long."""
+
+
+class Lane:
+    __slots__ = ("holding", "turn", "waiters", "weight", "who")
+
+    def __init__(self, who: Hashable, weight: float) -> None:
+        self.who = who
+        self.weight = weight
+        self.holding = 0
+        self.turn = 0
+        self.waiters: deque[asyncio.Future[None]] = deque()
+
+
+class FairQueue:
+    """`size` places, of which one lane holds at most `most_each`; `seconds` is the longest wait.
+
+    For the tasks of one event loop. `enter` and `leave` come in pairs; the way without waiting takes no await.
+    """
+
+    __slots__ = (
+        "_hungry",
+        "_turn",
+        "held",
+        "lanes",
+        "most_each",
+        "seconds",
+        "size",
+        "waiting",
+        "waiting_each",
+    )
+
+    def __init__(self, size: int, *, most_each: int, waiting_each: int, seconds: float) -> None:
+        self.size = size
+        self.most_each = most_each
+        self.waiting_each = waiting_each
+        self.seconds = seconds
+        self.held = 0
+        self.waiting = 0
+        self.lanes: dict[Hashable, Lane] = {}
+        self._hungry: dict[Lane, None] = {}
+        self._turn = 0
+
+    def lane(self, who: Hashable) -> Lane:
+        lane = self.lanes.get(who)
+        if lane is None:
+            lane = self.lanes[who] = Lane(who, 1.0)
+        return lane
+
+    def enter_at_once(self, who: Hashable) -> Lane | None:
+        """A place where one is free; None where the caller has to `wait`."""
+        lane = self.lanes.get(who) or self.lane(who)
+        if self.held >= self.size or lane.holding >= self.most_each or lane.waiters:
+            return None
+        self.held += 1
+        lane.holding += 1
+        return lane
+
+    async def enter(self, who: Hashable) -> Lane:
+        return self.enter_at_once(who) or await self.wait(who)
+
+    async def wait(self, who: Hashable) -> Lane:
+        """Raises Full at once where too many of the lane wait, and after `seconds` without a place."""
+        lane = self.lane(who)
+        if len(lane.waiters) >= self.waiting_each:
+            raise Full
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        lane.waiters.append(place)
+        self._hungry[lane] = None
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(self.seconds):
+                await place
+        except BaseException as error:
+            if place.cancelled():
+                self._withdraw(lane, place)
+            else:
+                # Given in the very moment in which the caller went away.
+                self.leave(lane)
+            if isinstance(error, TimeoutError):
+                raise Full from None
+            raise
+        return lane
+
+    def leave(self, lane: Lane) -> None:
+        self.held -= 1
+        lane.holding -= 1
+        if self.waiting:
+            self._serve()
+        self._tidy(lane)
+
+    def _serve(self) -> None:
+        while self.held < self.size:
+            ready = [lane for lane in self._hungry if lane.holding < self.most_each]
+            if not ready:
+                return
+            lane = min(ready, key=_next)
+            place = lane.waiters.popleft()
+            self.waiting -= 1
+            if not lane.waiters:
+                del self._hungry[lane]
+            if place.done():
+                # Cancelled, and its task has not run since; it finds itself withdrawn.
+                continue
+            self._turn += 1
+            lane.turn = self._turn
+            self.held += 1
+            lane.holding += 1
+            place.set_result(None)
+
+    def _withdraw(self, lane: Lane, place: asyncio.Future[None]) -> None:
+        if place in lane.waiters:
+            lane.waiters.remove(place)
+            self.waiting -= 1
+            if not lane.waiters:
+                del self._hungry[lane]
+        self._tidy(lane)
+
+    def _tidy(self, lane: Lane) -> None:
+        if len(self.lanes) > _MOST_LANES and not lane.holding and not lane.waiters and lane.weight == 1:
+            self.lanes.pop(lane.who, None)
+
+
+def _next(lane: Lane) -> tuple[float, int]:
+    """The lane that holds least for its weight; among equals the one that was served longest ago."""
+    return lane.holding / lane.weight, lane.turn

@@ -7,7 +7,7 @@ ATTAIN_DATA_DIR ?= .attain
 export ATTAIN_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format contract migration bench ui lock stop clean
+.PHONY: help run install test check format contract migration bench clients ui lock stop clean
 
 help: ## show what can be asked
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -54,6 +54,13 @@ migration: install ## name="add leads": a revision from the models, each new tab
 
 bench: install ## the benchmark beside its yardstick
 	$(BIN)/python -m benchmarks
+
+clients: install clients/node_modules/.complete ## other people's clients, made from the contract, against a live service (needs npm)
+	$(BIN)/python clients/run.py
+
+clients/node_modules/.complete: clients/package-lock.json
+	cd clients && npm ci --loglevel=error
+	@touch $@
 
 ui: ## install GraphiQL, which the service then serves at /graphql by itself (needs npm)
 	npm ci --loglevel=error

@@ -60,7 +60,8 @@ SHARED: dict[str, Schema] = {
     ),
     "money": parameter(
         "money", {"type": "string", "enum": ["number", "string"], "default": "number"},
-        "`string` writes money as exact decimal text.",
+        "`string` writes money as exact decimal text: each field that the schemas show as a number of money is then "
+        "a string, for languages whose numbers are binary.",
     ),
     "include": words("include", "`total` counts all matches; `deleted` shows deleted records.", ["total", "deleted"]),
     "include_deleted": words("include", "`deleted` shows the record although it is deleted.", ["deleted"]),

@@ -31,6 +31,7 @@ def operations(metrics: MetricCatalogue) -> Iterator[Operation]:
     )  # fmt: skip
     yield Operation(
         id="getMetric", method="GET", path="/v1/metrics/{name}", handler=numbers.one, summary="One number's definition",
+        description="Its formula in words, its date, its dimensions and edge rules, with a worked example.",
         answers={accept.JSON: ref("Metric")}, errors=(404,), **common,
     )  # fmt: skip
     answers = {accept.JSON: ref("MetricAnswer"), accept.NDJSON: _TEXT, accept.CSV: _TEXT}

@@ -56,14 +56,18 @@ def _of(catalogue: Catalogue, resource: Resource) -> Iterator[Operation]:
     if "create" in resource.operations:
         yield Operation(
             id=f"create{one}", method="POST", path=path, handler=records.created, right="write", tag="",
-            summary=f"Create {_a(title)}", parameters=(shared("idempotency_key"), *shown),
+            summary=f"Create {_a(title)}",
+            description="Answers the whole record. References take ids, `source:external_id`, and `me` for a rep.",
+            parameters=(shared("idempotency_key"), *shown),
             body={bodies.JSON: ref(f"{one}Create")}, status=201, answers=record, headers=("ETag", "Location"),
             errors=(400, 404, 409, 413, 415),
         )  # fmt: skip
     if "get" in resource.operations:
+        past = " With `as_of`, as it was then." if resource.tracked else ""
         yield Operation(
             id=f"get{one}", method="GET", path=f"{path}/{{id}}", handler=records.got, right="read", tag="",
-            summary=f"Get {_a(title)}", answers=record, headers=("ETag",), errors=(304, 404),
+            summary=f"Get {_a(title)}", description=f"The whole record, by id or `source:external_id`.{past}",
+            answers=record, headers=("ETag",), errors=(304, 404),
             parameters=(
                 *shown, shared("include_deleted"), shared("if_none_match"),
                 *((shared("as_of"), shared("known_at")) if resource.tracked else ()),
@@ -85,7 +89,7 @@ def _of(catalogue: Catalogue, resource: Resource) -> Iterator[Operation]:
         )  # fmt: skip
         yield Operation(
             id=f"restore{one}", method="POST", path=f"{path}/{{id}}:restore", handler=records.restored, right="write",
-            tag="", summary=f"Restore a deleted {title}",
+            tag="", summary=f"Restore a deleted {title}", description="Takes a deletion back; the id stays the same.",
             parameters=(shared("idempotency_key"), shared("if_match"), *shown), answers=record, headers=("ETag",),
             errors=CONFLICTS,
         )  # fmt: skip
@@ -119,7 +123,9 @@ def _histories(resource: Resource, one: str, path: str, title: str) -> Iterator[
     paging = (shared("limit"), shared("cursor"))
     yield Operation(
         id=f"get{one}History", method="GET", path=f"{path}/{{id}}/history", handler=histories.of_one, right="read",
-        tag="", summary=f"Every version of {_a(title)}", parameters=paging, answers=answers, headers=("Link",),
+        tag="", summary=f"Every version of {_a(title)}",
+        description="When each was true and when it was known, what changed, by whom and from which source.",
+        parameters=paging, answers=answers, headers=("Link",),
         errors=(400, 404),
     )  # fmt: skip
     since = parameter(
@@ -127,7 +133,9 @@ def _histories(resource: Resource, one: str, path: str, title: str) -> Iterator[
     )
     yield Operation(
         id=f"list{one}History", method="GET", path=f"{path}:history", handler=histories.of_all, right="read", tag="",
-        summary=f"Every version of every {title}", parameters=(*paging, since), answers=answers, headers=("Link",),
+        summary=f"Every version of every {title}",
+        description="The versions of all that you may see, in one stream, say for a warehouse.",
+        parameters=(*paging, since), answers=answers, headers=("Link",),
         errors=(400,),
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from app.faces.rest import codes, filtering, measures, problems, schemas
+from app.faces.rest import codes, examples, filtering, measures, problems, schemas
 from app.faces.rest.keys import ApiKeyCreate, ApiKeyRotate
 from app.faces.rest.nouns import input_name
 from app.faces.rest.operation import Operation, Schema
@@ -28,6 +28,12 @@ A headless sales-performance API: who sells, what they work on, what is expected
 * Refusals are `application/problem+json` with a stable `code`.
 """
 
+_TAGS = {
+    "Access": "Who asks, and what they may do.",
+    "Events": "What changed, in the order in which it was committed.",
+    "Metrics": "Numbers, what they are made of, and the rows behind them.",
+}
+
 
 def document(
     catalogue: Catalogue, metrics: MetricCatalogue, operations: Iterable[Operation]
@@ -40,7 +46,7 @@ def document(
         **measures.schemas_of(metrics),
     }
     tags = list(dict.fromkeys(x.tag for x in operations))
-    about = {resource.title: resource.description for resource in catalogue}
+    about = _TAGS | {resource.title: resource.description for resource in catalogue}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -51,10 +57,10 @@ def document(
         },
         "servers": [{"url": "/", "description": "This server"}],
         "security": [{"bearer": []}, {"basic": []}],
-        "tags": [{"name": x} | ({"description": about[x]} if x in about else {}) for x in tags],
+        "tags": [{"name": x, "description": about[x]} for x in tags],
         "paths": _paths(operations),
         "components": {
-            "schemas": dict(sorted(components.items())),
+            "schemas": dict(sorted(examples.completed(components).items())),
             "parameters": {_parameter_name(k): v for k, v in filtering.SHARED.items()},
             "headers": _HEADERS,
             "responses": {f"Problem{status}": _problem(status) for status in codes.REFUSALS},

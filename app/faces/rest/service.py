@@ -61,6 +61,7 @@ def operations(catalogue: Catalogue) -> Iterator[Operation]:
     )  # fmt: skip
     yield Operation(
         id="revokeApiKey", method="POST", path="/v1/api_keys/{id}:revoke", handler=keys.revoked,
-        summary="End an API key", parameters=(shared("idempotency_key"),), answers={accept.JSON: ref("ApiKey")},
+        summary="End an API key", description="At once: the next request with it is refused.",
+        parameters=(shared("idempotency_key"),), answers={accept.JSON: ref("ApiKey")},
         errors=(400, 404, 409), **about,
     )  # fmt: skip

@@ -8,6 +8,7 @@
       NotFound             404  also what is there but not visible
       MethodNotAllowed     405
       Conflict             409  the state refuses it (duplicate, in flight, still referenced)
+      Gone                 410  what was read of before no longer leads on: begin anew
       VersionConflict      412  If-Match or expectedVersion is behind; `current` carries the record
       TooLarge             413
       UnsupportedMedia     415
@@ -101,6 +102,10 @@ class NotAcceptable(AttainError):
 
 class Conflict(AttainError):
     status, code, title = 409, "conflict", "The current state refuses this"
+
+
+class Gone(AttainError):
+    status, code, title = 410, "resync_needed", "Begin anew"
 
 
 class VersionConflict(AttainError):

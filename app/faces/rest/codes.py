@@ -37,6 +37,7 @@ REFUSALS: dict[int, dict[str, str]] = {
         "already_open": "The deal is open.",
         "key_revoked": "The key is revoked.",
     },
+    410: {"resync_needed": "Who is in your reach has changed: begin anew with `changes_since=beginning`."},
     412: {"version_conflict": "The record has changed; `current` holds it."},
     413: {"too_large": "The body is too large."},
     415: {
@@ -94,6 +95,7 @@ FIELDS: dict[str, str] = {
     "not_a_moment": "No moment with its offset, and no day.",
     "not_a_number": "No number.",
     "not_an_object": "No JSON object.",
+    "not_followed": "A filter that `changes_since` cannot hold.",
     "not_in_list": "None of the values allowed.",
     "not_streamed": "Not for CSV and NDJSON.",
     "not_tracked": "The noun keeps no history.",
@@ -147,6 +149,7 @@ TITLES = {
     405: "The path does not take that method",
     406: "None of the accepted media types can be served",
     409: "The current state refuses it",
+    410: "Begin anew",
     412: "The record has changed since it was read",
     413: "The body is too large",
     415: "The content type is not taken",

@@ -58,6 +58,13 @@ SHARED: dict[str, Schema] = {
         "known_at", {"type": "string", "examples": ["2026-03-31"]},
         "… by what was known then, not before `as_of`; a moment or a day.",
     ),
+    "changes_since": parameter(
+        "changes_since", {"type": "string", "examples": ["beginning"]},
+        "What changed since this cursor, in the feed's order; `beginning` (or nothing) for all records first, `now` "
+        "for a cursor alone. Then `next_cursor` is for this parameter, and is there also at the end. Filters may name "
+        "stored fields of the record itself; no other option goes with it but `expand`, `limit` and `money`.",
+        allowEmptyValue=True,
+    ),
     "money": parameter(
         "money", {"type": "string", "enum": ["number", "string"], "default": "number"},
         "`string` writes money as exact decimal text: each field that the schemas show as a number of money is then "
@@ -89,6 +96,7 @@ def of_list(catalogue: Catalogue, resource: Resource) -> tuple[Schema, ...]:
         shared("limit"),
         shared("cursor"),
         shared("before"),
+        shared("changes_since"),
         words("sort", f"{', '.join(resource.default_sort)} when left out; `-` before a name turns it round.",
               [y for x in sortable for y in (x, f"-{x}")]),
         expansions(catalogue, resource),

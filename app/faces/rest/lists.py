@@ -15,18 +15,55 @@ from app.faces.rest.edge import Call
 from app.faces.rest.question import Question
 from app.faces.rest.streaming import Streamed
 from app.ground.errors import Invalid, NotFound
-from app.language.resources import read
+from app.language.resources import read, sync
 from app.language.resources.filter import Values
 from app.language.resources.read import Page, Query
+from app.language.resources.shape import Shape
 
 FORMS = (accept.JSON, accept.NDJSON, accept.CSV)
 VARIES = {"Vary": "Accept, Authorization", "Cache-Control": "private, no-store"}
 
 
 async def listed(call: Call) -> Response:
+    since = call.parameters.one("changes_since")
+    if since is not None:
+        return await _changes(call, since)
     form = accept.chosen(call.request, FORMS)
     asked = question.from_parameters(call, streaming=form != accept.JSON)
     return await _answer(call, asked, form, "?")
+
+
+async def _changes(call: Call, cursor: str) -> Response:
+    accept.chosen(call.request)
+    asked = question.of_changes(call)
+    values = Values()
+    filter_ = asked.filtered(call, values)
+    query = Query(
+        resource=call.resource, shape=_shape(call, asked), filter=filter_, values=values,
+        limit=asked.limit or question.USUAL_LIMIT,
+    )  # fmt: skip
+    found = await call.read(
+        lambda session: sync.since(session, call.principal, call.catalogue, query, cursor),
+        isolation="repeatable read read only",
+    )
+    body = b'{"data":[%s],"tombstones":[%s],' % (
+        ",".join(found.rows).encode(),
+        ",".join(found.tombstones).encode(),
+    )
+    rest = {"has_more": found.has_more, "next_cursor": found.next_cursor, "previous_cursor": None}
+    headers = {}
+    if found.has_more:
+        sent = [item for item in call.parameters.sent if item[0] != "changes_since"]
+        following = urlencode([*sent, ("changes_since", found.next_cursor)])
+        headers = {"Link": f'<{call.request.scope["path"]}?{following}>; rel="next"'}
+    return Response(body + orjson.dumps(rest)[1:], headers=VARIES | headers, media_type=accept.JSON)
+
+
+def _shape(call: Call, asked: Question) -> Shape:
+    return shape_of(
+        call.catalogue, call.resource, call.principal.role,
+        expand=tuple(asked.expand), money_as_text=asked.money == "string",
+    )  # fmt: skip
 
 
 async def queried(call: Call) -> Response:

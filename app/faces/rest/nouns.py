@@ -44,7 +44,7 @@ def _of(catalogue: Catalogue, resource: Resource) -> Iterator[Operation]:
             summary=f"List {resource.plural.replace('_', ' ')}",
             description=f"{resource.description} As NDJSON or CSV: all of them, streamed, without a ceiling.",
             parameters=filtering.of_list(catalogue, resource), answers=listing, headers=("Link",),
-            errors=(400, 404, 406),
+            errors=(400, 404, 406, 410),
         )  # fmt: skip
         yield Operation(
             id=f"query{many}", method="POST", path=f"{path}:query", handler=lists.queried, right="read", tag="",

@@ -279,6 +279,18 @@ def _around(catalogue: Catalogue) -> dict[str, Schema]:
             required=["source", "external_id"],
             description="A name that a source gives a record.",
         ),
+        "Tombstone": obj(
+            {
+                "id": id_,
+                "deleted": {"type": "boolean", "enum": [True], "examples": [True]},
+                "external_ids": array(
+                    ref("ExternalId"), description="Empty where you may no longer see the record."
+                ),
+            },
+            required=["id", "deleted", "external_ids"],
+            description="A record that was deleted, or left the filter or your sight.",
+            example={"id": schemas.ID_EXAMPLE, "deleted": True, "external_ids": []},
+        ),
         "Label": obj(
             {"id": id_},
             required=["id"],

@@ -97,6 +97,23 @@ def from_parameters(call: Call, *, streaming: bool) -> Asked:
     return question
 
 
+def of_changes(call: Call) -> Asked:
+    """What may be asked beside `changes_since`: which records, and how much of them; their order is the feed's."""
+    parameters = call.parameters
+    question = Asked.model_construct(
+        expand=parameters.many("expand"),
+        limit=_limit(parameters, streaming=False),
+        money=parameters.word("money", ("number", "string"), "number"),
+        filter=None,
+        items=[],
+    )
+    for name in ("sort", "cursor", "before", "include", "as_of", "known_at", "columns"):
+        if parameters.many(name):
+            raise Invalid.field(f"?{name}", "contradiction", f"`{name}` does not go with `changes_since`.")
+    question.items = _filters(parameters, call.resource)
+    return question
+
+
 def from_body(call: Call, body: dict[str, Any], *, streaming: bool) -> Question:
     call.parameters.nothing_else()
     try:

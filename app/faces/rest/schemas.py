@@ -434,6 +434,9 @@ def page_of(name: str, description: str, *, total: bool = False) -> Schema:
             "type": ["integer", "null"],
             "description": "With `include=total`: all that match.",
         }
+        properties["tombstones"] = array(
+            ref("Tombstone"), description="With `changes_since`: records to drop. None of them is in `data`."
+        )
     return obj(
         properties,
         required=["data", "has_more", "next_cursor", "previous_cursor"],

@@ -2,6 +2,11 @@
 
 A reader is shown only transactions older than every one still running: whatever commits later sorts behind what was
 read. So a cursor is a place that nothing is ever inserted before.
+
+"Running" means every transaction that has a number, also one of another tenant or database. Reading takes no number,
+so only writers hold a feed back, and only while they write. To wait for those alone that write events is not possible
+without slowing them: a transaction has its number from its first write, and nobody can tell before its end whether it
+will write events with it.
 """
 
 from __future__ import annotations
@@ -29,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.selectable import FromClause
 
-from app.ground.database.session import Session
+from app.ground.database.session import Session, Statement, compiled
 from app.ground.errors import BadCursor
 from app.ground.events.models import XID8, events
 
@@ -82,47 +87,59 @@ BEGINNING = "0.0"
 _LARGEST = 2**63 - 1
 
 
-async def read(
-    session: Session,
-    after: str | None,
-    *,
-    types: Collection[str] = (),
-    nouns: Mapping[str, Visible],
-    limit: int = 100,
-    values: Mapping[str, Any] | None = None,
-) -> Batch:
-    """Events behind `after` of the nouns given, each noun with its visibility.
+def settled() -> ColumnElement[Any]:
+    """The number below which every transaction has ended."""
+    return func.pg_snapshot_xmin(func.pg_current_snapshot(type_=Text), type_=XID8)
 
-    `values` fills the named parameters that the visibility conditions hold.
-    """
-    place = parse_cursor(after or BEGINNING)
-    settled = func.pg_snapshot_xmin(func.pg_current_snapshot(type_=Text), type_=XID8)
+
+def place(name: str) -> ColumnElement[Any]:
+    """The parameters `<name>_txid` (as text) and `<name>_sequence`, to be compared with `(txid, sequence)`."""
+    return tuple_(
+        cast(cast(bindparam(f"{name}_txid", required=True), Text), XID8),
+        cast(bindparam(f"{name}_sequence", required=True), BigInteger),
+    )
+
+
+def reading(nouns: Mapping[str, Visible], *, typed: bool) -> Statement:
+    """The statement of `read` for these nouns, each with its visibility; `typed` where types are asked for."""
     statement = (
         select(*_COLUMNS)
         .where(
-            events.c.tenant_id == bindparam("tenant"),
-            tuple_(events.c.txid, events.c.sequence)
-            > tuple_(
-                cast(cast(bindparam("after_txid"), Text), XID8), cast(bindparam("after_sequence"), BigInteger)
-            ),
-            events.c.txid < settled,
+            events.c.tenant_id == bindparam("tenant", required=True),
+            tuple_(events.c.txid, events.c.sequence) > place("after"),
+            events.c.txid < settled(),
             or_(false(), *(_seen(noun, visible) for noun, visible in nouns.items())),
         )
         .order_by(events.c.txid, events.c.sequence)
-        .limit(bindparam("page_size", type_=BigInteger))
+        .limit(bindparam("page_size", type_=BigInteger, required=True))
     )
-    if types:
-        statement = statement.where(events.c.type == func.any(bindparam("types", type_=ARRAY(Text))))
+    if typed:
+        wanted = bindparam("types", type_=ARRAY(Text), required=True)
+        statement = statement.where(events.c.type == func.any(wanted))
+    return compiled(statement)
+
+
+async def read(
+    session: Session,
+    statement: Statement,
+    after: str | None,
+    *,
+    types: Collection[str] = (),
+    limit: int = 100,
+    values: Mapping[str, Any] | None = None,
+) -> Batch:
+    """Events behind `after`. `values` fills the parameters that the visibility conditions of the statement hold."""
+    txid, sequence = parse_cursor(after or BEGINNING)
     rows = await session.fetch(
         statement,
-        after_txid=str(place[0]),
-        after_sequence=place[1],
+        after_txid=str(txid),
+        after_sequence=sequence,
         page_size=limit + 1,
         types=list(types),
         **(values or {}),
     )
     entries = [Entry(*row) for row in rows[:limit]]
-    cursor = entries[-1].cursor if entries else f"{place[0]}.{place[1]}"
+    cursor = entries[-1].cursor if entries else f"{txid}.{sequence}"
     return Batch(entries, cursor, len(rows) > limit)
 
 

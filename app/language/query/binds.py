@@ -24,6 +24,7 @@ class Binds:
 
     known_now = False
     few = False
+    ever = False
 
     def __init__(self, *, role: str, sees_all: bool, sees_unowned: bool = True, as_of: bool = False) -> None:
         self.role = role
@@ -49,6 +50,12 @@ class Binds:
         probing = copy(self)
         probing.few = True
         return probing
+
+    def for_ever(self) -> Binds:
+        """The same, for a condition that is asked of everything that was ever so: every version, every link."""
+        always = copy(self)
+        always.ever = True
+        return always
 
     @classmethod
     def signed(cls, signature: tuple[Any, ...]) -> Binds:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Table, and_, literal_column, null, select
+from sqlalchemy import CompoundSelect, Select, Table, and_, literal_column, null, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
 from app.ground.database.tables import MOMENT, metadata
 from app.language.query.binds import Binds
+
+_NEVER = literal_column("'infinity'::timestamptz", MOMENT)
 
 
 def history_table(table: Table) -> Table | None:
@@ -19,7 +21,7 @@ def history_table(table: Table) -> Table | None:
 def known(history: FromClause, binds: Binds) -> ColumnElement[bool]:
     """What was known at `binds.known`; where only now is asked, in the words of the partial indexes."""
     if binds.known_now:
-        return history.c.superseded_at == literal_column("'infinity'::timestamptz", MOMENT)
+        return history.c.superseded_at == _NEVER
     return and_(history.c.recorded_at <= binds.known, history.c.superseded_at > binds.known)
 
 
@@ -31,6 +33,32 @@ def held(history: FromClause, binds: Binds, at: ColumnElement[Any]) -> ColumnEle
         history.c.valid_to > at,
         known(history, binds),
     )
+
+
+def versions(table: Table) -> Select[Any] | CompoundSelect[Any]:
+    """Every version of every record that was ever stored, by the names of `table`; of one without history the record.
+
+    In two parts, since each of the history's indexes holds what is known now, or what was.
+    """
+    history = history_table(table)
+    if history is None:
+        return select(*table.columns)
+    columns = [
+        null().cast(column.type).label(column.name)
+        if column.name not in history.c
+        else history.c[column.name]
+        for column in table.columns
+        if column.name not in ("id", "tenant_id")
+    ]
+    every = select(history.c.tenant_id, history.c.record_id.label("id"), *columns)
+    return every.where(history.c.superseded_at == _NEVER).union_all(
+        every.where(history.c.superseded_at < _NEVER)
+    )
+
+
+def rows(table: Table, binds: Binds) -> FromClause:
+    """`table` as a condition asks it: as it is, or all that it ever held."""
+    return versions(table).subquery() if binds.ever else table.alias()
 
 
 def source(table: Table, binds: Binds, alias: str, *, tracked_only: bool = False) -> FromClause:

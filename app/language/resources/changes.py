@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import select, true
 
 from app.ground.access.permissions import permits
 from app.ground.access.principal import Principal
-from app.ground.database.session import Session
+from app.ground.database.session import Session, Statement
 from app.ground.events import feed
 from app.language.query.binds import Binds
 from app.language.resources.resource import Catalogue, Resource
@@ -27,13 +27,14 @@ async def changes(
     limit: int = 100,
 ) -> feed.Batch:
     binds = Binds.of(principal)
-    nouns = {
-        resource.plural: partial(_visible, resource, binds)
-        for resource in catalogue
-        if permits(principal, resource.permission_name, "read")
-    }
+    nouns = tuple(x.plural for x in catalogue if permits(principal, x.permission_name, "read"))
     batch = await feed.read(
-        session, after, types=types, nouns=nouns, limit=limit, values=binds.standing(principal)
+        session,
+        _statement(catalogue, nouns, binds.signature, bool(types)),
+        after,
+        types=types,
+        limit=limit,
+        values=binds.standing(principal),
     )
     hidden = {noun: catalogue[noun].hidden_from(principal.role) for noun in nouns}
     batch.entries[:] = [
@@ -43,6 +44,14 @@ async def changes(
         for entry in batch.entries
     ]
     return batch
+
+
+@lru_cache(maxsize=256)
+def _statement(
+    catalogue: Catalogue, nouns: tuple[str, ...], asker: tuple[Any, ...], typed: bool
+) -> Statement:
+    binds = Binds.signed(asker)
+    return feed.reading({noun: partial(_visible, catalogue[noun], binds) for noun in nouns}, typed=typed)
 
 
 def _visible(resource: Resource, binds: Binds, events: Any) -> Any:

@@ -45,6 +45,20 @@ class Listing:
     description: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Follows:
+    """Who sees a record of this noun hangs on records of another, so their changes are changes for it.
+
+    `via` is this noun's reference to them, or with `backwards` theirs to this one; `when` names what of theirs decides
+    (a deletion and a restoration always do).
+    """
+
+    noun: str
+    via: str
+    when: tuple[str, ...]
+    backwards: bool = False
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Child:
     """Rows that are part of a record and are written with it (`line_items`, `splits`, `team`).
@@ -122,6 +136,9 @@ class Resource:
     fields: tuple[Field, ...]
     label: str = "name"
     visible: Visible = lambda _from, _binds: None
+    standing: Callable[[Binds], ColumnElement[str]] | None = None
+    """The asker's place as one text, where `visible` hangs on it: once it is another, so is what is seen."""
+    follows: tuple[Follows, ...] = ()
     children: tuple[Child, ...] = ()
     listings: tuple[Listing, ...] = ()
     actions: tuple[Action, ...] = ()

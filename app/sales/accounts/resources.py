@@ -1,7 +1,7 @@
 """The nouns of whom we sell to."""
 
 from app.language.resources import fields as f
-from app.language.resources.resource import Listing, Resource
+from app.language.resources.resource import Follows, Listing, Resource
 from app.sales.accounts import models
 from app.sales.org import visibility
 
@@ -24,6 +24,12 @@ accounts = Resource(
         f.text("website", "Website.", "https://example.com"),
     ),
     visible=visibility.accounts,
+    standing=visibility.standing,
+    follows=(
+        Follows(
+            noun="opportunities", via="account_id", backwards=True, when=(*visibility.OF_A_DEAL, "account_id")
+        ),
+    ),
     listings=(
         Listing(name="opportunities", target="opportunities", via="account_id", description="Its deals."),
         Listing(

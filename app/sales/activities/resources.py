@@ -1,7 +1,7 @@
 """The noun of what reps do."""
 
 from app.language.resources import fields as f
-from app.language.resources.resource import Resource
+from app.language.resources.resource import Follows, Resource
 from app.sales.activities import models
 from app.sales.activities.edges import refresh_deals
 from app.sales.org import visibility
@@ -30,6 +30,11 @@ activities = Resource(
     ),
     label="subject",
     visible=visibility.activities,
+    standing=visibility.standing,
+    follows=(
+        Follows(noun="opportunities", via="opportunity_id", when=visibility.OF_A_DEAL),
+        Follows(noun="accounts", via="account_id", when=("owner_id",)),
+    ),
     default_sort=("-occurred_at",),
     settled=refresh_deals,
 )

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, literal_column, or_, select
+from sqlalchemy import Select, and_, exists, func, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
 from app.ground.database.tables import metadata
 from app.language.query.binds import Binds
+from app.language.query.source import rows
 from app.sales.org.models import rep_reach, reps
 
 
@@ -24,15 +26,30 @@ def reach(binds: Binds) -> Select[Any]:
     )
 
 
+def standing(binds: Binds) -> ColumnElement[str]:
+    """The reach as one text: two askings with the same have the same reps below them, in the same places."""
+    place = func.concat_ws(" ", reps.c.id, reps.c.team_id, reps.c.territory_id)
+    everybody = func.string_agg(place, aggregate_order_by(literal_column("','"), reps.c.id))
+    return (
+        select(func.md5(func.coalesce(everybody, "")))
+        .where(reps.c.tenant_id == binds.tenant, reps.c.id.in_(reach(binds)))
+        .scalar_subquery()
+    )
+
+
 def _linked(table: str, record: FromClause, binds: Binds) -> ColumnElement[bool]:
-    link = metadata.tables[table].alias()
-    rows = select(1).where(
+    link = rows(metadata.tables[table], binds)
+    linked = select(1).where(
         link.c.tenant_id == binds.tenant,
         link.c.opportunity_id == record.c.id,
         link.c.rep_id.in_(reach(binds)),
     )
     # OFFSET 0 keeps the planner from turning the look-up into a hash of all rows.
-    return exists(rows.offset(literal_column("0")) if binds.few else rows)
+    return exists(linked.offset(literal_column("0")) if binds.few else linked)
+
+
+OF_A_DEAL = ("owner_id", "splits", "team")
+"""What of a deal decides who sees it."""
 
 
 def opportunities(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
@@ -47,7 +64,7 @@ def opportunities(record: FromClause, binds: Binds) -> ColumnElement[bool] | Non
 
 
 def _visible_deal(condition: Any, binds: Binds) -> ColumnElement[bool]:
-    deal = metadata.tables["opportunities"].alias()
+    deal = rows(metadata.tables["opportunities"], binds)
     seen = opportunities(deal, binds)
     assert seen is not None
     return exists(
@@ -72,7 +89,7 @@ def activities(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
     """As the deal it belongs to, else as its account, else as its owner."""
     if binds.sees_all:
         return None
-    account = metadata.tables["accounts"].alias()
+    account = rows(metadata.tables["accounts"], binds)
     seen_account = accounts(account, binds)
     assert seen_account is not None
     return or_(
@@ -101,7 +118,7 @@ def quotas(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
     """The holder and everyone above; of a team or territory, its members and everyone above a member."""
     if binds.sees_all:
         return None
-    member = reps.alias()
+    member = rows(reps, binds)
 
     def held_through(column: str) -> ColumnElement[bool]:
         return record.c[column].in_(

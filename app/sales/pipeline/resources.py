@@ -227,6 +227,7 @@ opportunities = Resource(
                  expression=_activity_edge("next_activity_at", newest=False)),
     ),
     visible=visibility.opportunities,
+    standing=visibility.standing,
     children=(line_items, splits, team),
     listings=(
         Listing(name="activities", target="activities", via="opportunity_id", description="What was done on it."),

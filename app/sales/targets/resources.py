@@ -43,6 +43,7 @@ quotas = Resource(
     ),
     label="period",
     visible=visibility.quotas,
+    standing=visibility.standing,
     children=(versions,),
     default_sort=("-starts_on",),
     prepare=periods.prepare,

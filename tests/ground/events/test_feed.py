@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from app.ground.database.session import Database
+from app.ground.database.session import Database, Session
 from app.ground.errors import BadCursor
 from app.ground.events import feed, outbox
 from app.ground.events.feed import Batch
@@ -31,12 +32,18 @@ def event(number: int, noun: str = "opportunity", **rest: object) -> outbox.Even
 EVERYTHING = {"opportunity": lambda _: None, "account": lambda _: None}
 
 
-async def settle(database: Database, tenant_id: UUID, after: str | None, **rest: object) -> Batch:
+async def read(
+    session: Session, after: str | None, *, nouns: Mapping[str, feed.Visible] = EVERYTHING, **rest: Any
+) -> Batch:
+    return await feed.read(session, feed.reading(nouns, typed="types" in rest), after, **rest)
+
+
+async def settle(database: Database, tenant_id: UUID, after: str | None, **rest: Any) -> Batch:
     """Other tests' transactions hold the feed back for the moment that they last."""
     deadline = time.monotonic() + 10
     while True:
         async with database.transaction(tenant_id) as session:
-            batch = await feed.read(session, after, **{"nouns": EVERYTHING, **rest})  # type: ignore[arg-type]
+            batch = await read(session, after, **rest)
         if batch.entries or time.monotonic() > deadline:
             return batch
         await asyncio.sleep(0.02)
@@ -88,7 +95,7 @@ async def test_a_running_transaction_holds_back_whatever_began_after_it(
         async with database.transaction(tenant.id) as fast:
             await outbox.write(fast, [event(2)])
         async with database.transaction(tenant.id) as reader:
-            assert (await feed.read(reader, None, nouns=EVERYTHING)).entries == []
+            assert (await read(reader, None)).entries == []
     seen: list[int] = []
     cursor: str | None = None
     while len(seen) < 2:
@@ -119,7 +126,7 @@ async def test_tenants_do_not_see_each_other(
         await outbox.write(session, [event(1)])
     await settle(database, ours.id, None)
     async with database.transaction(theirs.id) as session:
-        assert (await feed.read(session, None, nouns=EVERYTHING)).entries == []
+        assert (await read(session, None)).entries == []
 
 
 async def test_the_latest_cursor_is_behind_everything_settled(database: Database, tenant: Company) -> None:
@@ -127,7 +134,7 @@ async def test_the_latest_cursor_is_behind_everything_settled(database: Database
         await outbox.write(session, [event(1)])
     await settle(database, tenant.id, None)
     async with database.transaction(tenant.id) as session:
-        assert (await feed.read(session, await feed.latest(session), nouns=EVERYTHING)).entries == []
+        assert (await read(session, await feed.latest(session))).entries == []
 
 
 @pytest.mark.parametrize("cursor", ["x", "1", "1.", ".1", "1.2.3", "-1.0", "²." + "1", "9" * 30 + ".1"])

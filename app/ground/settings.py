@@ -4,12 +4,55 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
+from uuid import UUID
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 LOCALHOST = r"https?://(localhost|127\.0\.0\.1)(:\d+)?"
+
+
+class Issuer(BaseModel):
+    """An identity provider whose tokens are accepted: how they are verified, and whom they mean."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    issuer: str
+    """Word for word as `iss` has it."""
+    jwks_url: str
+    audience: str | list[str] = Field(min_length=1)
+    """One of `aud` must be one of these."""
+    algorithms: list[
+        Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+    ] = Field(default=["RS256"], min_length=1)
+    types: list[str] = ["JWT", "at+jwt"]
+    """Of the header `typ`; an empty text lets in tokens without one."""
+
+    tenant: UUID | None = None
+    """Whose users all its tokens are …"""
+    tenant_claim: str | None = None
+    """… or which claim holds the tenant's id; then this provider is believed about every tenant."""
+
+    source: str = Field(default="oidc", pattern=r"[a-z0-9_]+")
+    """A user is found by the external id `source:subject`, else by e-mail."""
+    subject_claim: str = "sub"
+    email_claim: str = "email"
+    role_claim: str | None = None
+    """Without it the role is that of the user's row."""
+    roles: dict[str, Literal["admin", "manager", "rep", "analyst", "integration"]] = {}
+    """What the claim says -> our role, the first that is named; without it the claim holds our roles."""
+    scope_claim: str | None = None
+    """Narrows the role to those of its words that are our scopes."""
+    provision: bool = False
+    """Make a user of whoever comes with a good token and is none yet."""
+    default_role: Literal["admin", "manager", "rep", "analyst", "integration"] = "rep"
+
+    @model_validator(mode="after")
+    def _one_tenant(self) -> Issuer:
+        if (self.tenant is None) == (self.tenant_claim is None):
+            raise ValueError("say either `tenant` or `tenant_claim`")
+        return self
 
 
 class Settings(BaseSettings):
@@ -63,6 +106,11 @@ class Settings(BaseSettings):
     """How long `/readyz` answers 503 before the listener closes; a load balancer needs a few seconds."""
 
     principal_cache_seconds: float = 5.0
+
+    oidc_issuers: list[Issuer] = []
+    """Identity providers, as a JSON array of objects (docs/access.md)."""
+    oidc_allow_loopback: bool = False
+    """Fetch keys from this machine too, also without TLS: for development and tests."""
 
     @field_validator("cors_origins", mode="before")
     @classmethod

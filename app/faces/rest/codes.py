@@ -13,6 +13,8 @@ REFUSALS: dict[int, dict[str, str]] = {
     401: {
         "unauthorized": "A key is needed.",
         "invalid_key": "The key is unknown, revoked or expired.",
+        "invalid_token": "The token is not one that the service accepts.",
+        "unknown_user": "The token is good, but means no active user, role or scope.",
     },
     403: {
         "forbidden": "The role or the key's scopes do not permit it.",
@@ -65,6 +67,7 @@ REFUSALS: dict[int, dict[str, str]] = {
         "pool_exhausted": "All database connections are busy.",
         "database_unreachable": "The database cannot be reached.",
         "statement_timeout": "The question took too long; ask for less.",
+        "identity_provider_unreachable": "The signing keys of the token's issuer cannot be had.",
         "contended": "Other writes hold the same records.",
         "write_contention": "Other writers hold the same records.",
     },

@@ -65,7 +65,7 @@ def document(
             "headers": _HEADERS,
             "responses": {f"Problem{status}": _problem(status) for status in codes.REFUSALS},
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "API key"},
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "API key or JWT"},
                 "basic": {
                     "type": "http",
                     "scheme": "basic",

@@ -10,6 +10,7 @@ from app.ground.access.credential import credential
 from app.ground.access.door import Door
 from app.ground.access.keys import PrincipalCache, authenticate
 from app.ground.access.principal import Principal
+from app.ground.access.tokens import Tokens, is_token
 from app.ground.database.fair_queue import FairQueue, Full
 from app.ground.database.session import Database
 from app.ground.errors import Unavailable
@@ -32,6 +33,12 @@ class Gate:
             at_once=settings.requests_at_once,
             connections=database.queue,
         )
+        issuers = settings.oidc_issuers
+        self.tokens = (
+            Tokens(database, issuers, self.principals, allow_loopback=settings.oidc_allow_loopback)
+            if issuers
+            else None
+        )
         # Before its body is read: so much of a bulk request is in memory that few may be there at once.
         self.bulk = FairQueue(
             settings.bulk_at_once,
@@ -47,7 +54,10 @@ class Gate:
 
     async def authenticate(self, header: str | None, address: str | None) -> Principal:
         """`header` is Authorization, `address` the client's."""
-        return await authenticate(self.database, credential(header), self.principals, self.door, address)
+        given = credential(header)
+        if self.tokens is not None and is_token(given):
+            return await self.tokens.authenticate(given)
+        return await authenticate(self.database, given, self.principals, self.door, address)
 
     def enter(self, principal: Principal) -> Allowance:
         return self.admission.enter(principal.tenant)

@@ -333,7 +333,7 @@ async def test_who_is_nobody_here(
     good = {"org": str(tenant.id), "groups": ["x", "sales-leads"], "scope": "openid opportunities:read"}
     principal = await asked(gate, provider.token(**good))
     assert (principal.role, principal.scopes) == ("manager", {"opportunities:read"})
-    for changed in (
+    changes: tuple[dict[str, Any], ...] = (
         {"sub": "another"},
         {"org": str(theirs.id)},
         {"org": str(uuid4())},
@@ -343,7 +343,8 @@ async def test_who_is_nobody_here(
         {"groups": None},
         {"scope": "openid profile"},
         {"scope": None},
-    ):
+    )
+    for changed in changes:
         assert await refusal(gate, provider.token(**good | changed)) in ("invalid_token", "unknown_user")
     async with tenant.database.transaction(tenant.id) as session:
         await session.execute(update(users).where(users.c.tenant_id == tenant.id).values(active=False))
@@ -358,11 +359,12 @@ async def test_an_address_finds_whom_the_provider_has_not_named(
     unnamed = await user(tenant, None, email="Ada@example.com")
     assert (await asked(gate, provider.token(sub="new", email="ada@example.com"))).user_id == unnamed
     assert (await asked(gate, provider.token(sub="user-1", email="ada@example.com"))).user_id == named
-    for claims in (
+    others: tuple[dict[str, Any], ...] = (
         {"sub": "new", "email": "named@example.com"},
         {"sub": "new", "email": "ada@example.com", "email_verified": False},
         {"sub": "new"},
-    ):
+    )
+    for claims in others:
         assert await refusal(gate, provider.token(**claims)) == "unknown_user"
 
 

@@ -26,6 +26,7 @@ from app.ground.database.locate import Location
 from app.ground.database.session import Database
 from app.ground.errors import Unavailable
 from app.ground.settings import Settings
+from app.wire import Wire
 
 _FINISH_SECONDS = 20
 """For requests in flight; less than the 30 s that orchestrators wait before they kill."""
@@ -105,7 +106,7 @@ async def _serve(
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=Wire,
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -7,6 +7,7 @@
       Forbidden            403
       NotFound             404  also what is there but not visible
       MethodNotAllowed     405
+      TooSlow              408
       Conflict             409  the state refuses it (duplicate, in flight, still referenced)
       Gone                 410  what was read of before no longer leads on: begin anew
       VersionConflict      412  If-Match or expectedVersion is behind; `current` carries the record
@@ -98,6 +99,10 @@ class MethodNotAllowed(AttainError):
 
 class NotAcceptable(AttainError):
     status, code, title = 406, "not_acceptable", "None of the accepted media types can be served"
+
+
+class TooSlow(AttainError):
+    status, code, title = 408, "too_slow", "The request took too long to arrive"
 
 
 class Conflict(AttainError):

@@ -28,6 +28,7 @@ REFUSALS: dict[int, dict[str, str]] = {
     },
     405: {"method_not_allowed": "The path does not take the method; `Allow` says which it takes."},
     406: {"not_acceptable": "None of the accepted media types can be served."},
+    408: {"too_slow": "The body came too slowly."},
     409: {
         "conflict": "The current state refuses it.",
         "duplicate": "Another record has the same key.",
@@ -151,6 +152,7 @@ TITLES = {
     404: "No such record",
     405: "The path does not take that method",
     406: "None of the accepted media types can be served",
+    408: "The request took too long to arrive",
     409: "The current state refuses it",
     410: "Begin anew",
     412: "The record has changed since it was read",

@@ -1,22 +1,35 @@
-"""How large a request may be, counted as it arrives: a header may lie, and a chunked body has none."""
+"""How large and how slow a body may be, counted as it arrives: a header may lie, and a chunked body has none."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.faces.rest import problems
-from app.ground.errors import AttainError, BadRequest, TooLarge, UnsupportedMedia
+from app.ground.errors import AttainError, BadRequest, TooLarge, TooSlow, UnsupportedMedia
 
+_FILE = re.compile(r"/v1/imports/[^/]+/content/?")
 _BULK = re.compile(r"/v1/(?:[a-z_]+:(?:upsert|reconcile)|imports/[^/]+/content)/?")
 
 
-class _Exceeded(Exception):
+GRACE_SECONDS = 10.0
+LEAST_RATE = 20_000
+"""Bytes a second: a body has `GRACE_SECONDS` and as long as it takes at this rate."""
+
+MEMBERS_PER_BODY = 100_000
+MEMBERS_PER_BULK_BODY = 5_000_000
+"""Commas. What is parsed takes ten times its bytes or more where its members are small."""
+
+
+class _Refused(AttainError):
     """Ends whoever was reading the body; never leaves this module."""
 
 
 class BodyLimit:
+    """`usual` and `bulk` are bytes; an import's file is streamed and so has no bound of members."""
+
     def __init__(self, app: ASGIApp, *, usual: int, bulk: int) -> None:
         self.app = app
         self.usual = usual
@@ -26,26 +39,47 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = self.bulk if _BULK.fullmatch(scope["path"]) else self.usual
+        bulk = _BULK.fullmatch(scope["path"]) is not None
+        limit = self.bulk if bulk else self.usual
         refusal = _refused_by_headers(scope, limit)
         if refusal is not None:
             await _refuse(refusal, scope, receive, send)
             return
-        read = 0
-        started = False
+        most = MEMBERS_PER_BULK_BODY if bulk else MEMBERS_PER_BODY
+        if bulk and _FILE.fullmatch(scope["path"]):
+            most = limit
+        read = members = 0
+        began = 0.0
+        complete = started = False
+        loop = asyncio.get_running_loop()
 
         async def counted() -> Message:
-            nonlocal read
-            message = await receive()
+            nonlocal read, members, began, complete, refusal
+            if complete:
+                return await receive()
+            began = began or loop.time()
+            try:
+                async with asyncio.timeout_at(began + GRACE_SECONDS + read / LEAST_RATE):
+                    message = await receive()
+            except TimeoutError:
+                refusal = TooSlow("The body comes too slowly.", headers={"Connection": "close"})
+                raise _Refused from None
             if message["type"] == "http.request":
-                read += len(message.get("body", b""))
+                part = message.get("body", b"")
+                complete = not message.get("more_body", False)
+                read += len(part)
+                members += part.count(b",")
                 if read > limit:
-                    raise _Exceeded
+                    refusal = _too_large(limit)
+                elif members > most:
+                    refusal = TooLarge("The body has too many members.", headers={"Connection": "close"})
+                if refusal is not None:
+                    raise _Refused
             return message
 
         async def passed(message: Message) -> None:
             nonlocal started
-            if read > limit and not started:
+            if refusal is not None and not started:
                 # Whatever the reader makes of its broken body is not the answer; ours is.
                 return
             started = True
@@ -54,10 +88,10 @@ class BodyLimit:
         try:
             await self.app(scope, counted, passed)
         except Exception:
-            if read <= limit or started:
+            if refusal is None or started:
                 raise
-        if read > limit and not started:
-            await _refuse(_too_large(limit), scope, receive, send)
+        if refusal is not None and not started:
+            await _refuse(refusal, scope, receive, send)
 
 
 def _too_large(limit: int) -> AttainError:

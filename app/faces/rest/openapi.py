@@ -145,7 +145,8 @@ def _responses(operation: Operation) -> Schema:
     answers: Schema = {
         str(operation.status): {"description": operation.summary, "headers": headers, "content": content}
     }
-    for status in sorted({*operation.errors, *codes.ALWAYS}):
+    slow = (408,) if operation.body else ()
+    for status in sorted({*operation.errors, *slow, *codes.ALWAYS}):
         if status == 304:
             answers["304"] = {"description": "The record is still at the version of `If-None-Match`."}
         else:

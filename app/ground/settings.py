@@ -100,6 +100,24 @@ class Settings(BaseSettings):
     allow_introspection: bool = True
     graphiql: bool = True
 
+    graphql_max_bytes: int = 16 * 1024
+    """Of a GraphQL document; its variables are bounded by the body's limit alone. What these limits mean, and why:
+    `docs/decisions/0007-graphql-without-fear.md`."""
+
+    graphql_max_tokens: int = 1_000
+    graphql_max_depth: int = 20
+    graphql_max_aliases: int = 50
+    graphql_max_directives: int = 20
+    graphql_max_fields: int = 500
+    graphql_max_cost: int = 5_000
+    """Rows that the selections of one operation may reach, the pages along each path multiplied."""
+
+    graphql_documents: Literal["any", "trusted"] = "any"
+    """Whether callers may send documents of their own, or only name those of `graphql_trusted_documents`."""
+
+    graphql_trusted_documents: Path | None = None
+    """A JSON object from the SHA-256 of each trusted document to its text; `attain documents` writes it."""
+
     log_level: str = "INFO"
     log_format: str = "json"
     drain_seconds: float = 0.0

@@ -6,12 +6,11 @@ from typing import Any
 
 import strawberry
 
-from app.faces.graphql.ask import Ask
-from app.faces.graphql.build import Argument, Member
-from app.faces.graphql.executor import Finished
+from app.faces.graphql.build import Argument, Member, Run
+from app.faces.graphql.finished import Finished
 from app.faces.graphql.names import camel
+from app.faces.graphql.place import Place
 from app.faces.graphql.scalars import Json, Moment
-from app.faces.graphql.selection import Selected
 from app.ground.access.identity import me
 from app.ground.errors import Invalid
 from app.language.resources.changes import changes
@@ -85,17 +84,20 @@ def members(catalogue: Catalogue) -> list[Member]:
 
 
 def _me() -> Member:
-    async def resolve(info: Any, _: dict[str, Any]) -> Finished:
-        ask: Ask = info.context
-        answer = await ask.read(lambda session: me(session, ask.principal))
-        return Finished(Selected(info).take(answer))
+    def resolve(place: Place, _: dict[str, Any]) -> Run:
+        ask = place.ask
+
+        async def run() -> Finished:
+            return Finished(place.take(await ask.read(lambda session: me(session, ask.principal))))
+
+        return run
 
     return Member("me", Me | None, "Who asks, and what that permits.", (), resolve)
 
 
 def _events(catalogue: Catalogue) -> Member:
-    async def resolve(info: Any, arguments: dict[str, Any]) -> Finished:
-        ask: Ask = info.context
+    def resolve(place: Place, arguments: dict[str, Any]) -> Run:
+        ask = place.ask
         first = arguments.get("first")
         if first is None:
             first = 100
@@ -104,25 +106,29 @@ def _events(catalogue: Catalogue) -> Member:
                 "/first", "out_of_range", f"`first` is a whole number from 1 to {MOST_EVENTS}."
             )
         ask.charge(first)
-        batch = await ask.read(
-            lambda session: changes(
-                session,
-                ask.principal,
-                catalogue,
-                arguments.get("after"),
-                types=arguments.get("types") or (),
-                limit=first,
+
+        async def run() -> Finished:
+            batch = await ask.read(
+                lambda session: changes(
+                    session,
+                    ask.principal,
+                    catalogue,
+                    arguments.get("after"),
+                    types=arguments.get("types") or (),
+                    limit=first,
+                )
             )
-        )
-        answer = {
-            "nodes": [
-                entry.as_dict() | {"changed": [camel(name) for name in entry.changed]}
-                for entry in batch.entries
-            ],
-            "has_more": batch.has_more,
-            "next_cursor": batch.cursor,
-        }
-        return Finished(Selected(info).take(answer))
+            answer = {
+                "nodes": [
+                    entry.as_dict() | {"changed": [camel(name) for name in entry.changed]}
+                    for entry in batch.entries
+                ],
+                "has_more": batch.has_more,
+                "next_cursor": batch.cursor,
+            }
+            return Finished(place.take(answer))
+
+        return run
 
     return Member(
         "events",
@@ -138,10 +144,14 @@ def _events(catalogue: Catalogue) -> Member:
 
 
 def _describe(catalogue: Catalogue) -> Member:
-    async def resolve(info: Any, arguments: dict[str, Any]) -> Finished:
-        ask: Ask = info.context
+    def resolve(place: Place, arguments: dict[str, Any]) -> Run:
+        ask = place.ask
         resource = noun_called(catalogue, arguments["noun"])
-        return Finished(await ask.read(lambda session: describe(session, ask.principal, resource)))
+
+        async def run() -> Finished:
+            return Finished(await ask.read(lambda session: describe(session, ask.principal, resource)))
+
+        return run
 
     return Member(
         "describe",

@@ -7,15 +7,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from app.faces.graphql.errors import BadQuery
 from app.ground.access.principal import Principal
 from app.ground.database.retry import in_transaction
 from app.ground.database.session import Database, Session
-from app.ground.errors import Invalid
 from app.ground.settings import Settings
 
 T = TypeVar("T")
 
-MOST_COST = 50_000
+COUNT_COST = 100
+"""What is charged for a number: it reads many rows to tell one."""
+
 AT_ONCE = 4
 """Root fields of one request that may hold a connection at the same time; the pool is everybody's."""
 
@@ -34,12 +36,15 @@ class Ask:
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     def charge(self, rows: int) -> None:
-        """Refuse before any SQL is run."""
         self.cost += rows
-        if self.cost > MOST_COST:
-            raise Invalid(
-                f"The selection may reach {self.cost} rows; at most {MOST_COST} may be. Ask for a smaller `first`.",
+
+    def demand_affordable(self) -> None:
+        most = self.settings.graphql_max_cost
+        if self.cost > most:
+            raise BadQuery(
+                f"The selections may reach {self.cost:,} rows; at most {most:,} may be. Ask for a smaller `first`.",
                 code="too_costly",
+                extra={"cost": self.cost},
             )
 
     async def read(self, work: Callable[[Session], Awaitable[T]], *, isolation: str = "") -> T:

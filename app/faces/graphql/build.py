@@ -6,17 +6,23 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 
+from app.faces.graphql.finished import Finished
 from app.faces.graphql.names import attribute, camel
 
-Resolve = Callable[[Any, dict[str, Any]], Awaitable[Any]]
-"""`(info of graphql-core, the arguments that were given)` to a `Finished` value."""
+if TYPE_CHECKING:
+    from app.faces.graphql.place import Place
+
+Run = Callable[[], Awaitable[Finished]]
+Resolve = Callable[["Place", dict[str, Any]], Run]
+"""`(place, the arguments that were given)`: what there is to refuse is refused now, what there is to read or write
+happens in the `Run`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +85,14 @@ def _field(member: Member, *, input: bool) -> StrawberryField:
 
 
 def _resolver(member: Member) -> Any:
-    resolve = member.resolve
+    """Tells Strawberry the arguments. It is never called: `execute.py` runs the root fields, and what is inside a
+    record comes with it."""
 
-    async def run(info: strawberry.Info, **arguments: Any) -> Any:
-        if resolve is None:
-            raise TypeError("a list inside a record comes with it and is never resolved alone")
-        return await resolve(info._raw_info, arguments)
+    def run(**_: Any) -> Any:
+        raise TypeError(f"{member.name} was left to the ordinary executor")
 
     run.__name__ = attribute(member.name)
-    parameters = [
-        inspect.Parameter("info", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=strawberry.Info)
-    ]
+    parameters: list[inspect.Parameter] = []
     for argument in member.arguments:
         parameters.append(
             inspect.Parameter(

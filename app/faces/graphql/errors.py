@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import structlog
-from graphql import GraphQLError
+from graphql import FieldNode, GraphQLError, get_location
 
 from app.faces.graphql.names import pointer
 from app.ground.database.refusals import translated
 from app.ground.errors import AttainError, VersionConflict
 
-MOST_ERRORS = 20
+MOST_BYTES = 8_000
+"""Of all errors of an answer together."""
+
+MOST_LOCATIONS = 4
 _LONGEST_MESSAGE = 400
 
 _log = structlog.get_logger(__name__)
@@ -29,6 +33,15 @@ class BadQuery(AttainError):
     status, code, title = 400, "invalid_query", "The query does not fit the schema"
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A root field that was refused; its siblings stand."""
+
+    key: str
+    node: FieldNode
+    error: Exception
+
+
 def refusal_of(error: BaseException) -> AttainError:
     """Any exception as one of the tree. What nobody foresaw is logged whole and told to the caller as nothing."""
     if isinstance(error, AttainError):
@@ -42,36 +55,40 @@ def refusal_of(error: BaseException) -> AttainError:
     return _Masked("The fault is ours; the request id finds it in the logs.")
 
 
-def shown(
-    errors: Iterable[GraphQLError], request_id: str | None, *, suggestions: bool
-) -> list[dict[str, Any]]:
-    """What a caller is told of each error. A broken document can break many rules at once: the first ones do."""
-    return [_shown(error, request_id, suggestions) for error in list(errors)[:MOST_ERRORS]]
+def whole(error: BaseException, request_id: str | None) -> tuple[AttainError, dict[str, Any]]:
+    """An answer that is nothing but a refusal, and which one it is."""
+    refusal, told = _told(error, request_id)
+    if isinstance(error, GraphQLError) and error.locations:
+        told["locations"] = [{"line": x.line, "column": x.column} for x in error.locations[:MOST_LOCATIONS]]
+    return refusal, {"errors": [told]}
 
 
-def whole(refusal: AttainError, request_id: str | None) -> dict[str, Any]:
-    """An answer that is nothing but a refusal."""
-    return {"errors": [_told(refusal, request_id)]}
+def of_fields(failures: Iterable[Failed], request_id: str | None) -> list[dict[str, Any]]:
+    """What was refused of single root fields. Many may be refused at once: what does not fit is only counted."""
+    shown: list[dict[str, Any]] = []
+    left = MOST_BYTES
+    failures = list(failures)
+    for failure in failures:
+        _, told = _told(failure.error, request_id)
+        if failure.node.loc is not None:
+            place = get_location(failure.node.loc.source, failure.node.loc.start)
+            told["locations"] = [{"line": place.line, "column": place.column}]
+        told["path"] = [failure.key]
+        left -= len(orjson.dumps(told, default=str))
+        if left < 0 and shown:
+            more = BadQuery(f"{len(failures) - len(shown)} more fields were refused.", code="more_errors")
+            shown.append(_told(more, request_id)[1])
+            break
+        shown.append(told)
+    return shown
 
 
-def _shown(error: GraphQLError, request_id: str | None, suggestions: bool) -> dict[str, Any]:
-    cause = error.original_error
-    while isinstance(cause, GraphQLError):
-        cause = cause.original_error
-    if cause is None or (error.path is None and not isinstance(cause, (AttainError, RecursionError))):
-        # Raised by graphql-core itself: the document, a variable or an argument is wrong.
-        message = error.message if suggestions else error.message.partition(" Did you mean")[0]
-        told = _told(BadQuery(message[:_LONGEST_MESSAGE]), request_id)
-    else:
-        told = _told(refusal_of(cause), request_id)
-    if error.locations:
-        told["locations"] = [{"line": x.line, "column": x.column} for x in error.locations]
-    if error.path is not None:
-        told["path"] = error.path
-    return told
-
-
-def _told(refusal: AttainError, request_id: str | None) -> dict[str, Any]:
+def _told(error: BaseException, request_id: str | None) -> tuple[AttainError, dict[str, Any]]:
+    if isinstance(error, GraphQLError):
+        # Raised by graphql-core: the document, a variable or an argument is wrong.
+        cause = error.original_error
+        error = cause if isinstance(cause, AttainError) else BadQuery(error.message[:_LONGEST_MESSAGE])
+    refusal = refusal_of(error)
     extensions: dict[str, Any] = {
         "code": refusal.code,
         "status": refusal.status,
@@ -81,4 +98,4 @@ def _told(refusal: AttainError, request_id: str | None) -> dict[str, Any]:
     if isinstance(refusal, VersionConflict):
         current = refusal.current
         extensions["current"] = orjson.Fragment(current) if isinstance(current, str | bytes) else current
-    return {"message": refusal.detail, "extensions": extensions | refusal.extra}
+    return refusal, {"message": refusal.detail, "extensions": extensions | refusal.extra}

@@ -10,13 +10,13 @@ import orjson
 import strawberry
 
 from app.faces.graphql.ask import Ask
-from app.faces.graphql.build import Argument, Member, declare, enum, fill
-from app.faces.graphql.executor import Finished
+from app.faces.graphql.build import Argument, Member, Resolve, Run, declare, enum, fill
+from app.faces.graphql.finished import Finished
 from app.faces.graphql.inputs import Inputs, needs_input
 from app.faces.graphql.names import action_field, camel, pointer, type_name
-from app.faces.graphql.queries import compiler
+from app.faces.graphql.place import Place
 from app.faces.graphql.scalars import Json
-from app.faces.graphql.selection import Selected
+from app.faces.graphql.select import Compiler
 from app.faces.graphql.types import Types
 from app.ground.access.permissions import demand
 from app.ground.database.session import Session
@@ -211,21 +211,22 @@ def _act(types: Types, inputs: Inputs, resource: Resource, payload: type, action
 
 def _single(
     types: Types, inputs: Inputs, resource: Resource, prepare: Callable[[dict[str, Any]], Write]
-) -> Callable[[Any, dict[str, Any]], Awaitable[Finished]]:
+) -> Resolve:
     """One write and, in the same transaction, the record as the selection wants it."""
     payload_name = f"{type_name(resource)}Payload"
 
-    async def resolve(info: Any, arguments: dict[str, Any]) -> Finished:
-        ask: Ask = info.context
+    def resolve(place: Place, arguments: dict[str, Any]) -> Run:
+        ask = place.ask
         demand(ask.principal, resource.permission_name, "write")
-        made = compiler(types, inputs, info)
-        keys = made.selected.fields(payload_name, made.selected.root)
+        made = Compiler(types, inputs, ask.principal, place.selected)
+        keys = made.selected.fields(payload_name, place.nodes)
         shapes = {
             key: made.record(resource, nodes)
             for key, nodes in keys.items()
             if nodes[0].name.value == camel(resource.name)
         }
-        run = prepare(arguments)
+        ask.charge(made.cost)
+        change = prepare(arguments)
 
         async def current(session: Session) -> str:
             """The record as the caller would have been answered; its version at the least."""
@@ -237,7 +238,7 @@ def _single(
             )  # fmt: skip
 
         async def work(session: Session) -> dict[str, Any]:
-            receipt = await run(session, ask)
+            receipt = await change(session, ask)
             answer: dict[str, Any] = {}
             for key, nodes in keys.items():
                 match nodes[0].name.value:
@@ -255,11 +256,14 @@ def _single(
                         answer[key] = orjson.Fragment(text)
             return answer
 
-        try:
-            return Finished(await ask.write(work))
-        except VersionConflict as conflict:
-            conflict.current = conflict.current or await ask.read(current)
-            raise
+        async def run() -> Finished:
+            try:
+                return Finished(await ask.write(work))
+            except VersionConflict as conflict:
+                conflict.current = conflict.current or await ask.read(current)
+                raise
+
+        return run
 
     return resolve
 
@@ -267,22 +271,26 @@ def _single(
 def _upsert(types: Types, inputs: Inputs, resource: Resource, payload: type) -> Member:
     made = inputs.rows[resource.plural]
 
-    async def resolve(info: Any, arguments: dict[str, Any]) -> Finished:
-        ask: Ask = info.context
+    def resolve(place: Place, arguments: dict[str, Any]) -> Run:
+        ask = place.ask
         demand(ask.principal, resource.permission_name, "write")
         rows = [made.reading(row) for row in arguments["rows"]]
         missing, origin = arguments.get("missing"), arguments.get("origin")
-        receipts = await ask.write(
-            lambda session: write.upsert(
-                session, ask.principal, types.catalogue, resource, arguments["source"], rows,
-                atomic=bool(arguments.get("atomic")),
-                dry_run=bool(arguments.get("dry_run")),
-                missing=missing.value if missing else "error",
-                origin=origin.value if origin else "live",
-            ),
-            bulk=True,
-        )  # fmt: skip
-        return Finished(Selected(info).take(_told(receipts)))
+
+        async def run() -> Finished:
+            receipts = await ask.write(
+                lambda session: write.upsert(
+                    session, ask.principal, types.catalogue, resource, arguments["source"], rows,
+                    atomic=bool(arguments.get("atomic")),
+                    dry_run=bool(arguments.get("dry_run")),
+                    missing=missing.value if missing else "error",
+                    origin=origin.value if origin else "live",
+                ),
+                bulk=True,
+            )  # fmt: skip
+            return Finished(place.take(_told(receipts)))
+
+        return run
 
     return Member(
         f"upsert_{resource.plural}",

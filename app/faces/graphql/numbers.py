@@ -11,12 +11,12 @@ from typing import Any
 
 import strawberry
 
-from app.faces.graphql.ask import Ask
-from app.faces.graphql.build import Argument, Member, declare, fill
-from app.faces.graphql.executor import Finished
+from app.faces.graphql.ask import COUNT_COST, Ask
+from app.faces.graphql.build import Argument, Member, Run, declare, fill
+from app.faces.graphql.finished import Finished
 from app.faces.graphql.names import camel
+from app.faces.graphql.place import Place
 from app.faces.graphql.scalars import Amount, Day, Json, Moment
-from app.faces.graphql.selection import Selected
 from app.ground.access.permissions import demand
 from app.ground.errors import Invalid
 from app.language.metrics import answer
@@ -175,14 +175,19 @@ def _arguments(metrics: MetricCatalogue) -> tuple[Argument, ...]:
 
 
 def _metrics(catalogue: Catalogue, metrics: MetricCatalogue, shared: tuple[Argument, ...]) -> Member:
-    async def resolve(info: Any, arguments: dict[str, Any]) -> Finished:
-        ask: Ask = info.context
+    def resolve(place: Place, arguments: dict[str, Any]) -> Run:
+        ask = place.ask
         question = _question(metrics, ask, arguments, arguments["names"])
-        found = await ask.read(
-            lambda session: answer.query(session, ask.principal, catalogue, metrics, question),
-            isolation=answer.SNAPSHOT,
-        )
-        return Finished(Selected(info).take({"rows": found.data, "meta": found.meta}))
+        ask.charge(COUNT_COST * len(arguments["names"]))
+
+        async def run() -> Finished:
+            found = await ask.read(
+                lambda session: answer.query(session, ask.principal, catalogue, metrics, question),
+                isolation=answer.SNAPSHOT,
+            )
+            return Finished(place.take({"rows": found.data, "meta": found.meta}))
+
+        return run
 
     return Member(
         "metrics",
@@ -202,8 +207,8 @@ def _metrics(catalogue: Catalogue, metrics: MetricCatalogue, shared: tuple[Argum
 
 
 def _explain(catalogue: Catalogue, metrics: MetricCatalogue, shared: tuple[Argument, ...]) -> Member:
-    async def resolve(info: Any, arguments: dict[str, Any]) -> Finished:
-        ask: Ask = info.context
+    def resolve(place: Place, arguments: dict[str, Any]) -> Run:
+        ask = place.ask
         question = _question(metrics, ask, arguments, [arguments["name"]])
         first = arguments.get("first")
         if first is None:
@@ -213,20 +218,24 @@ def _explain(catalogue: Catalogue, metrics: MetricCatalogue, shared: tuple[Argum
                 "/first", "out_of_range", f"`first` is a whole number from 1 to {MOST_CONTRIBUTIONS}."
             )
         ask.charge(first)
-        found = await ask.read(
-            lambda session: explain(
-                session,
-                ask.principal,
-                catalogue,
-                metrics,
-                question,
-                limit=first,
-                cursor=arguments.get("after"),
-            ),
-            isolation=answer.SNAPSHOT,
-        )
-        told = {"rows": found.data, "has_more": found.has_more, "next_cursor": found.next_cursor}
-        return Finished(Selected(info).take(told))
+
+        async def run() -> Finished:
+            found = await ask.read(
+                lambda session: explain(
+                    session,
+                    ask.principal,
+                    catalogue,
+                    metrics,
+                    question,
+                    limit=first,
+                    cursor=arguments.get("after"),
+                ),
+                isolation=answer.SNAPSHOT,
+            )
+            told = {"rows": found.data, "has_more": found.has_more, "next_cursor": found.next_cursor}
+            return Finished(place.take(told))
+
+        return run
 
     return Member(
         "explain_metric",
@@ -243,10 +252,13 @@ def _explain(catalogue: Catalogue, metrics: MetricCatalogue, shared: tuple[Argum
 
 
 def _catalogue(metrics: MetricCatalogue) -> Member:
-    async def resolve(info: Any, _: dict[str, Any]) -> Finished:
-        ask: Ask = info.context
-        demand(ask.principal, "metrics", "read")
-        return Finished(Selected(info).take([describe(metric) for metric in metrics]))
+    def resolve(place: Place, _: dict[str, Any]) -> Run:
+        demand(place.ask.principal, "metrics", "read")
+
+        async def run() -> Finished:
+            return Finished(place.take([describe(metric) for metric in metrics]))
+
+        return run
 
     return Member("metric_catalogue", list[Metric] | None, "Every number that can be asked for.", (), resolve)
 

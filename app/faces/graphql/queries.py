@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import strawberry
 from sqlalchemy import Text, Uuid, bindparam, literal_column, select, union_all
 
-from app.faces.graphql.ask import Ask
-from app.faces.graphql.build import Argument, Member
+from app.faces.graphql.ask import COUNT_COST, Ask
+from app.faces.graphql.build import Argument, Member, Run
 from app.faces.graphql.connection import Connection
-from app.faces.graphql.executor import Finished, record
+from app.faces.graphql.finished import Finished, record
 from app.faces.graphql.inputs import Inputs
 from app.faces.graphql.moments import ARGUMENTS as MOMENTS
 from app.faces.graphql.moments import moment
+from app.faces.graphql.place import Place
 from app.faces.graphql.select import Compiler, rows_asked
-from app.faces.graphql.selection import Selected
 from app.faces.graphql.types import DEFAULT_ROWS, MOST_ROWS, Node, Types
 from app.ground.access.permissions import demand
 from app.ground.database.session import Session, compiled
-from app.ground.errors import Invalid, NotFound
+from app.ground.errors import Forbidden, Invalid, NotFound
 from app.language.resources import read
 from app.language.resources.filter import Values
 from app.language.resources.resource import Catalogue, Resource
+from app.language.resources.shape import Shape
 
 _DELETED = Argument(
     "include_deleted", bool, "Whether deleted records are among them; their `deletedAt` says so."
@@ -42,25 +44,31 @@ def members(types: Types, inputs: Inputs) -> list[Member]:
     return found
 
 
-def compiler(types: Types, inputs: Inputs, info: Any) -> Compiler:
-    return Compiler(types, inputs, info.context, Selected(info), Values())
+def _record(types: Types, inputs: Inputs, place: Place, resource: Resource) -> tuple[Shape, Values, int]:
+    """What this selection wants of one record, the values it compares with, and the rows it may reach."""
+    made = Compiler(types, inputs, place.ask.principal, place.selected)
+    return made.record(resource, place.nodes), made.values, made.cost
 
 
 def _one(types: Types, inputs: Inputs, resource: Resource) -> Member:
-    async def resolve(info: Any, arguments: dict[str, Any]) -> Finished:
-        ask: Ask = info.context
-        made = compiler(types, inputs, info)
-        shape = made.record(resource, made.selected.root)
+    def resolve(place: Place, arguments: dict[str, Any]) -> Run:
+        ask = place.ask
+        shape, values, cost = place.planned(lambda: _record(types, inputs, place, resource))
+        ask.charge(cost)
         as_of, known_at = _moments(arguments, ask)
         deleted = bool(arguments.get("include_deleted"))
-        return record(
-            await ask.read(
-                lambda session: read.one(
-                    session, ask.principal, types.catalogue, resource, arguments["id"], shape,
-                    values=made.values, deleted=deleted, as_of=as_of, known_at=known_at,
+
+        async def run() -> Finished:
+            return record(
+                await ask.read(
+                    lambda session: read.one(
+                        session, ask.principal, types.catalogue, resource, arguments["id"], shape,
+                        values=values, deleted=deleted, as_of=as_of, known_at=known_at,
+                    )
                 )
-            )
-        )  # fmt: skip
+            )  # fmt: skip
+
+        return run
 
     noun = resource.name.replace("_", " ")
     me = ", or `me`" if resource.plural == "reps" else ""
@@ -73,18 +81,22 @@ def _one(types: Types, inputs: Inputs, resource: Resource) -> Member:
 
 
 def _list(types: Types, inputs: Inputs, resource: Resource) -> Member:
-    async def resolve(info: Any, arguments: dict[str, Any]) -> Finished:
-        ask: Ask = info.context
+    def resolve(place: Place, arguments: dict[str, Any]) -> Run:
+        ask = place.ask
         demand(ask.principal, resource.permission_name, "read")
-        made = compiler(types, inputs, info)
         after, before, limit = _window(arguments)
-        filter_ = made.filter(resource, arguments.get("filter"))
-        connection = Connection.of(made, resource, made.selected.root, limit)
+        connection = place.planned(
+            lambda: Connection.of(
+                Compiler(types, inputs, ask.principal, place.selected), resource, place.nodes
+            )
+        )
+        ask.charge(connection.cost_of_a_row * limit + COUNT_COST * connection.total)
+        made = Compiler(types, inputs, ask.principal, place.selected, connection.values.copy())
         as_of, known_at = _moments(arguments, ask)
         query = read.Query(
             resource=resource,
             shape=connection.shape,
-            filter=filter_,
+            filter=made.filter(resource, arguments.get("filter")),
             values=made.values,
             sort=made.sort(resource, arguments.get("sort")) or resource.default_sort,
             limit=limit if connection.needs_rows else 1,
@@ -102,7 +114,10 @@ def _list(types: Types, inputs: Inputs, resource: Resource) -> Member:
                 await _demand_references(session, ask, types.catalogue, made.values)
             return page
 
-        return Finished(connection.assemble(await ask.read(work)))
+        async def run() -> Finished:
+            return Finished(connection.assemble(await ask.read(work)))
+
+        return run
 
     nouns = resource.plural.replace("_", " ")
     time = MOMENTS if resource.tracked else ()
@@ -159,29 +174,34 @@ def _moments(arguments: Mapping[str, Any], ask: Ask) -> tuple[Any, Any]:
 def _node(types: Types, inputs: Inputs) -> Member:
     probe = _probe(types.catalogue)
 
-    async def resolve(info: Any, arguments: dict[str, Any]) -> Finished:
-        ask: Ask = info.context
-        made = compiler(types, inputs, info)
+    def resolve(place: Place, arguments: dict[str, Any]) -> Run:
+        ask = place.ask
         try:
             id_ = UUID(arguments["id"])
         except ValueError:
             raise NotFound("There is no record with this id.") from None
+        # Which noun it is shows only when it is found, so the dearest one that it may be is charged.
+        nouns = place.planned(lambda: _of_any(types, inputs, place))
+        ask.charge(max((cost for _, _, cost in nouns.values()), default=0))
 
         async def work(session: Any) -> str:
             plural = await session.fetchval(probe, id=id_)
             if plural is None:
                 raise NotFound("There is no record with this id.")
             resource = types.catalogue[plural]
-            shape = made.record(resource, made.selected.root)
+            shape, values, _ = _record(types, inputs, place, resource)
             try:
                 return await read.one(
-                    session, ask.principal, types.catalogue, resource, str(id_), shape, values=made.values
+                    session, ask.principal, types.catalogue, resource, str(id_), shape, values=values
                 )
             except NotFound:
                 # In the same words as for an id that nobody has.
                 raise NotFound("There is no record with this id.") from None
 
-        return record(await ask.read(work))
+        async def run() -> Finished:
+            return record(await ask.read(work))
+
+        return run
 
     return Member(
         "node",
@@ -190,6 +210,15 @@ def _node(types: Types, inputs: Inputs) -> Member:
         (Argument("id", strawberry.ID, "UUIDv7.", required=True),),
         resolve,
     )
+
+
+def _of_any(types: Types, inputs: Inputs, place: Place) -> dict[str, tuple[Shape, Values, int]]:
+    """By plural, for every noun that the caller may read."""
+    found: dict[str, tuple[Shape, Values, int]] = {}
+    for resource in types.catalogue:
+        with suppress(Forbidden):
+            found[resource.plural] = _record(types, inputs, place, resource)
+    return found
 
 
 def _probe(catalogue: Catalogue) -> Any:

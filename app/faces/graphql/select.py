@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import FieldNode
 
-from app.faces.graphql.ask import Ask
 from app.faces.graphql.inputs import Inputs, plain
 from app.faces.graphql.names import child_type_name, type_name
 from app.faces.graphql.selection import TYPENAME, Selected
 from app.faces.graphql.types import DEFAULT_ROWS, MOST_ROWS, Parts, Types
 from app.ground.access.permissions import demand
+from app.ground.access.principal import Principal
 from app.ground.errors import Forbidden, Invalid
 from app.language.resources.fields import Field
 from app.language.resources.filter import Values, from_tree
@@ -26,18 +26,20 @@ CHILD_ROWS = 10
 
 @dataclass(slots=True)
 class Compiler:
-    """One root field's selection. `values` holds what its filters compare with, in the order of the walk."""
+    """One root field's selection. `values` holds what its filters compare with, in the order of the walk, `cost` how
+    many rows it may reach."""
 
     types: Types
     inputs: Inputs
-    ask: Ask
+    principal: Principal
     selected: Selected
-    values: Values
+    values: Values = field(default_factory=Values)
+    cost: int = 0
 
     def record(self, resource: Resource, nodes: Sequence[FieldNode], rows: int = 1) -> Shape:
         """`rows` is how many such records the answer may hold."""
-        demand(self.ask.principal, resource.permission_name, "read")
-        self.ask.charge(rows)
+        demand(self.principal, resource.permission_name, "read")
+        self.cost += rows
         return self._shape(resource, self.types.parts_of(resource), nodes, rows)
 
     def _shape(self, resource: Resource, parts: Parts, nodes: Sequence[FieldNode], rows: int) -> Shape:
@@ -48,13 +50,13 @@ class Compiler:
 
     def _item(self, resource: Resource, parts: Parts, nodes: Sequence[FieldNode], rows: int) -> Item:
         name = nodes[0].name.value
-        if field := parts.leaves.get(name):
-            return self._leaf(resource, field, name)
+        if declared := parts.leaves.get(name):
+            return self._leaf(resource, declared, name)
         if relation := parts.parents.get(name):
             self._demand_field(resource, relation.reference, name, parts)
             return Parent(relation.name, self.record(self.types.catalogue[relation.target], nodes, rows))
         if child := parts.children.get(name):
-            self.ask.charge(rows * CHILD_ROWS)
+            self.cost += rows * CHILD_ROWS
             row = self.types.parts[child_type_name(resource, child)]
             return Many(name=child.name, shape=self._shape(resource, row, nodes, rows * CHILD_ROWS))
         if listing := parts.listings.get(name):
@@ -76,7 +78,7 @@ class Compiler:
         if not sent:
             return None
         tree = self.inputs.filters[resource.plural].reading(sent)
-        return from_tree(self.types.catalogue, resource, self.ask.principal, tree, self.values)
+        return from_tree(self.types.catalogue, resource, self.principal, tree, self.values)
 
     def sort(self, resource: Resource, sent: Any) -> tuple[str, ...]:
         names = plain(sent) if sent else ()
@@ -86,14 +88,14 @@ class Compiler:
         return tuple(names)
 
     def _leaf(self, resource: Resource, field: Field, name: str) -> Leaf:
-        if not field.readable_by(self.ask.principal.role):
-            raise _unreadable(resource, name, self.ask.principal.role)
+        if not field.readable_by(self.principal.role):
+            raise _unreadable(resource, name, self.principal.role)
         return Leaf(field.name, "upper" if field.kind == "choice" else "plain")
 
     def _demand_field(self, resource: Resource, reference: str, name: str, parts: Parts) -> None:
         field = resource.by_name.get(reference)
-        if field is not None and not field.readable_by(self.ask.principal.role):
-            raise _unreadable(resource, name, self.ask.principal.role)
+        if field is not None and not field.readable_by(self.principal.role):
+            raise _unreadable(resource, name, self.principal.role)
 
 
 def _unreadable(resource: Resource, name: str, role: str) -> Forbidden:

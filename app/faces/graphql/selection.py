@@ -8,7 +8,10 @@ from typing import Any, cast
 from graphql import (
     BooleanValueNode,
     FieldNode,
+    FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLObjectType,
+    GraphQLSchema,
     InlineFragmentNode,
     SelectionSetNode,
     VariableNode,
@@ -28,14 +31,15 @@ _INTERFACES = frozenset({"Node"})
 class Selected:
     """The selections of one request's document, read with its variables."""
 
-    def __init__(self, info: Any) -> None:
-        self._info = info
-        self._fragments: Mapping[str, Any] = info.fragments
-        self._variables: Mapping[str, Any] = info.variable_values
-
-    @property
-    def root(self) -> list[FieldNode]:
-        return list(self._info.field_nodes)
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        variables: VariableValues,
+    ) -> None:
+        self._types = schema.type_map
+        self._fragments = fragments
+        self._variables = variables
 
     def fields(self, type_name: str, nodes: Iterable[FieldNode]) -> dict[str, list[FieldNode]]:
         """By the name in the answer; several nodes where the same field is selected in several places."""
@@ -44,6 +48,11 @@ class Selected:
         for node in nodes:
             if node.selection_set is not None:
                 self._collect(type_name, node.selection_set, found, spread)
+        return found
+
+    def within(self, type_name: str, selections: SelectionSetNode) -> dict[str, list[FieldNode]]:
+        found: dict[str, list[FieldNode]] = {}
+        self._collect(type_name, selections, found, set())
         return found
 
     def taker(self, type_: Any, nodes: Sequence[FieldNode]) -> Callable[[Any], Any]:
@@ -70,19 +79,15 @@ class Selected:
 
         return take
 
-    def take(self, values: Any) -> Any:
-        """`values` as this root field's type and selection want them."""
-        return self.taker(self._info.return_type, self.root)(values)
-
     def named(self, name: str) -> Any:
-        return self._info.schema.type_map[name]
+        return self._types[name]
 
     def arguments(self, type_name: str, node: FieldNode) -> dict[str, Any]:
         """The arguments that were given, by their GraphQL names and checked against the schema."""
         if not node.arguments:
             return {}
-        definition = self._info.schema.type_map[type_name].fields[node.name.value]
-        return get_argument_values(definition, node, VariableValues({}, dict(self._variables)))
+        definition = cast(GraphQLObjectType, self._types[type_name]).fields[node.name.value]
+        return get_argument_values(definition, node, self._variables)
 
     def _collect(
         self,
@@ -115,7 +120,7 @@ class Selected:
             if name in ("include", "skip"):
                 condition = directive.arguments[0].value
                 if isinstance(condition, VariableNode):
-                    holds = self._variables[condition.name.value]
+                    holds = self._variables.coerced[condition.name.value]
                 else:
                     holds = cast(BooleanValueNode, condition).value
                 if holds is (name == "skip"):

@@ -62,7 +62,8 @@ class Field:
 
     `write`: `always`, `create` (fixed afterwards) or `never` (derived). `expression` computes a field that is no
     column. `read_roles` hides the field from every other role in select, filter, sort, expand and error text.
-    `relation` is what expanding a reference is called; `target` the plural of the noun it points to.
+    `relation` is what expanding a reference is called; `target` the plural of the noun it points to. `shows` says that
+    whoever sees a living record sees what it refers to: the target's own rule says so too, at the price of asking.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Field:
     values: tuple[str, ...] = ()
     target: str | None = None
     relation: str | None = None
+    shows: bool = False
     max_length: int | None = None
     minimum: float | None = None
     maximum: float | None = None

@@ -85,6 +85,10 @@ class Values:
         self.binds[name] = value
         return name
 
+    def copy(self) -> Values:
+        """To go on from, where what is there already serves several questions."""
+        return Values(dict(self.binds), list(self.references), list(self.periods), self.conditions)
+
 
 _SQL_TYPES: dict[str, Any] = {
     "id": postgresql.UUID(as_uuid=True),

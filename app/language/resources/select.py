@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Integer, Select, Text, bindparam, case, cast, func, literal_column, null, select
+from sqlalchemy import Integer, Select, Text, bindparam, case, cast, func, literal_column, null, or_, select
 from sqlalchemy.dialects.postgresql import JSON, UUID
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
@@ -43,6 +43,10 @@ class Question:
     asker: tuple[Any, ...]
 
 
+Sight = Literal["unknown", "visible", "living"]
+"""What is sure of a record where it is written: nothing, that the asker sees it, or also that it is not deleted."""
+
+
 class _Writer:
     """Renders shapes; numbers the aliases, so that a noun may stand in a statement any number of times."""
 
@@ -63,16 +67,22 @@ class _Writer:
         record: FromClause,
         *,
         known: frozenset[str] | None = None,
+        seen: Sight = "unknown",
     ) -> ColumnElement[Any]:
         """One record as a JSON object. `known` limits it to some fields; the others are null."""
-        columns = [self.item(resource, item, record, known).label(name) for name, item in shape.items]
+        columns = [self.item(resource, item, record, known, seen).label(name) for name, item in shape.items]
         row = select(*columns).correlate(record).subquery(self.alias("j"))
         return (
             select(func.row_to_json(literal_column(row.name), type_=JSON)).select_from(row).scalar_subquery()
         )
 
     def item(
-        self, resource: Resource | Child, item: Any, record: FromClause, known: frozenset[str] | None
+        self,
+        resource: Resource | Child,
+        item: Any,
+        record: FromClause,
+        known: frozenset[str] | None,
+        seen: Sight,
     ) -> ColumnElement[Any]:
         match item:
             case Constant():
@@ -82,7 +92,7 @@ class _Writer:
                     return null()
                 return self.leaf(resource, item, record)
             case Parent():
-                return null() if known is not None else self.parent(resource, item, record)
+                return null() if known is not None else self.parent(resource, item, record, seen)
             case Many():
                 return (
                     literal_column("'[]'::json") if known is not None else self.many(resource, item, record)
@@ -102,13 +112,20 @@ class _Writer:
             return cast(column, Text) if leaf.form == "text" else column
         return column
 
-    def parent(self, resource: Resource | Child, item: Parent, record: FromClause) -> ColumnElement[Any]:
+    def parent(
+        self, resource: Resource | Child, item: Parent, record: FromClause, known_sight: Sight
+    ) -> ColumnElement[Any]:
         reference = next(x for x in resource.fields if x.relation == item.relation)
         assert reference.target is not None
         target = self.catalogue[reference.target]
         row = source(target.table, self.binds, self.alias(target.name))
-        body = self.json(target, item.shape, row)
-        if (seen := visible(target, row, self.binds.for_few())) is not None:
+        body = self.json(target, item.shape, row, seen="visible")
+        seen = visible(target, row, self.binds.for_few())
+        # As it was then, a record may refer to what today nobody sees because of it.
+        shown = reference.shows and not self.binds.as_of
+        if seen is not None and not (shown and known_sight == "living"):
+            if shown and known_sight == "visible":
+                seen = or_(record.c.deleted_at.is_(None), seen)
             body = case(
                 (seen, body), else_=self.json(target, item.shape, row, known=frozenset({"id", target.label}))
             )
@@ -144,7 +161,7 @@ class _Writer:
             assert isinstance(target, Resource)
             wheres.append(condition_of(self.catalogue, target, row, self.binds, item.filter))
         rows = (
-            select(self.json(target, item.shape, row).label("j"))
+            select(self.json(target, item.shape, row, seen="living").label("j"))
             .select_from(row)
             .where(*wheres)
             .order_by(*order)
@@ -260,7 +277,8 @@ def statement(catalogue: Catalogue, question: Question) -> Statement:
         wheres.append(seen)
     if question.filter is not None:
         wheres.append(condition_of(catalogue, resource, record, binds, question.filter))
-    body = _Writer(catalogue, binds).json(resource, question.shape, record)
+    sight: Sight = "unknown" if question.trusted else "visible" if question.deleted else "living"
+    body = _Writer(catalogue, binds).json(resource, question.shape, record, seen=sight)
     if question.single is not None:
         return compiled(
             select(body.label("json")).select_from(record).where(*wheres, _is(record, binds, question))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from functools import lru_cache
 from typing import Literal
 
@@ -51,6 +52,14 @@ Item = Leaf | Constant | Parent | Many
 @dataclass(frozen=True, slots=True)
 class Shape:
     items: tuple[tuple[str, Item], ...]
+    _hash: int = attribute(init=False, repr=False, compare=False)
+    """Reckoned once: a shape is looked up by at every request, and may hold hundreds of items."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash(self.items))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 def full(

@@ -184,7 +184,7 @@ opportunities = Resource(
     history=models.opportunities_history,
     fields=(
         f.text("name", "Name.", "Isdom, 2 x GTX Pro", required=True),
-        f.reference("account_id", "accounts", "The account."),
+        f.reference("account_id", "accounts", "The account.", shows=True),
         f.reference("owner_id", "reps", "The rep who owns it."),
         f.reference("pipeline_id", "pipelines", "The pipeline; follows the stage."),
         f.reference("stage_id", "stages", "The stage; the first open one of the pipeline when left out."),

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+from graphql import build_client_schema, get_introspection_query
 
 from app.areas import CATALOGUE, METRIC_CATALOGUE
 from app.faces.graphql import graphiql, queries
@@ -58,12 +59,30 @@ async def test_media_types_and_status(empty: Api) -> None:
     assert (field.status_code, field.json()["data"]) == (200, {"account": None})
 
 
-async def test_operations_are_chosen_by_name(empty: Api) -> None:
-    document = "query A { me { role } } query B { me { name } }"
-    answer = await empty.post({"query": document, "operationName": "A"})
-    assert answer.json()["data"] == {"me": {"role": "admin"}}
+async def test_a_document_holds_one_operation_by_whatever_name(empty: Api) -> None:
+    document = "query A { me { role } }"
+    for name in ("A", None):
+        answer = await empty.post({"query": document, "operationName": name})
+        assert answer.json()["data"] == {"me": {"role": "admin"}}
     answer = await empty.post({"query": document, "operationName": "C"})
     assert answer.json()["errors"][0]["extensions"]["code"] == "invalid_query"
+    refused = await empty.refusal(f"{document} query B {{ me {{ name }} }}")
+    assert refused["extensions"]["code"] == "several_operations"
+
+
+async def test_introspection_beside_what_is_asked(empty: Api) -> None:
+    data = await empty.data(
+        """query ($noun: String!, $deep: Boolean = false, $filter: AccountFilter) {
+            t: __type(name: "Me") { ...T } __schema { queryType { name } }
+            describe(noun: $noun) accounts(filter: $filter) { totalCount }
+        }
+        fragment T on __Type { name fields @include(if: $deep) { name } }""",
+        {"noun": "account", "filter": {"segment": {"eq": "smb"}}},
+    )
+    assert list(data) == ["t", "__schema", "describe", "accounts"]
+    assert (data["t"], data["__schema"]) == ({"name": "Me"}, {"queryType": {"name": "Query"}})
+    document = get_introspection_query(input_value_deprecation=True)
+    assert build_client_schema(await empty.data(document)).query_type
 
 
 async def test_introspection_and_suggestions_can_be_off(empty: Api) -> None:

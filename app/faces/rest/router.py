@@ -36,6 +36,9 @@ class Router:
         self.heads = {key.split("/")[2].partition(":")[0] for key in self.table if key.startswith("/v1/")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
         request = Request(scope, receive)
         operation, reference = self._find(request)
         if operation is None:

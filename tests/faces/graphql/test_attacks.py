@@ -22,7 +22,12 @@ MOST_BYTES = 16_384
 MOST_LOGGED = 2_048
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="module")
+async def key(make_tenant: Any) -> str:
+    return await (await make_tenant()).key()
+
+
+@pytest_asyncio.fixture(scope="module")
 async def service(database: Database, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """The whole service as in production: no introspection, no page for people."""
     production = settings.model_copy(
@@ -35,9 +40,9 @@ async def service(database: Database, settings: Settings) -> AsyncIterator[httpx
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 async def test_attacks_are_refused(
-    service: httpx.AsyncClient, tenant: Any, attack: Attack, caplog: pytest.LogCaptureFixture
+    service: httpx.AsyncClient, key: str, attack: Attack, caplog: pytest.LogCaptureFixture
 ) -> None:
-    headers = {"authorization": f"Bearer {await tenant.key()}", **attack.headers}
+    headers = {"authorization": f"Bearer {key}", **attack.headers}
     caplog.set_level(logging.DEBUG)
 
     async def send() -> tuple[httpx.Response, float]:
@@ -87,15 +92,15 @@ async def test_there_are_no_subscriptions(service: httpx.AsyncClient) -> None:
         assert [x["type"] for x in sent] == ["websocket.close"]
 
 
-async def test_a_document_of_many_faults_is_told_one(service: httpx.AsyncClient, tenant: Any) -> None:
-    headers = {"authorization": f"Bearer {await tenant.key()}"}
+async def test_a_document_of_many_faults_is_told_one(service: httpx.AsyncClient, key: str) -> None:
+    headers = {"authorization": f"Bearer {key}"}
     document = "{ me { " + " ".join(f"n{i}" for i in range(200)) + " } }"
     answer = (await service.post("/graphql", json={"query": document}, headers=headers)).json()
     assert len(answer["errors"]) == 1
 
 
-async def test_many_refused_fields_are_counted(service: httpx.AsyncClient, tenant: Any) -> None:
-    headers = {"authorization": f"Bearer {await tenant.key()}"}
+async def test_many_refused_fields_are_counted(service: httpx.AsyncClient, key: str) -> None:
+    headers = {"authorization": f"Bearer {key}"}
     document = "{ " + " ".join(f'a{i}: account(id: "{"x" * 200}:y") {{ id }}' for i in range(50)) + " }"
     response = await service.post("/graphql", json={"query": document}, headers=headers)
     assert len(response.content) < MOST_BYTES

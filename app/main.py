@@ -12,6 +12,7 @@ from app.faces.graphql.schema import sdl
 from app.faces.rest import documents, middleware, openapi, routes
 from app.faces.rest.edge import Edge
 from app.faces.rest.router import Router
+from app.faces.rest.streams import Streams
 from app.ground.access.gate import Gate
 from app.ground.database.session import Database
 from app.ground.settings import Settings
@@ -20,7 +21,7 @@ from app.ground.settings import Settings
 def create_app(settings: Settings, database: Database) -> FastAPI:
     """`database` is open, and whoever opened it closes it."""
     app = FastAPI(title="Attain", openapi_url=None, docs_url=None, redoc_url=None)
-    middleware.install(app, settings, database)
+    health = middleware.install(app, settings, database)
     gate = Gate(database, settings)
     operations = routes.operations(CATALOGUE, METRIC_CATALOGUE)
     document = openapi.document(CATALOGUE, METRIC_CATALOGUE, operations)
@@ -28,7 +29,9 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.mount("/docs/static", documents.static_files())
     graphql = GraphQL(database, settings, CATALOGUE, METRIC_CATALOGUE, gate)
     app.router.routes += [Route(PATH, graphql), Route(f"{PATH}/{{rest:path}}", graphql)]
-    edge = Edge(database, settings, CATALOGUE, METRIC_CATALOGUE, gate)
+    streams = Streams(database, lambda: health.draining, settings.tenant_streams)
+    app.state.streams = streams
+    edge = Edge(database, settings, CATALOGUE, METRIC_CATALOGUE, gate, streams)
     app.mount("", Router(edge, operations, list(app.router.routes)))
     return app
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -20,8 +21,11 @@ import asyncpg
 import httpx
 import pytest
 
+from app.ground.access.keys import create_key
+from app.ground.access.tenants import create_tenant
 from app.ground.database import embedded
 from app.ground.database.embedded import SUPERUSER, Embedded
+from app.ground.database.session import Session, connect
 
 
 @dataclass
@@ -165,3 +169,30 @@ async def test_a_given_server_is_not_migrated_by_serving(service: Service, serve
     assert "attain migrate" in output
     assert service.run("migrate") == (0, "Migrated.\n")
     service.start(**service.environment)
+
+
+async def test_an_open_stream_is_told_of_the_end(
+    service: Service, new_database: Callable[[], tuple[str, str]]
+) -> None:
+    owner_url, app_url = new_database()
+    owner = await connect(owner_url)
+    tenant = await create_tenant(owner, name="Acme")
+    await owner.execute(f"set app.tenant_id = '{tenant.id}'")
+    _, key = await create_key(Session(owner, tenant.id), name="listener", role="admin")
+    await owner.close()
+    await asyncio.to_thread(service.start, ATTAIN_DATABASE_URL=owner_url, ATTAIN_APP_DATABASE_URL=app_url)
+    assert service.process is not None
+    headers = {"authorization": f"Bearer {key}", "accept": "text/event-stream"}
+    async with (
+        httpx.AsyncClient(timeout=30) as client,
+        client.stream("GET", f"{service.url}/v1/events", headers=headers) as response,
+    ):
+        blocks = response.aiter_text()
+        assert "retry:" in await anext(blocks)
+        began = time.monotonic()
+        service.process.send_signal(signal.SIGTERM)
+        rest = "".join([text async for text in blocks])
+    code, output = await asyncio.to_thread(service.end)
+    assert code == 0, output
+    assert rest.endswith('event: end\ndata: {"code":"draining"}\n\n')
+    assert time.monotonic() - began < 10

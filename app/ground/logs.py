@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor
 
-_KEY = re.compile(r"attain_[0-9a-f]{32}_[A-Za-z0-9_-]+")
+_KEY = re.compile(r"attain_(?:ticket_)?[0-9a-f]{32}_[A-Za-z0-9_-]+")
 _URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*):[^\s@]+@")
 
 

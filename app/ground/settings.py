@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     """Of all tenants; more are refused with 503."""
     bulk_at_once: int = Field(default=4, ge=1)
     """Bulk requests whose body may be in memory at the same time; others wait. One tenant has at most half."""
+    tenant_streams: int = Field(default=100, ge=1)
+    """Event streams that a tenant may have open, to each process; more are refused with 429."""
     wrong_keys_per_minute: int = Field(default=600, ge=1)
     """From one address, before it is answered 429 without a look-up."""
 

@@ -31,7 +31,7 @@ from tests.catalogue.conftest import World
 from tests.catalogue.faces import Face, Graph, Question, Refused, Rest, must
 
 NO_REFERENCES = {
-    "getMe", "describeNoun", "listMetrics", "getMetric",
+    "getMe", "describeNoun", "listMetrics", "getMetric", "createStreamTicket",
     "me", "describe", "metricCatalogue",
 }  # fmt: skip
 """Operations and root fields that name no record."""

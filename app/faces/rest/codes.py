@@ -12,6 +12,7 @@ REFUSALS: dict[int, dict[str, str]] = {
     },
     401: {
         "unauthorized": "A key is needed.",
+        "invalid_ticket": "The ticket is unknown, used or expired.",
         "invalid_key": "The key is unknown, revoked or expired.",
         "invalid_token": "The token is not one that the service accepts.",
         "unknown_user": "The token is good, but means no active user, role or scope.",
@@ -59,6 +60,7 @@ REFUSALS: dict[int, dict[str, str]] = {
     429: {
         "too_many_requests": "The tenant's requests of this while are used up; wait for `Retry-After` seconds.",
         "too_many_at_once": "Too many requests of the tenant are being answered; wait for one of them.",
+        "too_many_streams": "All streams of the tenant are open; close one of them.",
         "too_many_failures": "Too many wrong keys came from this address.",
     },
     500: {"internal": "The fault is ours; `request_id` finds it in the logs."},

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from app.faces.rest import bodies
 from app.faces.rest.operation import Operation
 from app.faces.rest.parameters import Parameters
+from app.faces.rest.streams import Streams
 from app.ground.access import idempotency
 from app.ground.access.gate import Gate
 from app.ground.access.principal import Principal
@@ -36,6 +37,7 @@ class Edge:
     catalogue: Catalogue
     metrics: MetricCatalogue
     gate: Gate
+    streams: Streams
 
 
 @dataclass(frozen=True, slots=True)

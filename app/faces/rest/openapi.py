@@ -357,6 +357,15 @@ def _around(catalogue: Catalogue) -> dict[str, Schema]:
             ],
             description="A change.",
         ),
+        "StreamTicket": obj(
+            {
+                "ticket": maybe
+                | {"description": "Null in the answer to a retry.", "examples": ["attain_ticket_01929b6e…"]},
+                "expires_at": text | {"format": "date-time", "examples": [schemas.MOMENT_EXAMPLE]},
+            },
+            required=["ticket", "expires_at"],
+            description="What opens one stream.",
+        ),
         "EventPage": obj(
             {
                 "data": array(ref("Event")),

@@ -37,6 +37,8 @@ class Operation:
     action: Action | None = None
     bulk: bool = False
     """Takes the larger body and the longer statement timeout."""
+    takes_ticket: bool = False
+    """May be opened by `?ticket=` instead of a key."""
     parameters: tuple[Schema, ...] = ()
     body: Mapping[str, Schema] = field(default_factory=dict)
     body_optional: bool = False

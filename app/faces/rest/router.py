@@ -13,6 +13,8 @@ from starlette.types import Message, Receive, Scope, Send
 from app.faces.rest.edge import Call, Edge
 from app.faces.rest.operation import Operation
 from app.faces.rest.parameters import Parameters
+from app.faces.rest.streams import EventStream
+from app.ground.access import tickets
 from app.ground.access.permissions import demand
 from app.ground.access.principal import Principal
 from app.ground.errors import MethodNotAllowed, NotFound, did_you_mean
@@ -44,18 +46,32 @@ class Router:
         if operation is None:
             await Response(status_code=204, headers={"Allow": reference})(scope, receive, send)
             return
-        gate, client = self.edge.gate, scope["client"]
-        principal = await gate.authenticate(
-            request.headers.get("authorization"), client[0] if client else None
-        )
+        gate = self.edge.gate
+        principal = await self._principal(request, operation)
         scope["state"]["principal"] = principal
         allowance = scope["state"]["allowance"] = gate.enter(principal)
         try:
             response = await self._answer(request, operation, reference, principal)
-            # A stream reads while it sends, so it is over only when it is sent.
-            await response(scope, receive, _without_body(send) if scope["method"] == "HEAD" else send)
+            if scope["method"] == "HEAD":
+                send = _without_body(send)
+            lingers = isinstance(response, EventStream)
+            if not lingers:
+                # A stream of rows reads while it sends, so it is over only when it is sent.
+                await response(scope, receive, send)
         finally:
             gate.leave(allowance)
+        if lingers:
+            # It mostly waits, and is counted among its own kind.
+            await response(scope, receive, send)
+
+    async def _principal(self, request: Request, operation: Operation) -> Principal:
+        header = request.headers.get("authorization")
+        if operation.takes_ticket and header is None:
+            ticket = request.query_params.get("ticket")
+            if ticket is not None:
+                return await tickets.redeem(self.edge.database, ticket)
+        client = request.scope["client"]
+        return await self.edge.gate.authenticate(header, client[0] if client else None)
 
     async def _answer(
         self, request: Request, operation: Operation, reference: str, principal: Principal

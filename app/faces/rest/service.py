@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from app.faces.rest import accept, bodies, descriptions, feed, identity, keys
+from app.faces.rest import accept, bodies, descriptions, feed, identity, keys, stream_tickets, streams
 from app.faces.rest.filtering import parameter, shared, words
 from app.faces.rest.operation import Operation
 from app.faces.rest.schemas import ref
@@ -23,14 +23,28 @@ def operations(catalogue: Catalogue) -> Iterator[Operation]:
         summary="What changed",
         description=(
             "Changes of the records that you may see, in the order in which they were committed: nothing ever appears "
-            "before a cursor."
+            "before a cursor. As `text/event-stream` they come as they settle, from now on where no cursor is given; "
+            "the stream ends with an event `end` when the key or the process does."
         ),
+        takes_ticket=True,
         parameters=(
+            parameter("ticket", {"type": "string", "examples": ["attain_ticket_01929b6e…"]},
+                      "For a stream, in the place of a key: from `POST /v1/stream_tickets`."),
+            {"name": "Last-Event-ID", "in": "header", "required": False,
+             "schema": {"type": "string", "examples": ["742.1083"]},
+             "description": "For a stream: only what is behind this cursor. A browser sends it by itself."},
             parameter("after", {"type": "string", "examples": ["742.1083"]}, "Only those behind this cursor."),
             words("types", "Only of these types, say opportunity.won."),
             parameter("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "In this page."),
         ),
-        answers={accept.JSON: ref("EventPage")}, errors=(400,),
+        answers={accept.JSON: ref("EventPage"), streams.MEDIA_TYPE: {"type": "string"}}, errors=(400, 406),
+    )  # fmt: skip
+    yield Operation(
+        id="createStreamTicket", method="POST", path="/v1/stream_tickets", handler=stream_tickets.issued,
+        noun="events", right="read", tag="Events", summary="Make a ticket for a stream",
+        description="Good once, within 60 seconds, for what you may see: `new EventSource('/v1/events?ticket=…')`.",
+        parameters=(shared("idempotency_key"),), status=201, answers={accept.JSON: ref("StreamTicket")},
+        errors=(400, 409, 413, 415),
     )  # fmt: skip
     yield Operation(
         id="describeNoun", method="GET", path="/v1/describe/{noun}", handler=descriptions.described, tag="Access",

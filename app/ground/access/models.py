@@ -95,3 +95,14 @@ idempotency_keys = tenant_table(
 )
 """The frozen answer to a POST that carried an Idempotency-Key, written in the transaction that did the work."""
 Index("ix_idempotency_keys_created_at", idempotency_keys.c.tenant_id, idempotency_keys.c.created_at)
+
+stream_tickets = tenant_table(
+    "stream_tickets",
+    Column("ticket_hash", LargeBinary, nullable=False),
+    Column("caller", JSONB, nullable=False),
+    Column("expires_at", MOMENT, nullable=False),
+    key=("ticket_hash",),
+    privileges=("select", "insert", "delete"),
+)
+"""Kept for a minute, and only until they are shown. `caller` says as whom the stream is read."""
+Index("ix_stream_tickets_expires_at", stream_tickets.c.tenant_id, stream_tickets.c.expires_at)

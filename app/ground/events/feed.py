@@ -148,6 +148,17 @@ async def latest(session: Session) -> str:
     return f"{await session.connection.fetchval('select pg_snapshot_xmin(pg_current_snapshot())::text')}.0"
 
 
+_HEAD = """
+select txid::text || '.' || sequence from events
+where tenant_id = $1 and txid < pg_snapshot_xmin(pg_current_snapshot()) order by txid desc, sequence desc limit 1
+"""
+
+
+async def head(session: Session) -> str:
+    """The cursor of the tenant's last settled event: it stands still while nothing happens to the tenant."""
+    return await session.connection.fetchval(_HEAD, session.tenant_id) or BEGINNING
+
+
 def parse_cursor(cursor: str) -> tuple[int, int]:
     txid, dot, sequence = cursor.partition(".")
     if not dot or not (txid.isascii() and txid.isdecimal() and sequence.isascii() and sequence.isdecimal()):

@@ -23,6 +23,7 @@ from app.faces.graphql.schema import schema
 from app.faces.rest.nouns import camel as verb
 from app.ground.database.ids import new_id
 from app.ground.database.tables import metadata
+from app.language.resources.board import groupable
 from app.language.resources.fields import Field
 from app.language.resources.payload import class_name
 from app.language.resources.resource import Action, Resource
@@ -94,6 +95,7 @@ def cases(face: Face, two: Two, noun: Resource) -> Iterator[Case]:
     yield from _filters(face, two, noun, op(f"query{many}", camel(noun.plural)))
     if isinstance(face, Rest):
         yield from _parameters(face, two, noun, f"list{many}")
+        yield from _boards(face, two, noun, f"group{many}")
         if noun.tracked:
             path = f"/v1/{noun.plural}"
             yield Case(f"get{one}History", "path", noun.plural,
@@ -195,6 +197,16 @@ def _parameters(face: Rest, two: Two, noun: Resource, operation: str) -> Iterato
                 ),
                 404 if field.kind == "reference" else None,
             )  # fmt: skip
+
+
+def _boards(face: Rest, two: Two, noun: Resource, operation: str) -> Iterator[Case]:
+    by = next(iter(groupable(noun, "admin")), None)
+    for field in references(noun) if by else ():
+        yield Case(operation, f"?{field.name}", field.target or "", lambda ref, n=field.name: face.send(
+            two.key, "GET", f"/v1/{noun.plural}:grouped", params={"group_by": by, n: ref}))  # fmt: skip
+    if by and not references(noun):
+        yield Case(operation, "?id", noun.plural, lambda ref: face.send(
+            two.key, "GET", f"/v1/{noun.plural}:grouped", params={"group_by": by, "id": ref}), None)  # fmt: skip
 
 
 def _verbs(face: Face, two: Two, noun: Resource, action: Action, operation: str, own: str) -> Iterator[Case]:

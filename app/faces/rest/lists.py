@@ -111,7 +111,7 @@ async def _page(call: Call, query: Query) -> Response:
     async def work(session: Any) -> Page:
         page = await read.page(session, call.principal, call.catalogue, query)
         if not page.rows:
-            await _demand_references(session, call, query)
+            await demand_references(session, call, query)
         return page
 
     page = await call.read(work)
@@ -122,7 +122,7 @@ async def _page(call: Call, query: Query) -> Response:
     )
 
 
-async def _demand_references(session: Any, call: Call, query: Query) -> None:
+async def demand_references(session: Any, call: Call, query: Query) -> None:
     """An empty page may be a question about nothing: a record that is another tenant's, invisible, or was never
     there. All three get the same answer."""
     absent = await read.missing_reference(session, call.principal, call.catalogue, query.values)
@@ -176,7 +176,7 @@ def _stream(call: Call, query: Query, form: str, limit: int | None) -> Response:
                     if left <= 0:
                         return
             if not found:
-                await _demand_references(session, call, query)
+                await demand_references(session, call, query)
                 yield head
 
     kind = "csv" if form == accept.CSV else "ndjson"

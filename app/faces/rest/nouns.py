@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from app.faces.rest import accept, bodies, filtering, histories, lists, records, upserts
+from app.faces.rest import accept, boards, bodies, filtering, histories, lists, records, upserts
 from app.faces.rest.filtering import parameter, shared
 from app.faces.rest.operation import Operation
 from app.faces.rest.schemas import ref
+from app.language.resources.board import MOST_GROUPS, groupable
 from app.language.resources.payload import class_name
 from app.language.resources.resource import Action, Catalogue, Resource
 
@@ -46,6 +47,7 @@ def _of(catalogue: Catalogue, resource: Resource) -> Iterator[Operation]:
             parameters=filtering.of_list(catalogue, resource), answers=listing, headers=("Link",),
             errors=(400, 404, 406, 410),
         )  # fmt: skip
+        yield from _boards(catalogue, resource, one, many, path)
         yield Operation(
             id=f"query{many}", method="POST", path=f"{path}:query", handler=lists.queried, right="read", tag="",
             summary=f"Ask for {resource.plural.replace('_', ' ')} by JSON",
@@ -116,6 +118,31 @@ def _of(catalogue: Catalogue, resource: Resource) -> Iterator[Operation]:
         yield from _histories(resource, one, path, title)
     for action in resource.actions:
         yield _verb(resource, action, one, path, shown)
+
+
+def _boards(catalogue: Catalogue, resource: Resource, one: str, many: str, path: str) -> Iterator[Operation]:
+    """For nouns that have a field to be grouped by."""
+    fields = list(groupable(resource, "admin"))
+    if not fields:
+        return
+    by = parameter("group_by", {"type": "string", "enum": fields}, "The field whose values are the columns.")
+    rows = {"type": "integer", "minimum": 1, "maximum": boards.MOST_ROWS, "default": boards.USUAL_ROWS}
+    taken = {"limit", "cursor", "before", "include", "columns", "as_of", "known_at", "changes_since"}
+    others = [
+        x for x in filtering.of_list(catalogue, resource) if x.get("$ref", "").rpartition("/")[2] not in taken
+    ]
+    yield Operation(
+        id=f"group{many}", method="GET", path=f"{path}:grouped", handler=boards.grouped, right="read", tag="",
+        summary=f"A board of {resource.plural.replace('_', ' ')}",
+        description="Every column with its count, its sums and its first records, in one call; at most "
+        f"{MOST_GROUPS} columns. Choices, picklists and stages are shown also where they are empty. A column's "
+        "`next_cursor` leads on in the list with the same filters and sort, and the column's key as a filter more.",
+        parameters=(
+            by | {"required": True}, parameter("limit", rows, "Records of each column."),
+            *(x for x in others if x.get("name") != "columns"),
+        ),
+        answers={accept.JSON: ref(f"{one}Board")}, errors=(404, 406),
+    )  # fmt: skip
 
 
 def _histories(resource: Resource, one: str, path: str, title: str) -> Iterator[Operation]:

@@ -114,6 +114,21 @@ def of_changes(call: Call) -> Asked:
     return question
 
 
+def of_board(call: Call, usual: int, most: int) -> Asked:
+    """What may be asked of a board: which records, in which order in each column, and how much of them."""
+    parameters = call.parameters
+    question = Asked.model_construct(
+        sort=parameters.many("sort"),
+        expand=parameters.many("expand"),
+        limit=parameters.number("limit", usual, most=most),
+        money=parameters.word("money", ("number", "string"), "number"),
+        filter=None,
+        items=[],
+    )
+    question.items = _filters(parameters, call.resource)
+    return question
+
+
 def from_body(call: Call, body: dict[str, Any], *, streaming: bool) -> Question:
     call.parameters.nothing_else()
     try:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.faces.rest.operation import Schema
+from app.language.resources.board import groupable
 from app.language.resources.fields import Field
 from app.language.resources.payload import class_name
 from app.language.resources.resource import Catalogue, Child, Resource
@@ -153,6 +154,8 @@ class Nouns:
     def of(self, resource: Resource) -> dict[str, Schema]:
         name = class_name(resource.name)
         found = {name: self.record(resource), f"{name}Page": self.page(resource)}
+        if groupable(resource, "admin"):
+            found[f"{name}Board"] = self.board(resource)
         found[f"{name}Filter"] = self.filter(resource)
         found[f"{name}Query"] = self.query(resource)
         if "create" in resource.operations:
@@ -195,6 +198,34 @@ class Nouns:
 
     def page(self, resource: Resource) -> Schema:
         return page_of(class_name(resource.name), f"A page of {resource.plural}.", total=True)
+
+    def board(self, resource: Resource) -> Schema:
+        amount: Schema = {
+            "type": ["number", "string", "null"], "description": "In the home currency; null where none has a price.",
+            "examples": [4514],
+        }  # fmt: skip
+        group = obj(
+            {
+                "key": {"type": ["string", "boolean", "null"], "description": "The value that they share.",
+                        "examples": [ID_EXAMPLE]},
+                "label": {"type": ["string", "null"], "examples": ["Proposal"]},
+                "count": {"type": "integer", "examples": [12]},
+                **dict.fromkeys(resource.amounts, amount),
+                "data": array(ref(class_name(resource.name))),
+                "next_cursor": {"type": ["string", "null"],
+                                "description": "For `cursor=` of the list that is filtered to this column."},
+            },
+            required=["key", "label", "count", *resource.amounts, "data", "next_cursor"],
+            description="A column.", example={"key": ID_EXAMPLE, "label": "Proposal", "count": 0, "data": []},
+        )  # fmt: skip
+        return obj(
+            {
+                "groups": array(group),
+                "has_more": {"type": "boolean", "description": "Whether there are smaller groups beyond these."},
+            },
+            required=["groups", "has_more"], description=f"A board of {resource.plural}.",
+            example={"groups": [], "has_more": False},
+        )  # fmt: skip
 
     def create(self, resource: Resource) -> Schema:
         fields = [x for x in resource.fields if x.write != "never"]

@@ -82,6 +82,9 @@ class Field:
     maximum: float | None = None
     expression: Expression | None = None
     read_roles: frozenset[str] | None = None
+    board: tuple[str, ...] = ()
+    """For a reference: a board by it shows every record that it may point to, the empty ones too. Names the fields
+    that both share, by which a condition on this noun leaves out some of those."""
     currency: bool = False
     """A text that must be an ISO 4217 code."""
 

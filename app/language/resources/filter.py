@@ -389,6 +389,18 @@ class _Place:
         return None
 
 
+def meaning(tree: Filter | None, values: Values) -> str:
+    """What a filter asks for, in one form however it was written: values in place of slots, conditions in order."""
+    if tree is None:
+        return ""
+    if isinstance(tree, Group):
+        parts = sorted(meaning(item, values) for item in tree.items)
+        return f"{tree.kind}({', '.join(parts)})"
+    periods = {start: text for start, _, text, _ in values.periods}
+    found = [periods.get(slot, values.binds[slot]) for slot in tree.slots]
+    return repr((tree.path, tree.operator, tree.form, found))
+
+
 # -- compiling --------------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from app.ground.errors import Invalid, NotFound
 from app.language.query import paging, periods
 from app.language.query.binds import Binds
 from app.language.resources import references
-from app.language.resources.filter import Filter, Values
+from app.language.resources.filter import Filter, Values, meaning
 from app.language.resources.resource import Catalogue, Resource
 from app.language.resources.scopes import demand_nouns
 from app.language.resources.select import Question, checked_sort, statement
@@ -69,16 +69,8 @@ async def page(session: Session, principal: Principal, catalogue: Catalogue, que
     """Raises Invalid for a sort that is not there, BadCursor for a cursor of another question."""
     sort = checked_sort(catalogue, query.resource, principal.role, query.sort or query.resource.default_sort)
     demand_nouns(principal, catalogue, query.resource, query.shape, query.filter, sort)
-    mark = paging.fingerprint(
-        (
-            principal.tenant_id,
-            query.resource.plural,
-            query.filter,
-            sort,
-            sorted(query.values.binds.items(), key=str),
-        )
-    )
-    values = await _values(session, principal, query)
+    mark = mark_of(principal, query, sort)
+    values = await values_of(session, principal, query)
     if query.after is not None and query.before is not None:
         raise Invalid.field("?before", "two_cursors", "Give a cursor forwards or backwards, not both.")
     length = len(sort) + (not any(name.removeprefix("-") == "id" for name in sort))
@@ -193,7 +185,13 @@ def _with(query: Query, **changes: Any) -> Query:
     return replace(query, **changes)
 
 
-async def _values(session: Session, principal: Principal, query: Query) -> dict[str, Any]:
+def mark_of(principal: Principal, query: Query, sort: tuple[str, ...]) -> str:
+    """What a cursor of this list is bound to; in which order its conditions were given is no part of it."""
+    asked = meaning(query.filter, query.values)
+    return paging.fingerprint((principal.tenant_id, query.resource.plural, asked, sort))
+
+
+async def values_of(session: Session, principal: Principal, query: Query) -> dict[str, Any]:
     # Beside the values, not among them: a cursor is bound to "this quarter", whatever days that turns out to be.
     days = await _periods(session, principal, query.values) if query.values.periods else {}
     return (

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy import Table
 
 from app.language.resources import fields as f
-from app.language.resources.fields import Field
+from app.language.resources.fields import Expression, Field
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.elements import ColumnElement
@@ -144,6 +144,8 @@ class Resource:
     actions: tuple[Action, ...] = ()
     operations: frozenset[str] = ALL_OPERATIONS
     default_sort: tuple[str, ...] = ("-created_at",)
+    amounts: Mapping[str, Expression] = field(default_factory=dict)
+    """What a board sums for each of its columns, by name, in the home currency."""
     permission: str | None = None
     prepare: Callable[[Batch], Awaitable[None]] = _nothing
     infer: Callable[[Draft, Batch], list[Point]] | None = None

@@ -174,6 +174,13 @@ class _Writer:
         ).scalar_subquery()
 
 
+def record_json(
+    catalogue: Catalogue, binds: Binds, resource: Resource, shape: Shape, record: FromClause
+) -> ColumnElement[Any]:
+    """One record of `record` in this shape."""
+    return _Writer(catalogue, binds).json(resource, shape, record)
+
+
 def expression(field: Field, record: FromClause, binds: Binds) -> ColumnElement[Any]:
     return field.expression(record, binds) if field.expression else record.c[field.name]
 

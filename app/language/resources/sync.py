@@ -26,7 +26,7 @@ from app.language.query import paging
 from app.language.query.binds import Binds
 from app.language.resources import read
 from app.language.resources.concerned import statements
-from app.language.resources.filter import Condition, Filter, Group
+from app.language.resources.filter import Condition, Filter, Group, meaning
 from app.language.resources.read import Query
 from app.language.resources.resource import Catalogue, Child, Resource
 from app.language.resources.scopes import demand_nouns
@@ -90,8 +90,7 @@ async def since(
 
 def _mark(principal: Principal, query: Query) -> str:
     asker = principal.tenant_id, principal.role, principal.rep_id, Binds.of(principal).sees_unowned
-    asked = query.resource.plural, query.filter, sorted(query.values.binds.items(), key=str)
-    return paging.fingerprint(("changes", asker, asked))
+    return paging.fingerprint(("changes", asker, query.resource.plural, meaning(query.filter, query.values)))
 
 
 def _decoded(text: str, mark: str) -> _Cursor:

@@ -54,6 +54,23 @@ def _amount_home(deal: FromClause, binds: Binds) -> ColumnElement[Any]:
     return case((deal.c.currency == home, deal.c.amount), else_=cast(deal.c.amount * rate, Numeric(38, 4)))
 
 
+def _weighted_home(deal: FromClause, binds: Binds) -> ColumnElement[Any]:
+    """The amount by the chance of winning it: the deal's own, else its stage's; a deal that has ended is sure."""
+    stage = source(metadata.tables["stages"], binds, "weight")
+    usual = (
+        select(stage.c.probability)
+        .where(stage.c.tenant_id == binds.tenant, stage.c.id == deal.c.stage_id)
+        .correlate(deal)
+        .scalar_subquery()
+    )
+    chance = case(
+        (deal.c.category == constant("won"), 1),
+        (deal.c.category != constant("open"), 0),
+        else_=func.coalesce(deal.c.probability, usual),
+    )
+    return _amount_home(deal, binds) * chance
+
+
 def _activity_edge(column: str, newest: bool) -> f.Expression:
     """Stored with the deal and kept by the write path of activities; of a past moment, read from their history."""
 
@@ -187,7 +204,10 @@ opportunities = Resource(
         f.reference("account_id", "accounts", "The account.", shows=True),
         f.reference("owner_id", "reps", "The rep who owns it."),
         f.reference("pipeline_id", "pipelines", "The pipeline; follows the stage."),
-        f.reference("stage_id", "stages", "The stage; the first open one of the pipeline when left out."),
+        f.reference(
+            "stage_id", "stages", "The stage; the first open one of the pipeline when left out.",
+            board=("pipeline_id", "category"),
+        ),
         f.choice(
             "category", "What the stage means: open, won, lost or abandoned.", models.CATEGORIES, write="never"
         ),
@@ -226,6 +246,7 @@ opportunities = Resource(
         f.moment("next_activity_at", "When the next open activity is due.", "2026-03-05T09:00:00Z", write="never",
                  expression=_activity_edge("next_activity_at", newest=False)),
     ),
+    amounts={"amount_home": _amount_home, "weighted_home": _weighted_home},
     visible=visibility.opportunities,
     standing=visibility.standing,
     children=(line_items, splits, team),

@@ -30,6 +30,8 @@ from app.language.resources.resource import Catalogue
 
 MEDIA_TYPE = "text/event-stream"
 _BATCH = 200
+_WITHOUT_KEY = 900.0
+"""Seconds after which a stream ends that was opened with a token: a token is short-lived, and cannot be asked again."""
 _log = structlog.get_logger(__name__)
 
 
@@ -140,11 +142,14 @@ class EventStream(Response):
         async def say(text: str) -> None:
             await send(_chunk(text))
 
-        spoke = time.monotonic()
+        spoke = began = time.monotonic()
         cursor = self.after
         while not gone.done():
             if self.streams.draining():
                 await say(_end("draining"))
+                return
+            if self.principal.key_id is None and time.monotonic() - began > _WITHOUT_KEY:
+                await say(_end("expired"))
                 return
             beat, head = pulse.beat, pulse.head
             async with self.streams.database.transaction(

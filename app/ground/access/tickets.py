@@ -31,6 +31,9 @@ _REDEEM = """
 delete from stream_tickets where tenant_id = $1 and ticket_hash = $2 returning caller, expires_at > now() as good
 """
 _TENANT = "select id, name, timezone, home_currency, settings from control.tenants where id = $1"
+_ACTIVE = (
+    "select exists (select from users where tenant_id = $1 and id = $2 and active and deleted_at is null)"
+)
 _STANDS = """
 select exists (
     select from api_keys k left join users u on u.tenant_id = k.tenant_id and u.id = k.user_id
@@ -87,9 +90,14 @@ async def redeem(database: Database, ticket: str) -> Principal:
 
 
 async def stands(session: Session, principal: Principal) -> bool:
-    """Whether the caller's key is still good, and still says what it said when the caller came in."""
+    """Whether the caller's key is still good, and still says what it said when the caller came in.
+
+    Whoever came with a token of an identity provider has no key: there it is the user who must still be active.
+    """
     if principal.key_id is None:
-        return True
+        if principal.user_id is None:
+            return True
+        return bool(await session.connection.fetchval(_ACTIVE, session.tenant_id, principal.user_id))
     return bool(
         await session.connection.fetchval(
             _STANDS, session.tenant_id, principal.key_id, principal.role, principal.rep_id

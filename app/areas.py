@@ -7,6 +7,7 @@ from app.ground.access.principal import Principal, Tenant
 from app.ground.database.session import Session
 from app.ground.database.tables import metadata
 from app.ground.events import models as event_models
+from app.language.files import models as file_models
 from app.language.metrics.metric import MetricCatalogue
 from app.language.resources import write
 from app.language.resources.resource import Catalogue
@@ -40,4 +41,12 @@ async def found(session: Session, tenant: Tenant) -> None:
     await write.create(session, founder, CATALOGUE, CATALOGUE["fiscal_calendars"], calendar)
 
 
-__all__ = ["CATALOGUE", "METRIC_CATALOGUE", "access_models", "event_models", "found", "metadata"]
+__all__ = [
+    "CATALOGUE",
+    "METRIC_CATALOGUE",
+    "access_models",
+    "event_models",
+    "file_models",
+    "found",
+    "metadata",
+]

@@ -102,6 +102,21 @@ def serve(
 
 
 @cli.command()
+def worker() -> None:
+    """Do what is due: imports, exports, tidying up. Beside services with ATTAIN_RUN_WORKER=false, or more of it."""
+    from app.worker import work
+
+    settings = prepared(get_settings())
+    with locate.database(settings) as location:
+        if not asyncio.run(migrate.is_current(location.owner_url)):
+            raise Unavailable(
+                "The database is not of this version: run `attain migrate` first.", code="not_migrated"
+            )
+        say.print("Attain works (Ctrl-C ends it)")
+        asyncio.run(work(settings, location))
+
+
+@cli.command()
 def demo() -> None:
     """Fill the demo tenant where there is none, and say how to reach it."""
     settings = prepared(get_settings())

@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -82,6 +82,7 @@ async def _serve(
     settings: Settings, location: Location, listener: socket.socket, on_ready: Callable[[], None]
 ) -> None:
     from app.main import create_app
+    from app.worker import working
 
     database = await Database.open(
         location.app_url,
@@ -98,7 +99,8 @@ async def _serve(
 
         server = _Server(_config(app), drain_seconds=settings.drain_seconds, on_drain=drain)
         server.on_ready = on_ready
-        await server.serve([listener])
+        async with working(settings, location) if settings.run_worker else nullcontext():
+            await server.serve([listener])
     finally:
         await database.close()
 

@@ -13,6 +13,7 @@
       VersionConflict      412  If-Match or expectedVersion is behind; `current` carries the record
       TooLarge             413
       UnsupportedMedia     415
+      RangeNotSatisfiable  416
       TooManyRequests      429
       Unavailable          503
 
@@ -127,6 +128,10 @@ class TooLarge(AttainError):
 
 class UnsupportedMedia(AttainError):
     status, code, title = 415, "unsupported_media_type", "This content type is not taken here"
+
+
+class RangeNotSatisfiable(AttainError):
+    status, code, title = 416, "range_not_satisfiable", "The file does not reach so far"
 
 
 class TooManyRequests(AttainError):

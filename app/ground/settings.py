@@ -120,6 +120,19 @@ class Settings(BaseSettings):
     graphql_trusted_documents: Path | None = None
     """A JSON object from the SHA-256 of each trusted document to its text; `attain documents` writes it."""
 
+    run_worker: bool = True
+    """Whether `attain serve` also does what is due. Set it to false where `attain worker` runs beside the service."""
+
+    job_heartbeat_seconds: float = 10.0
+    """How long a job may stand still before another worker takes it for left behind."""
+
+    max_import_bytes: int = 10 * 1024 * 1024 * 1024
+    file_hours: int = 24
+    """How long the file of an export is kept, and an upload that nobody finishes."""
+
+    operation_days: int = 30
+    idempotency_key_hours: int = 24
+
     log_level: str = "INFO"
     log_format: str = "json"
     drain_seconds: float = 0.0

@@ -23,6 +23,7 @@ from app.faces.graphql.schema import schema
 from app.faces.rest.nouns import camel as verb
 from app.ground.database.ids import new_id
 from app.ground.database.tables import metadata
+from app.language.files import links, operations
 from app.language.resources.board import groupable
 from app.language.resources.fields import Field
 from app.language.resources.payload import class_name
@@ -32,7 +33,7 @@ from tests.catalogue.conftest import World
 from tests.catalogue.faces import Face, Graph, Question, Refused, Rest, must
 
 NO_REFERENCES = {
-    "getMe", "describeNoun", "listMetrics", "getMetric", "createStreamTicket",
+    "getMe", "describeNoun", "listMetrics", "getMetric", "createStreamTicket", "createImport", "listOperations",
     "me", "describe", "metricCatalogue",
 }  # fmt: skip
 """Operations and root fields that name no record."""
@@ -67,6 +68,11 @@ async def two(make_tenant: Any) -> Two:
     theirs = World(await make_tenant("Theirs"), Maker("theirs"), prefix="theirs-")
     for world in (mine, theirs):
         await world.fill(in_order(), 3, empty=0)
+        async with world.database.transaction(world.company.id) as session:
+            world.make.known["operations"] = [
+                str(await operations.start(session, world.admin, kind, "accounts", {}))
+                for kind in ("import", "export")
+            ]
     return Two(mine, theirs, await mine.key())
 
 
@@ -262,6 +268,22 @@ def others(face: Face, two: Two) -> Iterator[Case]:
     for act in ("rotate", "revoke"):
         yield Case(f"{act}ApiKey", "path", "api_keys", lambda ref, act=act: face.send(
             two.key, "POST", f"/v1/api_keys/{ref}:{act}"))  # fmt: skip
+    for operation, method, path in (
+        ("getOperation", "GET", "/v1/operations/{}"), ("listOperationErrors", "GET", "/v1/operations/{}/errors"),
+        ("watchOperation", "GET", "/v1/operations/{}/events"), ("cancelOperation", "POST", "/v1/operations/{}:cancel"),
+        ("putImportContent", "PUT", "/v1/imports/{}/content"),
+    ):  # fmt: skip
+        yield Case(operation, "path", "operations", lambda ref, m=method, p=path: face.send(
+            two.key, m, p.format(ref)))  # fmt: skip
+    yield Case("getExportContent", "path, signed by us", "operations", lambda ref: _by_link(face, two, ref))
+    yield Case("createExport", "filter", "reps", lambda ref: face.send(
+        two.key, "POST", "/v1/exports", json={"noun": "accounts", "filter": {"owner_id": ref}}))  # fmt: skip
+
+
+async def _by_link(face: Rest, two: Two, reference: str) -> Any:
+    async with two.mine.database.transaction(two.mine.company.id) as session:
+        link, _ = await links.link(session, f"/v1/exports/{reference}/content")
+    return await face.send(two.key, "GET", link)
 
 
 CURSORS = {"listEvents", "events"}
@@ -294,7 +316,7 @@ def pairs(theirs: World, case: Case) -> list[tuple[str, str]]:
     """A record of theirs and a name that nobody has, by id and by source."""
     known = theirs.make.known[case.target]
     found = [(known[0], str(new_id())), (known[1], str(uuid4()))]
-    if written(case.target) and case.operation != "node":
+    if case.target in CATALOGUE.by_plural and written(case.target) and case.operation != "node":
         name = f"{theirs.prefix}{CATALOGUE[case.target].name}-0"
         found.append((f"crm:{name}", f"crm:{name[:-1]}Z"))
     return found

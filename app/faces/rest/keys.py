@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
 from app.faces.rest import bodies
-from app.faces.rest.columns import shape_of
 from app.faces.rest.edge import Call, Written
 from app.faces.rest.parameters import moment_of
 from app.ground.access import rotation
 from app.ground.database.session import Session
 from app.ground.errors import FieldError, Invalid, NotFound
 from app.language.resources import read, references
+from app.language.resources.columns import shape_of
 from app.language.resources.payload import faults
 
 _ID = "01929b6e-7a10-7cc3-9f5e-0d2a4b6c8e10"

@@ -11,7 +11,7 @@ from app.faces.rest import problems
 from app.ground.errors import AttainError, BadRequest, TooLarge, TooSlow, UnsupportedMedia
 
 _FILE = re.compile(r"/v1/imports/[^/]+/content/?")
-_BULK = re.compile(r"/v1/(?:[a-z_]+:(?:upsert|reconcile)|imports/[^/]+/content)/?")
+_BULK = re.compile(r"/v1/[a-z_]+:(?:upsert|reconcile)/?")
 
 
 GRACE_SECONDS = 10.0
@@ -28,25 +28,27 @@ class _Refused(AttainError):
 
 
 class BodyLimit:
-    """`usual` and `bulk` are bytes; an import's file is streamed and so has no bound of members."""
+    """`usual`, `bulk` and `file` are bytes; an import's file is streamed and so has no bound of members."""
 
-    def __init__(self, app: ASGIApp, *, usual: int, bulk: int) -> None:
+    def __init__(self, app: ASGIApp, *, usual: int, bulk: int, file: int) -> None:
         self.app = app
         self.usual = usual
         self.bulk = bulk
+        self.file = file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        file = _FILE.fullmatch(scope["path"]) is not None
         bulk = _BULK.fullmatch(scope["path"]) is not None
-        limit = self.bulk if bulk else self.usual
+        limit = self.file if file else self.bulk if bulk else self.usual
         refusal = _refused_by_headers(scope, limit)
         if refusal is not None:
             await _refuse(refusal, scope, receive, send)
             return
         most = MEMBERS_PER_BULK_BODY if bulk else MEMBERS_PER_BODY
-        if bulk and _FILE.fullmatch(scope["path"]):
+        if file:
             most = limit
         read = members = 0
         began = 0.0

@@ -9,13 +9,14 @@ from urllib.parse import urlencode
 import orjson
 from starlette.responses import Response
 
-from app.faces.rest import accept, bodies, question, tabular
-from app.faces.rest.columns import column_names, shape_of
+from app.faces.rest import accept, bodies, question
 from app.faces.rest.edge import Call
 from app.faces.rest.question import Question
 from app.faces.rest.streaming import Streamed
 from app.ground.errors import Invalid, NotFound
+from app.language.files import tabular
 from app.language.resources import read, sync
+from app.language.resources.columns import column_names, shape_of
 from app.language.resources.filter import Values
 from app.language.resources.read import Page, Query
 from app.language.resources.shape import Shape

@@ -23,6 +23,10 @@ EXPOSED = (
     "RateLimit-Policy",
     "X-Request-Id",
     "Idempotency-Replayed",
+    "Range",
+    "Content-Range",
+    "Accept-Ranges",
+    "Content-Disposition",
 )
 
 
@@ -32,7 +36,12 @@ def install(app: FastAPI, settings: Settings, database: Database) -> Health:
     app.state.health = health
     app.include_router(router(health))
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, usual=settings.max_body_bytes, bulk=settings.max_bulk_body_bytes)
+    app.add_middleware(
+        BodyLimit,
+        usual=settings.max_body_bytes,
+        bulk=settings.max_bulk_body_bytes,
+        file=settings.max_import_bytes,
+    )
     app.add_middleware(Shield)
     if settings.cors_origins or settings.cors_origin_pattern:
         app.add_middleware(

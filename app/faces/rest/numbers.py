@@ -9,12 +9,13 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from app.faces.rest import accept, bodies, tabular
+from app.faces.rest import accept, bodies
 from app.faces.rest.edge import Call
 from app.faces.rest.streaming import Streamed
 from app.ground.database.session import Session
 from app.ground.errors import Invalid, NotFound, did_you_mean
-from app.language.metrics import answer
+from app.language.files import tabular
+from app.language.metrics import answer, tidy
 from app.language.metrics.answer import Answer
 from app.language.metrics.describe import describe
 from app.language.metrics.explain import explain
@@ -88,14 +89,8 @@ async def _answers(call: Call, questions: Sequence[MetricQuery]) -> list[Answer]
 def _shown(form: str, found: Answer, question: MetricQuery) -> Response:
     if form == accept.JSON:
         return _json(_whole(found))
-    columns = [
-        "metric", "period_start", "period_end",
-        *(f"{name}_{part}" for name in question.by for part in ("id", "name")),
-        "value", "numerator", "denominator", "n", "excluded_n", "inferred", "unit", "null_reason", "total",
-        *(["rank"] if question.sort and question.by else []),
-    ]  # fmt: skip
     return Response(
-        _lines(form, columns, map(_tidy, found.data), first=True),
+        _lines(form, tidy.columns(question), map(tidy.tidy, found.data), first=True),
         headers=_HEADERS,
         media_type="text/csv" if form == accept.CSV else form,
     )
@@ -103,18 +98,6 @@ def _shown(form: str, found: Answer, question: MetricQuery) -> Response:
 
 def _whole(found: Answer) -> dict[str, Any]:
     return {"data": found.data, "meta": found.meta}
-
-
-def _tidy(row: dict[str, Any]) -> dict[str, Any]:
-    """One level: what a table holds."""
-    flat = {name: value for name, value in row.items() if name not in ("dimensions", "excluded")}
-    for name, group in row["dimensions"].items():
-        flat |= {f"{name}_id": group["id"], f"{name}_name": group["name"]}
-    if isinstance(row["excluded"], dict):
-        flat["excluded_n"] = sum(row["excluded"].values())
-    else:
-        flat["excluded"] = row["excluded"]
-    return flat
 
 
 async def explained(call: Call) -> Response:
@@ -134,18 +117,14 @@ async def explained(call: Call) -> Response:
 
 
 def _stream(call: Call, form: str, question: MetricQuery) -> Response:
-    columns = [
-        "metric", "part", "noun", "id", "label", "date", "period_start", "period_end",
-        *(f"{name}_{part}" for name in question.by for part in ("id", "name")),
-        "amount", "currency", "rate", "weight", "weight_source", "contribution", "excluded", "inferred",
-    ]  # fmt: skip
+    columns = tidy.explained_columns(question)
 
     async def chunks() -> AsyncGenerator[bytes]:
         cursor, first = None, True
         async with call.snapshot() as session:
             while first or cursor:
                 found = await _page(call, session, question, _CHUNK, cursor)
-                yield _lines(form, columns, map(_tidy, found.data), first=first)
+                yield _lines(form, columns, map(tidy.tidy, found.data), first=first)
                 cursor, first = found.next_cursor, False
 
     return Streamed(chunks(), f"{form}; charset=utf-8" if form == accept.CSV else form, _HEADERS)

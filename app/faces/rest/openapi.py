@@ -8,12 +8,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from app.faces.rest import codes, examples, filtering, measures, problems, schemas
+from app.faces.rest import codes, examples, files, filtering, measures, problems, schemas
 from app.faces.rest.keys import ApiKeyCreate, ApiKeyRotate
 from app.faces.rest.nouns import input_name
 from app.faces.rest.operation import Operation, Schema
 from app.faces.rest.schemas import array, obj, ref
 from app.ground.access.principal import ROLES
+from app.language.files.exports import ExportCreate
+from app.language.files.imports import ImportCreate
 from app.language.metrics.metric import MetricCatalogue
 from app.language.resources.resource import Catalogue
 
@@ -30,6 +32,7 @@ A headless sales-performance API: who sells, what they work on, what is expected
 
 _TAGS = {
     "Access": "Who asks, and what they may do.",
+    "Files": "Files of any size, in and out, and the operations that carry them.",
     "Events": "What changed, in the order in which it was committed.",
     "Metrics": "Numbers, what they are made of, and the rows behind them.",
 }
@@ -44,6 +47,9 @@ def document(
         **schemas.conditions(catalogue),
         **_around(catalogue),
         **measures.schemas_of(metrics),
+        **files.schemas(),
+        **with_parts(ImportCreate),
+        **with_parts(ExportCreate),
     }
     tags = list(dict.fromkeys(x.tag for x in operations))
     about = _TAGS | {resource.title: resource.description for resource in catalogue}
@@ -94,6 +100,8 @@ def _operation(operation: Operation) -> Schema:
     parameters = [*_named_by_path(operation), *(_resolved(x) for x in operation.parameters)]
     if parameters:
         made["parameters"] = parameters
+    if operation.identify is not None:
+        made["security"] = []
     if operation.body:
         content = {media: {"schema": schema} for media, schema in operation.body.items()}
         made["requestBody"] = {"required": not operation.body_optional, "content": content}
@@ -117,12 +125,15 @@ def _parameter_name(name: str) -> str:
 def _named_by_path(operation: Operation) -> list[Schema]:
     found: list[Schema] = []
     if "{id}" in operation.path:
-        title = operation.resource.title.lower() if operation.resource else "record"
+        title, named, examples = "operation", "its id", [schemas.ID_EXAMPLE]
+        if operation.resource:
+            title, named = operation.resource.title.lower(), "id or `source:external_id`"
+            examples = [*examples, "salesforce:006Ab00000AbCdE"]
         found.append(
             {
                 "name": "id", "in": "path", "required": True,
-                "schema": {"type": "string", "examples": [schemas.ID_EXAMPLE, "salesforce:006Ab00000AbCdE"]},
-                "description": f"The {title}, by id or `source:external_id`.",
+                "schema": {"type": "string", "examples": examples},
+                "description": f"The {title}, by {named}.",
             }
         )  # fmt: skip
     for name, example, description in (
@@ -147,11 +158,18 @@ def _responses(operation: Operation) -> Schema:
     }
     slow = (408,) if operation.body else ()
     for status in sorted({*operation.errors, *slow, *codes.ALWAYS}):
-        if status == 304:
-            answers["304"] = {"description": "The record is still at the version of `If-None-Match`."}
+        if status in _PLAIN:
+            answers[str(status)] = {"description": _PLAIN[status]}
         else:
             answers[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
     return answers
+
+
+_PLAIN = {
+    206: "The range of bytes that was asked for.",
+    304: "What you have is still what is here.",
+    308: "Not all of it is here: `Range` says how much is, and the rest is awaited.",
+}
 
 
 def _is_key(parameter: Schema) -> bool:
@@ -185,6 +203,8 @@ _HEADERS: Schema = {
         "schema": {"type": "string", "enum": ["true"]},
         "description": "This is the answer of the first request with this key.",
     },
+    "Accept-Ranges": {"schema": {"type": "string", "enum": ["bytes"]}, "description": "Ranges are answered."},
+    "Content-Disposition": {"schema": {"type": "string"}, "description": "What the file is called."},
     "Retry-After": {"schema": {"type": "string", "examples": ["1"]}, "description": "Seconds to wait."},
     "Allow": {"schema": {"type": "string"}, "description": "The methods that the path takes."},
 }
@@ -417,9 +437,20 @@ def _around(catalogue: Catalogue) -> dict[str, Schema]:
     return found
 
 
+def with_parts(model: type[BaseModel]) -> dict[str, Schema]:
+    """The schema of a model and of those inside it, each a component."""
+    whole = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    parts = whole.pop("$defs", {})
+    return {name: _shown(schema) for name, schema in {model.__name__: whole, **parts}.items()}
+
+
 def of_model(model: type[BaseModel]) -> Schema:
     """A Pydantic model's schema without titles, null as a type, and an example from those of its fields."""
-    found = _plain(model.model_json_schema())
+    return _shown(model.model_json_schema())
+
+
+def _shown(schema: Schema) -> Schema:
+    found = _plain(schema)
     properties = found.get("properties", {})
     found["example"] = {k: x["examples"][0] for k, x in properties.items() if x.get("examples")}
     return found

@@ -6,14 +6,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 
+from app.ground.access.principal import Principal
 from app.language.resources.resource import Action, Resource
 
 if TYPE_CHECKING:
-    from app.faces.rest.edge import Call
+    from app.faces.rest.edge import Call, Edge
 
 Handler = Callable[["Call"], Awaitable[Response]]
+Identify = Callable[["Edge", Request, str], Awaitable[Principal]]
 Schema = dict[str, Any]
 
 
@@ -35,6 +38,8 @@ class Operation:
     description: str = ""
     resource: Resource | None = None
     action: Action | None = None
+    identify: Identify | None = None
+    """Who asks, where not a key says so but a signature in the link."""
     bulk: bool = False
     """Takes the larger body and the longer statement timeout."""
     takes_ticket: bool = False

@@ -9,12 +9,12 @@ import orjson
 from starlette.responses import Response
 
 from app.faces.rest import accept, bodies
-from app.faces.rest.columns import shape_of
 from app.faces.rest.edge import Call, Written
 from app.faces.rest.parameters import Parameters
 from app.ground.errors import VersionConflict
 from app.language.resources import read, write
 from app.language.resources.batch import Receipt
+from app.language.resources.columns import shape_of
 from app.language.resources.shape import Shape
 
 _UNSHARED = {"Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"}

@@ -47,7 +47,10 @@ class Router:
             await Response(status_code=204, headers={"Allow": reference})(scope, receive, send)
             return
         gate = self.edge.gate
-        principal = await self._principal(request, operation)
+        if operation.identify is not None:
+            principal = await operation.identify(self.edge, request, reference)
+        else:
+            principal = await self._principal(request, operation)
         scope["state"]["principal"] = principal
         allowance = scope["state"]["allowance"] = gate.enter(principal)
         try:

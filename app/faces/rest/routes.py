@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from app.faces.rest import measures, nouns, service
+from app.faces.rest import files, measures, nouns, service
 from app.faces.rest.operation import Operation
 from app.language.metrics.metric import MetricCatalogue
 from app.language.resources.resource import Catalogue
 
 
 def operations(catalogue: Catalogue, metrics: MetricCatalogue) -> list[Operation]:
-    return [*service.operations(catalogue), *measures.operations(metrics), *nouns.operations(catalogue)]
+    return [
+        *service.operations(catalogue),
+        *measures.operations(metrics),
+        *files.operations(),
+        *nouns.operations(catalogue),
+    ]

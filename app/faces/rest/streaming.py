@@ -18,9 +18,11 @@ class Streamed(Response):
     here the generator is always closed, and with it the transaction.
     """
 
-    def __init__(self, chunks: AsyncGenerator[bytes], media_type: str, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, chunks: AsyncGenerator[bytes], media_type: str, headers: Mapping[str, str], status: int = 200
+    ) -> None:
         self.chunks = chunks
-        self.status_code = 200
+        self.status_code = status
         self.media_type = media_type
         self.background = None
         self.init_headers(headers)
@@ -28,7 +30,9 @@ class Streamed(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self.chunks) as chunks:
             first = await anext(chunks, b"")
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
             if scope["method"] == "HEAD":
                 await send({"type": "http.response.body", "body": b""})
                 return

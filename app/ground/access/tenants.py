@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -14,6 +15,7 @@ from babel import Locale
 from app.ground.access.principal import ROLES, USUAL, Limits, Tenant
 from app.ground.database.session import Session
 from app.ground.errors import Invalid, did_you_mean
+from app.ground.jobs.queue import Job, enqueue
 
 Seed = Callable[[Session, Tenant], Awaitable[None]]
 """Writes what every new tenant starts with; handed in, since areas live above the ground."""
@@ -53,6 +55,8 @@ async def create_tenant(
         await connection.execute(f"set local app.tenant_id = '{tenant.id}'")
         if seed is not None:
             await seed(Session(connection, tenant.id), tenant)
+        sweep = f"sweep:{tenant.id.hex}"
+        await enqueue(connection, "sweep", Job(tenant.id, ""), delay=timedelta(minutes=30), once=sweep)
     return tenant
 
 

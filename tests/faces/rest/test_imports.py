@@ -183,12 +183,14 @@ async def test_only_who_may_write_may_import_and_only_who_asked_may_look(api: Ap
     assert code(await api.post("/v1/imports", body, role="analyst"))[0] == 403
     assert code(await api.post("/v1/imports", body | {"noun": "reps"}, role="rep", rep="r1"))[0] == 403
     begun = (await api.post("/v1/imports", body, role="rep", rep="r1")).json()
-    for who in ({"role": "rep", "rep": "r2"}, {"role": "manager", "rep": "boss"}):
+    others: list[dict[str, Any]] = [{"role": "rep", "rep": "r2"}, {"role": "manager", "rep": "boss"}]
+    for who in others:
         assert code(await api.get(f"/v1/operations/{begun['id']}", **who))[0] == 404
         assert begun["id"] not in {x["id"] for x in await api.data("/v1/operations", **who)}
         sent = await api.send("PUT", f"/v1/imports/{begun['id']}/content", content=b"x", **who)
         assert code(sent)[0] == 404
-    for who in ({"role": "rep", "rep": "r1"}, {"role": "admin"}):
+    allowed: list[dict[str, Any]] = [{"role": "rep", "rep": "r1"}, {"role": "admin"}]
+    for who in allowed:
         assert (await api.get(f"/v1/operations/{begun['id']}", **who)).status_code == 200
         assert begun["id"] in {x["id"] for x in await api.data("/v1/operations?kind=import", **who)}
     path = f"/v1/imports/{begun['id']}/content"

@@ -8,11 +8,11 @@ import orjson
 from starlette.responses import Response
 
 from app.faces.rest import accept, question
-from app.faces.rest.columns import shape_of
 from app.faces.rest.edge import Call
 from app.faces.rest.lists import VARIES, demand_references
 from app.ground.errors import Invalid
 from app.language.resources import board
+from app.language.resources.columns import shape_of
 from app.language.resources.filter import Values
 from app.language.resources.read import Query
 

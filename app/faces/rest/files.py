@@ -101,7 +101,11 @@ def operations() -> Iterator[Operation]:
         id="watchOperation", method="GET", path="/v1/operations/{id}/events", handler=progress.events, tag="Files",
         summary="An operation as it goes on",
         description="Server-sent events: the operation each time it has changed, until it has ended.",
-        parameters=(_header("Last-Event-ID", "7", "The last version that was seen."),),
+        takes_ticket=True,
+        parameters=(
+            parameter("ticket", _TEXT, "In the place of a key: from `POST /v1/stream_tickets`."),
+            _header("Last-Event-ID", "7", "The last version that was seen. A browser sends it by itself."),
+        ),
         answers={progress.EVENTS: _TEXT}, errors=(404, 406),
     )  # fmt: skip
 

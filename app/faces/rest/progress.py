@@ -15,8 +15,9 @@ from starlette.responses import Response
 from app.faces.rest import accept, bodies
 from app.faces.rest.edge import Call, Written
 from app.faces.rest.streaming import Streamed
+from app.ground.access import tickets
 from app.ground.database.session import Session
-from app.ground.errors import BadCursor
+from app.ground.errors import BadCursor, Unauthorized
 from app.language.files import links, operations
 from app.language.files.models import FINAL, KINDS, STATES
 from app.language.files.operations import Asked
@@ -145,8 +146,8 @@ async def cancelled(call: Call) -> Response:
 async def events(call: Call) -> Response:
     """The operation each time it has changed, until it has ended."""
     accept.chosen(call.request, (EVENTS,))
+    call.parameters.one("ticket")
     call.parameters.nothing_else()
-    health = getattr(call.request.scope["app"].state, "health", None)
     known = call.request.headers.get("last-event-id")
 
     async def chunks() -> AsyncGenerator[bytes]:
@@ -154,6 +155,8 @@ async def events(call: Call) -> Response:
         yield_first = b"retry: 1000\n\n"
 
         async def work(session: Session) -> tuple[Any, bytes]:
+            if not await tickets.stands(session, call.principal):
+                raise Unauthorized("The key has ended.", code="invalid_key")
             row = await operations.seen(session, call.principal, id_in(call.reference))
             return row, await told(session, row)
 
@@ -168,7 +171,7 @@ async def events(call: Call) -> Response:
             elif time.monotonic() - spoke > _QUIET_SECONDS:
                 yield b": \n\n"
                 spoke = time.monotonic()
-            if row["state"] in FINAL or (health is not None and health.draining):
+            if row["state"] in FINAL or call.edge.streams.draining():
                 return
             await asyncio.sleep(_LOOK_SECONDS)
 

@@ -290,6 +290,19 @@ def _as_owner(work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
 
 
 @cli.command()
+def documents(
+    files: Annotated[list[Path], typer.Argument(help="GraphQL documents, one operation in each.")],
+) -> None:
+    """Trust GraphQL documents: put them into the file of ATTAIN_GRAPHQL_TRUSTED_DOCUMENTS, each with its SHA-256."""
+    from app.main import trust_documents
+
+    told = trust_documents(prepared(get_settings()), files)
+    for file, (name, new) in zip(files, told, strict=True):
+        typer.echo(name)
+        say.print(f"{file}: {'trusted' if new else 'was trusted already'}.")
+
+
+@cli.command()
 def contract(
     check: Annotated[
         bool, typer.Option("--check", help="Only say whether the files are those of the code.")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import orjson
 from fastapi import FastAPI
 from starlette.routing import Route
 
 from app.areas import CATALOGUE, METRIC_CATALOGUE
+from app.faces.graphql import trusted
 from app.faces.graphql.router import PATH, GraphQL
 from app.faces.graphql.schema import sdl
 from app.faces.rest import documents, middleware, openapi, routes
@@ -34,6 +38,11 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     edge = Edge(database, settings, CATALOGUE, METRIC_CATALOGUE, gate, streams)
     app.mount("", Router(edge, operations, list(app.router.routes)))
     return app
+
+
+def trust_documents(settings: Settings, files: Sequence[Path]) -> list[tuple[str, bool]]:
+    """Their hashes, and whether they are new. Raises Invalid for a document that would be refused when it is asked."""
+    return trusted.trust(settings, CATALOGUE, METRIC_CATALOGUE, files)
 
 
 def contract_files() -> dict[str, str]:

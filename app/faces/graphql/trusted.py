@@ -10,14 +10,21 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
+from graphql import GraphQLError
 
+from app.faces.graphql.documents import Documents
 from app.faces.graphql.errors import BadQuery
-from app.ground.errors import Forbidden, Invalid
+from app.faces.graphql.limits import Limits
+from app.faces.graphql.schema import schema
+from app.ground.errors import AttainError, Forbidden, Invalid
+from app.ground.settings import Settings
+from app.language.metrics.metric import MetricCatalogue
+from app.language.resources.resource import Catalogue
 
 _LOOK_AGAIN_SECONDS = 1.0
 
@@ -37,6 +44,33 @@ def load(path: Path) -> dict[str, str]:
             raise ValueError(f'{path}: "{name[:80]}" is not the SHA-256 of its document.')
         documents[_plain(name)] = text
     return documents
+
+
+def trust(
+    settings: Settings, catalogue: Catalogue, metrics: MetricCatalogue, files: Sequence[Path]
+) -> list[tuple[str, bool]]:
+    """Put the documents of `files` among those of the settings' file: their hashes, and whether they are new. Raises
+    Invalid for the first that would be refused when it is asked, and then none is kept."""
+    path = settings.graphql_trusted_documents
+    if path is None:
+        raise Invalid("ATTAIN_GRAPHQL_TRUSTED_DOCUMENTS names the file that keeps them.")
+    documents = Documents(schema(catalogue, metrics).core, Limits.of(settings), introspection=True)
+    known = load(path) if path.exists() else {}
+    told: list[tuple[str, bool]] = []
+    for file in files:
+        text = file.read_text("utf-8")
+        try:
+            documents.read(text)
+        except (AttainError, GraphQLError) as error:
+            raise Invalid(f"{file}: {error}") from None
+        name = hash_of(text)
+        told.append((name, name not in known))
+        known[name] = text
+    beside = path.with_name(f"{path.name}.new")
+    beside.write_bytes(orjson.dumps(known, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+    # In one step: a service may be reading it.
+    beside.replace(path)
+    return told
 
 
 class Store:

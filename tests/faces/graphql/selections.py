@@ -19,6 +19,9 @@ from app.language.resources.resource import Catalogue, Resource
 MOST_ROWS = 400
 """Rows that a list may come to, those around it multiplied: beyond this no list is opened."""
 
+MOVING = frozenset({"last_used_at", "days_in_stage"})
+"""What changes by itself while the two are asked."""
+
 NOBODY = "01929b6e-7a10-7cc3-9f5e-0d2a4b6c8e10"
 
 
@@ -213,6 +216,8 @@ class Document:
         if resource is None:
             return True
         declared = {camel(x.name): x for x in resource.all_fields}[leaf]
+        if declared.name in MOVING:
+            return False
         return declared.readable_by(self.principal.role)
 
     def nested(self, owner: str, type_: Any, name: str, depth: int, rows: int) -> list[str]:

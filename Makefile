@@ -7,7 +7,7 @@ ATTAIN_DATA_DIR ?= .attain
 export ATTAIN_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format contract migration bench clients ui lock stop clean
+.PHONY: help run install test check format contract migration bench abuse fuzz clients ui lock stop clean
 
 help: ## show what can be asked
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -54,6 +54,12 @@ migration: install ## name="add leads": a revision from the models, each new tab
 
 bench: install ## the benchmark beside its yardstick
 	$(BIN)/python -m benchmarks
+
+abuse: install ## what attacks on GraphQL cost a neighbour
+	$(BIN)/python -m benchmarks.abuse
+
+fuzz: install ## 5,000 random selections through both executors, and what else is drawn at random, for long
+	ATTAIN_TEST_SELECTIONS=5000 $(BIN)/python -m pytest -q tests/faces/graphql/test_same_answer.py
 
 clients: install clients/node_modules/.complete ## other people's clients, made from the contract, against a live service (needs npm)
 	$(BIN)/python clients/run.py

@@ -32,10 +32,11 @@ class Service:
 
 
 @contextmanager
-def product(folder: Path) -> Iterator[Service]:
+def product(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Service]:
     """`attain serve` as a user starts it: one process, the settings of production."""
     port = _free_port()
     given = {"ATTAIN_DATA_DIR": str(folder), "ATTAIN_PORT": str(port), "ATTAIN_HOST": "127.0.0.1"}
+    given |= settings or {}
     with _running([sys.executable, "-m", "app.cli", "serve"], port, folder / "service.log", given) as service:
         yield service
 

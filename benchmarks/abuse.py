@@ -90,6 +90,10 @@ def percentile(found: Latencies, share: float) -> float:
     return sorted(found)[min(int(len(found) * share), len(found) - 1)] * 1000
 
 
+def _figures(found: Latencies) -> str:
+    return f"p50 {percentile(found, 0.5):.1f} ms, p99 {percentile(found, 0.99):.1f} ms"
+
+
 async def measure(server: embedded.Embedded, asked: argparse.Namespace) -> int:
     await company.fill(server, asked.scale, lambda text: print(text, file=sys.stderr))
     known = await company.company(server)
@@ -118,11 +122,9 @@ async def measure(server: embedded.Embedded, asked: argparse.Namespace) -> int:
             sent += sum(await asyncio.gather(*running))
     seconds = asked.rounds * asked.seconds
     ratio = percentile(attacked, 0.99) / percentile(idle, 0.99)
-    print(
-        f"neighbour, {asked.rate:.0f} requests/s: p50 {percentile(idle, 0.5):.1f} ms,"
-        f" p99 {percentile(idle, 0.99):.1f} ms idle; p50 {percentile(attacked, 0.5):.1f} ms, p99 {percentile(attacked, 0.99):.1f} ms beside"
-        f" {sent / seconds:.0f} attacks/s: {ratio:.2f} times"
-    )
+    print(f"neighbour, {asked.rate:.0f} requests/s")
+    print(f"idle: {_figures(idle)}")
+    print(f"beside {sent / seconds:.0f} attacks/s: {_figures(attacked)}, {ratio:.2f} times")
     return int(ratio >= 2)
 
 

@@ -26,10 +26,13 @@ from tests.faces.graphql.selections import Document, World
 SELECTIONS = int(os.environ.get("ATTAIN_TEST_SELECTIONS", "100"))
 FIRST = int(os.environ.get("ATTAIN_TEST_FIRST_SELECTION", "0"))
 ROLES = (("admin", None), ("manager", "boss"), ("rep", "r1"), ("rep", "other"), ("analyst", None))
-WIDE = {
+WIDE: dict[str, Any] = {
     f"graphql_max_{name}": 1_000_000
     for name in ("bytes", "tokens", "depth", "aliases", "directives", "fields", "cost")
 }
+# The ordinary executor fetches what it can at the same time.
+WIDE |= {"principal_cache_seconds": 3600, "tenant_requests_at_once": 1_000, "requests_at_once": 1_000}
+WIDE |= {"rate_limit": 10_000_000}
 
 
 @pytest_asyncio.fixture

@@ -13,6 +13,8 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.transport import head_with_body
+
 MOST_HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 10.0
 MOST_CONNECTIONS = 4096
@@ -34,7 +36,7 @@ class Wire(HttpToolsProtocol):
     _clock: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
+        super().connection_made(head_with_body(transport, self.loop))
         self._clock = self.loop.call_later(HEAD_SECONDS, self._late)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -10,6 +10,8 @@ import shutil
 import statistics
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import uvloop
@@ -21,6 +23,7 @@ from app.ground.database.session import connect
 from benchmarks import bulk, cases, company, report, services
 from benchmarks.cases import Case
 from benchmarks.load import Measured, Slice
+from benchmarks.postgraphile import process
 from benchmarks.report import Figure, Run, Side
 from benchmarks.services import Service
 
@@ -60,6 +63,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=Path("build/bench"), help="where the database lies")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/benchmarks.md")
     parser.add_argument(
+        "--postgraphile",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="measure PostGraphile beside the lists; installed by npm (yes)",
+    )
+    parser.add_argument(
         "--careless", action="store_true", help="a database without fsync: for tests of this program"
     )
     asked = parser.parse_args()
@@ -75,15 +84,20 @@ async def _run(server: Embedded, asked: argparse.Namespace) -> Run:
     known = await company.company(server)
     wanted = asked.only or (*cases.NAMES, UPSERT)
     figures: list[Figure] = []
+    if asked.postgraphile:
+        process.install()
     with (
         services.product(asked.folder) as service,
         services.yardstick(asked.folder, server.url(SUPERUSER), str(known.tenant_id)) as yardstick,
+        process.postgraphile(asked.folder, server) if asked.postgraphile else nullcontext() as peer,
     ):
         for case in await cases.cases(server, known):
             if case.name in wanted:
                 _say(f"{case.title} …")
                 cases.demand_same(case, service, yardstick)
-                figures.append(await _compared(case, service, yardstick, asked.seconds, asked.rounds))
+                if peer is not None and case.peer is not None:
+                    cases.demand_same_rows(case, service, peer)
+                figures.append(await _compared(case, service, yardstick, peer, asked.seconds, asked.rounds))
         if UPSERT in wanted:
             _say(f"upsert of {asked.upsert_rows:,} …")
             rounds = await bulk.measure(server, service, known, asked.upsert_rows, asked.rounds)
@@ -94,15 +108,19 @@ async def _run(server: Embedded, asked: argparse.Namespace) -> Run:
     return Run(_command(), asked.scale, await _version(server), memory, load, figures)
 
 
-async def _compared(case: Case, service: Service, yardstick: Service, seconds: float, rounds: int) -> Figure:
-    """In turns, each round beginning with the other one, so that the machine's drift is nobody's advantage."""
-    ours, theirs = Measured(), Measured()
-    sides = [(service, case.service, ours), (yardstick, case.yardstick, theirs)]
-    ratios: list[float] = []
+async def _compared(
+    case: Case, service: Service, yardstick: Service, peer: Service | None, seconds: float, rounds: int
+) -> Figure:
+    """In turns, each round beginning with another one, so that the machine's drift is nobody's advantage."""
+    sides = [(service, case.service, Measured()), (yardstick, case.yardstick, Measured())]
+    if peer is not None and case.peer is not None:
+        sides.append((peer, case.peer, Measured()))
+    ratios: list[list[float]] = [[] for _ in sides]
     number = 0
     for round_ in range(rounds + 1):
         rates: dict[int, float] = {}
-        for side in (0, 1) if round_ % 2 else (1, 0):
+        for turn in range(len(sides)):
+            side = (turn + round_) % len(sides)
             target, requests, total = sides[side]
             part = await Slice(target.port, requests, number, CONNECTIONS).run(seconds / rounds)
             rates[side] = part.rate
@@ -112,8 +130,11 @@ async def _compared(case: Case, service: Service, yardstick: Service, seconds: f
         number += 1000
         # The first round only warms both up.
         if round_:
-            ratios.append(rates[0] / rates[1])
-    return Figure(case.title, "/s", _side(ours), _side(theirs), ratios)
+            for side, found in enumerate(ratios):
+                found.append(rates[0] / rates[side])
+    ours, theirs, *more = (_side(measured) for _, _, measured in sides)
+    figure = Figure(case.title, "/s", ours, theirs, ratios[1])
+    return replace(figure, peer=more[0], peer_ratios=ratios[2]) if more else figure
 
 
 def _side(measured: Measured) -> Side:

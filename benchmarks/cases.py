@@ -15,6 +15,7 @@ import orjson
 from app.ground.database.embedded import SUPERUSER, Embedded
 from benchmarks.company import Company
 from benchmarks.load import Requests, request
+from benchmarks.postgraphile import questions
 from benchmarks.services import Service
 
 GRAPHQL = """
@@ -47,6 +48,8 @@ class Case:
     yardstick: Requests
     comparable: Callable[[Any], Any]
     """What of an answer must be alike in both."""
+    peer: Requests | None = None
+    """The same asked of PostGraphile, where it can be."""
 
 
 async def cases(server: Embedded, company: Company) -> list[Case]:
@@ -56,6 +59,11 @@ async def cases(server: Embedded, company: Company) -> list[Case]:
     deals = await _deals(server, company)
     dice.shuffle(deals)
     stage = company.stage_id
+    tenant = company.tenant_id
+
+    def peer(document: str) -> Requests:
+        return _turns([questions.asked(document, tenant, owner, stage) for owner in owners])
+
     listed = [f"filter&owner={owner}&stage={stage}" for owner in owners]
     bodies = [_deal(company, dice.choice(owners), *dice.choice(deals), number) for number in range(200)]
     return [
@@ -68,6 +76,7 @@ async def cases(server: Embedded, company: Company) -> list[Case]:
             ]),
             _turns([request("GET", f"/list?{asked}") for asked in listed]),
             lambda answer: answer["data"],
+            peer(questions.WHOLE),
         ),
         Case(
             "graphql", "the same in GraphQL, 19 fields and two parents",
@@ -78,6 +87,7 @@ async def cases(server: Embedded, company: Company) -> list[Case]:
             ]),
             _turns([request("GET", f"/graphql?{asked}") for asked in listed]),
             lambda answer: answer["data"],
+            peer(questions.NODES),
         ),
         Case(
             "one", "one by id",
@@ -133,6 +143,19 @@ def demand_same(case: Case, service: Service, yardstick: Service, times: int = 2
             theirs = case.comparable(_sent(client, yardstick, case.yardstick(number)))
             if ours != theirs or not ours:
                 raise Differ(f"{case.title}, request {number}: {_difference(ours, theirs)}")
+
+
+def demand_same_rows(case: Case, service: Service, peer: Service, times: int = 20) -> None:
+    """The same of PostGraphile, whose answers have another form."""
+    assert case.peer is not None
+    with httpx.Client(timeout=60) as client:
+        for number in range(times):
+            ours = case.comparable(_sent(client, service, case.service(number)))
+            rows = ours["opportunities"]["nodes"] if isinstance(ours, dict) else ours
+            theirs = _sent(client, peer, case.peer(number))["data"]["deals"]["nodes"]
+            one, other = questions.alike(rows), questions.alike(theirs)
+            if one != other or not one:
+                raise Differ(f"{case.title}, request {number} of PostGraphile: {_difference(one, other)}")
 
 
 def _sent(client: httpx.Client, service: Service, raw: bytes) -> Any:

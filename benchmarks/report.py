@@ -31,6 +31,8 @@ class Figure:
     yardstick: Side
     ratios: Sequence[float]
     """Of each round."""
+    peer: Side | None = None
+    peer_ratios: Sequence[float] = ()
 
     @property
     def ratio(self) -> float:
@@ -64,10 +66,29 @@ def table(run: Run) -> str:
     rows = [
         [
             figure.title, *_side(figure.service, figure.unit), *_side(figure.yardstick, figure.unit),
-            f"**{figure.ratio:.2f}**", f"{min(figure.ratios):.2f} to {max(figure.ratios):.2f}",
+            *_ratio(figure.ratios),
         ]
         for figure in run.figures
     ]  # fmt: skip
+    tables = [_aligned(head, rows)]
+    beside = [
+        [
+            figure.title, *_side(figure.service, figure.unit), *_side(figure.peer, figure.unit),
+            *_ratio(figure.peer_ratios),
+        ]
+        for figure in run.figures
+        if figure.peer is not None
+    ]  # fmt: skip
+    if beside:
+        tables.append(_aligned([head[0], *head[1:4], "PostGraphile 5", *head[5:]], beside))
+    return "\n\n".join(tables)
+
+
+def _ratio(ratios: Sequence[float]) -> list[str]:
+    return [f"**{statistics.median(ratios):.2f}**", f"{min(ratios):.2f} to {max(ratios):.2f}"]
+
+
+def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     lines = [
         " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -34,23 +34,23 @@ class Service:
 @contextmanager
 def product(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Service]:
     """`attain serve` as a user starts it: one process, the settings of production."""
-    port = _free_port()
+    port = free_port()
     given = {"ATTAIN_DATA_DIR": str(folder), "ATTAIN_PORT": str(port), "ATTAIN_HOST": "127.0.0.1"}
     given |= settings or {}
-    with _running([sys.executable, "-m", "app.cli", "serve"], port, folder / "service.log", given) as service:
+    with running([sys.executable, "-m", "app.cli", "serve"], port, folder / "service.log", given) as service:
         yield service
 
 
 @contextmanager
 def yardstick(folder: Path, url: str, tenant: str) -> Iterator[Service]:
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "benchmarks.yardstick", str(port), url, tenant]
-    with _running(command, port, folder / "yardstick.log", {}) as service:
+    with running(command, port, folder / "yardstick.log", {}) as service:
         yield service
 
 
 @contextmanager
-def _running(command: Sequence[str], port: int, log: Path, given: Mapping[str, str]) -> Iterator[Service]:
+def running(command: Sequence[str], port: int, log: Path, given: Mapping[str, str]) -> Iterator[Service]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ATTAIN_")}
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -84,7 +84,7 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             time.sleep(0.05)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -13,6 +13,7 @@ import traceback
 from types import TracebackType
 from typing import Any
 
+import orjson
 import structlog
 from structlog.typing import EventDict, Processor
 
@@ -32,7 +33,7 @@ def configure(level: str, form: str) -> None:
     renderer: Processor = (
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
         if form == "text"
-        else structlog.processors.JSONRenderer()
+        else structlog.processors.JSONRenderer(_json)
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -52,15 +53,35 @@ def configure(level: str, form: str) -> None:
     for name in ("uvicorn.error", "alembic", "asyncio", "httpx"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
-        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        # Our own lines do not pass through `logging`: every request writes one, and it took a seventh of its time.
+        processors=[*before, renderer],
+        logger_factory=_StandardError,
+        wrapper_class=structlog.make_filtering_bound_logger(root.level),
         cache_logger_on_first_use=True,
     )
 
 
+class _StandardError:
+    """Where structlog writes finished lines; whichever stream it is at that moment."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def _write(self, line: str) -> None:
+        sys.stderr.write(line + "\n")
+
+    debug = info = warning = error = critical = _write
+
+
+def _json(event: EventDict, **_: Any) -> str:
+    return orjson.dumps(event, default=str).decode()
+
+
 def masked(text: str) -> str:
-    return _URL_PASSWORD.sub(r"\1:…@", _KEY.sub("attain_…", text))
+    """Without what looks like a key of ours or a URL's password."""
+    if "attain_" in text:
+        text = _KEY.sub("attain_…", text)
+    return _URL_PASSWORD.sub(r"\1:…@", text) if "://" in text else text
 
 
 def _without_secrets(_: Any, __: str, event: EventDict) -> EventDict:

@@ -6,7 +6,18 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-OPTIONS = ("--careless", "--scale", "2000", "--seconds", "0.1", "--rounds", "1", "--upsert-rows", "100")
+OPTIONS = (
+    "--careless",
+    "--no-postgraphile",
+    "--scale",
+    "2000",
+    "--seconds",
+    "0.1",
+    "--rounds",
+    "1",
+    "--upsert-rows",
+    "100",
+)
 
 
 def test_every_case_is_measured(tmp_path: Path) -> None:

@@ -34,6 +34,16 @@ Headers = dict[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
+class _Route:
+    """What logs and counters call every path of this face."""
+
+    path: str
+
+
+_ROUTE = _Route(PATH)
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     query: str
     variables: dict[str, Any]
@@ -66,6 +76,7 @@ class GraphQL:
             # There are no subscriptions, over whichever protocol.
             await send({"type": "websocket.close", "code": 1008})
             return
+        scope["route"] = _ROUTE
         if self.settings.graphiql and scope["method"] in ("GET", "HEAD"):
             page = graphiql.shown(Request(scope))
             if page is not None:

@@ -18,6 +18,8 @@ def chosen(request: Request, offered: Sequence[str] = (JSON,)) -> str:
     header = request.headers.get("accept")
     if not header or header.strip() == "*/*":
         return offered[0]
+    if header in offered:
+        return header
     best, best_rank = None, (0.0, 0)
     for part in header.split(","):
         name, _, rest = part.strip().lower().partition(";")

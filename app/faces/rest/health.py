@@ -23,12 +23,12 @@ class _Pool(Collector):
         self.database = database
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        pool = self.database.pool
+        open_, idle = self.database.counts()
         connections = GaugeMetricFamily(
             "attain_database_connections", "Connections of the pool.", labels=["state"]
         )
-        connections.add_metric(["idle"], pool.get_idle_size())
-        connections.add_metric(["busy"], pool.get_size() - pool.get_idle_size())
+        connections.add_metric(["idle"], idle)
+        connections.add_metric(["busy"], open_ - idle)
         yield connections
 
 
@@ -41,6 +41,7 @@ class Health:
     registry: CollectorRegistry = field(default_factory=lambda: CollectorRegistry(auto_describe=True))
 
     def __post_init__(self) -> None:
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.registry.register(_Pool(self.database))
         ProcessCollector(registry=self.registry)
         # Labels are route templates and never paths: their number is bounded, and no id or key ends up in them.
@@ -60,6 +61,18 @@ class Health:
         self.in_flight = Gauge(
             "attain_http_requests_in_flight", "Requests being answered.", registry=self.registry
         )
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request. What its labels lead to is kept: to look it up costs more than to count."""
+        labels = (method, route, status)
+        known = self._children.get(labels)
+        if known is None:
+            known = self._children[labels] = (
+                self.requests.labels(method, route, str(status)),
+                self.seconds.labels(method, route),
+            )
+        known[0].inc()
+        known[1].observe(seconds)
 
     async def fault(self) -> str | None:
         """Why no new requests should come here; None where they may."""

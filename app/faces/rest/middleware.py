@@ -1,17 +1,16 @@
 """What stands around the faces, from the outside in: the observer, CORS, the shield, the body's limit.
 
-`create_app` calls `install` once. All of it is pure ASGI.
+All of it is pure ASGI, and all requests pass it, whatever answers them.
 """
 
 from __future__ import annotations
 
-from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
-from app.faces.rest.health import Health, router
+from app.faces.rest.health import Health
 from app.faces.rest.limits import BodyLimit
 from app.faces.rest.observe import Observe, Shield
-from app.ground.database.session import Database
 from app.ground.settings import Settings
 
 EXPOSED = (
@@ -30,22 +29,17 @@ EXPOSED = (
 )
 
 
-def install(app: FastAPI, settings: Settings, database: Database) -> Health:
-    """Also puts the `Health` on `app.state.health`, where the server tells it that it drains."""
-    health = Health(database)
-    app.state.health = health
-    app.include_router(router(health))
-    # The last one added is the outermost.
-    app.add_middleware(
-        BodyLimit,
+def around(app: ASGIApp, settings: Settings, health: Health) -> ASGIApp:
+    app = BodyLimit(
+        app,
         usual=settings.max_body_bytes,
         bulk=settings.max_bulk_body_bytes,
         file=settings.max_import_bytes,
     )
-    app.add_middleware(Shield)
+    app = Shield(app)
     if settings.cors_origins or settings.cors_origin_pattern:
-        app.add_middleware(
-            CORSMiddleware,
+        app = CORSMiddleware(
+            app,
             allow_origins=settings.cors_origins,
             allow_origin_regex=settings.cors_origin_pattern,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "QUERY"],
@@ -53,5 +47,4 @@ def install(app: FastAPI, settings: Settings, database: Database) -> Health:
             expose_headers=EXPOSED,
             max_age=600,
         )
-    app.add_middleware(Observe, health=health)
-    return health
+    return Observe(app, health)

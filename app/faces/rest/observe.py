@@ -8,7 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.faces.rest import problems
@@ -43,9 +42,12 @@ class Observe:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                headers = message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", request_id.encode()),
+                ]
                 if "allowance" in state:
-                    message["headers"] += state["allowance"].headers()
+                    headers += state["allowance"].headers()
             elif message["type"] == "http.response.body":
                 sent += len(message.get("body", b""))
             await send(message)
@@ -58,8 +60,7 @@ class Observe:
             seconds = time.perf_counter() - began
             method = scope["method"] if scope["method"] in _METHODS else "other"
             route = getattr(scope.get("route"), "path", None) or "unmatched"
-            self.health.requests.labels(method, route, str(status)).inc()
-            self.health.seconds.labels(method, route).observe(seconds)
+            self.health.answered(method, route, status, seconds)
             if scope["path"] not in _QUIET:
                 _log.info("request", **_line(scope, state), route=route, status=status, bytes=sent,
                           ms=round(seconds * 1000, 2))  # fmt: skip

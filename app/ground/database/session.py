@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
@@ -147,6 +147,8 @@ class Database:
     pool: asyncpg.Pool
     queue: FairQueue
     """Who holds a connection and who waits for one, by tenant."""
+    idle: list[Any] = field(default_factory=list)
+    """Taken from the pool and given back to nobody: the last one in is the next one out."""
 
     @classmethod
     async def open(
@@ -167,7 +169,8 @@ class Database:
 
         pool = await asyncpg.create_pool(
             url,
-            min_size=min(2, size),
+            # All at once: a request should find a connection, not wait until one is made.
+            min_size=size,
             max_size=size,
             server_settings=settings,
             reset=keep,
@@ -182,7 +185,13 @@ class Database:
         return cls(pool, queue)
 
     async def close(self) -> None:
+        while self.idle:
+            await self.pool.release(self.idle.pop())
         await self.pool.close()
+
+    def counts(self) -> tuple[int, int]:
+        """Connections that are open, and those of them that nobody uses."""
+        return self.pool.get_size(), self.pool.get_idle_size() + len(self.idle)
 
     @asynccontextmanager
     async def connection(self, lane: UUID | None = None) -> AsyncIterator[Any]:
@@ -192,16 +201,29 @@ class Database:
         except Full:
             raise Unavailable("All database connections are busy.", code="pool_exhausted") from None
         try:
-            try:
-                connection = await self.pool.acquire(timeout=self.queue.seconds)
-            except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError):
-                raise Unavailable("The database cannot be reached.", code="database_unreachable") from None
+            connection = await self._taken()
             try:
                 yield connection
-            finally:
+            except BaseException:
+                # It may be busy still with what was given up; the pool knows how to wait for that.
                 await self.pool.release(connection)
+                raise
+            self.idle.append(connection)
         finally:
             self.queue.leave(place)
+
+    async def _taken(self) -> Any:
+        """The queue has let no more in than there are connections, so the pool's own queue, a task for each that is
+        given back, is needed for new ones alone."""
+        while self.idle:
+            connection = self.idle.pop()
+            if not connection.is_closed():
+                return connection
+            await self.pool.release(connection)
+        try:
+            return await self.pool.acquire(timeout=self.queue.seconds)
+        except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError):
+            raise Unavailable("The database cannot be reached.", code="database_unreachable") from None
 
     @asynccontextmanager
     async def transaction(

@@ -12,11 +12,10 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from fastapi import FastAPI
 
 from app.ground.database.session import Database
 from app.ground.settings import Settings
-from app.main import create_app
+from app.main import Service, create_app
 from tests.faces.rest.rows import ROWS
 
 
@@ -69,12 +68,12 @@ class Api:
 
 
 @pytest.fixture(scope="session")
-def service(settings: Settings, database: Database) -> FastAPI:
+def service(settings: Settings, database: Database) -> Service:
     return create_app(settings, database)
 
 
 @pytest_asyncio.fixture
-async def empty(service: FastAPI, tenant: Any) -> AsyncIterator[Api]:
+async def empty(service: Service, tenant: Any) -> AsyncIterator[Api]:
     transport = httpx.ASGITransport(service)
     async with httpx.AsyncClient(transport=transport, base_url="http://attain") as client:
         yield Api(client, tenant)

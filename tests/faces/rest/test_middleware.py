@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.faces.rest import middleware
+from app.faces.rest.health import Health, router
+from app.faces.rest.observe import Shield
 from app.ground import logs
 from app.ground.database.session import Database
 from app.ground.errors import NotFound
@@ -20,7 +24,16 @@ from app.ground.settings import Settings
 CANARY = "canary-4f1d"
 
 
-def service(settings: Settings, database: Database) -> FastAPI:
+@dataclass
+class Watched:
+    app: ASGIApp
+    health: Health
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+def service(settings: Settings, database: Database) -> Watched:
     app = FastAPI()
 
     @app.post("/v1/echo/{name}")
@@ -39,18 +52,20 @@ def service(settings: Settings, database: Database) -> FastAPI:
     async def absent() -> None:
         raise NotFound
 
-    middleware.install(app, settings, database)
-    return app
+    app.add_middleware(Shield)
+    health = Health(database)
+    app.include_router(router(health))
+    return Watched(middleware.around(app, settings, health), health)
 
 
 @pytest.fixture
-def app(settings: Settings, database: Database) -> FastAPI:
+def app(settings: Settings, database: Database) -> Watched:
     limits = {"max_body_bytes": 1000, "max_bulk_body_bytes": 5000}
     return service(settings.model_copy(update=limits), database)
 
 
 @pytest_asyncio.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: Watched) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as opened:
         yield opened
 
@@ -98,10 +113,10 @@ async def test_a_packed_body_is_refused(client: httpx.AsyncClient) -> None:
     assert answer.status_code == 415
 
 
-async def test_health(client: httpx.AsyncClient, app: FastAPI) -> None:
+async def test_health(client: httpx.AsyncClient, app: Watched) -> None:
     assert (await client.get("/livez")).status_code == 200
     assert (await client.get("/readyz")).status_code == 200
-    app.state.health.draining = True
+    app.health.draining = True
     draining = await client.get("/readyz")
     assert (draining.status_code, draining.json()) == (503, {"status": "draining"})
     assert (await client.get("/livez")).status_code == 200

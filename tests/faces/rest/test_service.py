@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.faces.rest.conftest import Api, code
 
@@ -172,3 +173,28 @@ async def test_counters_name_routes_and_never_ids(api: Api) -> None:
     counted = (await api.client.get("/metrics")).text
     assert 'route="/v1/opportunities/{id}"' in counted
     assert "crm:d1" not in counted
+
+
+@pytest.mark.parametrize("path", ["/v1/me", "/graphql", "/openapi.json", "/nothing"])
+async def test_every_face_stands_behind_the_same(empty: Api, path: str) -> None:
+    page = {"Origin": "http://localhost:3000", "X-Request-Id": "mine"}
+    answer = await empty.client.get(path, headers=page)
+    assert answer.headers["access-control-allow-origin"] == page["Origin"]
+    assert answer.headers["x-request-id"] == "mine"
+    long = await empty.client.post(path, headers=page | {"Content-Length": "9" * 20})
+    assert (long.status_code, long.json()["code"]) == (413, "too_large")
+
+
+async def test_every_face_is_logged_with_its_caller_and_route(empty: Api) -> None:
+    key = {"Authorization": f"Bearer {await empty.company.key()}"}
+    with capture_logs() as logs:
+        await empty.client.get("/v1/opportunities/00000000-0000-0000-0000-000000000000", headers=key)
+        await empty.client.post("/graphql", json={"query": "{ me { role } }"}, headers=key)
+        await empty.client.get("/v1/opportunities", headers={"Authorization": "Bearer no"})
+    lines = [(x["route"], x["status"], x["tenant"], x["key"] is not None) for x in logs]
+    tenant = str(empty.company.id)
+    assert lines == [
+        ("/v1/opportunities/{id}", 404, tenant, True),
+        ("/graphql", 200, tenant, True),
+        ("/v1/opportunities", 401, None, False),
+    ]

@@ -178,7 +178,7 @@ async def test_a_revoked_key_ends_its_streams_and_tickets(api: Api, service: Any
 
 async def test_heartbeats_bounds_and_the_end_of_the_process(api: Api) -> None:
     small = create_app(Settings(tenant_streams=2, principal_cache_seconds=0), api.company.database)
-    streams = small.state.streams
+    streams = small.streams
     streams.heartbeat_seconds = 0.05
     opened = by_key(await api.company.key())
     async with listening(small, opened) as first, listening(small, opened) as second:
@@ -186,7 +186,7 @@ async def test_heartbeats_bounds_and_the_end_of_the_process(api: Api) -> None:
         async with listening(small, opened) as third:
             assert third.status == 429
             assert orjson.loads(third.text)["code"] == "too_many_streams"
-        small.state.health.draining = True
+        small.health.draining = True
         for listener in (first, second):
             await listener.until(lambda listener=listener: listener.ended)
             assert listener.end() == {"code": "draining"}

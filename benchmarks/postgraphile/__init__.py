@@ -1,0 +1,1 @@
+"""PostGraphile 5 beside the service: its installation, its process, its questions."""

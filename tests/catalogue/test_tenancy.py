@@ -102,6 +102,9 @@ def cases(face: Face, two: Two, noun: Resource) -> Iterator[Case]:
     if isinstance(face, Rest):
         yield from _parameters(face, two, noun, f"list{many}")
         yield from _boards(face, two, noun, f"group{many}")
+        if noun.timeline:
+            yield Case(f"get{one}Timeline", "path", noun.plural,
+                       lambda ref: face.send(key, "GET", f"/v1/{noun.plural}/{ref}/timeline"))  # fmt: skip
         if noun.tracked:
             path = f"/v1/{noun.plural}"
             yield Case(f"get{one}History", "path", noun.plural,

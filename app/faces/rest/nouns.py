@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from app.faces.rest import accept, boards, bodies, filtering, histories, lists, records, upserts
+from app.faces.rest import accept, boards, bodies, filtering, histories, lists, records, timelines, upserts
 from app.faces.rest.filtering import parameter, shared
 from app.faces.rest.operation import Operation
 from app.faces.rest.schemas import ref
@@ -113,6 +113,15 @@ def _of(catalogue: Catalogue, resource: Resource) -> Iterator[Operation]:
             ),
             body={bodies.JSON: ref(f"{one}Upsert"), bodies.NDJSON: {"type": "string"}},
             answers={accept.JSON: ref(f"{one}Receipts")}, errors=(400, 409, 413, 415),
+        )  # fmt: skip
+    if resource.timeline:
+        yield Operation(
+            id=f"get{one}Timeline", method="GET", path=f"{path}/{{id}}/timeline", handler=timelines.of_one,
+            right="read", tag="", summary=f"What happened to {_a(title)}",
+            description="Changes of its fields with old and new value, and its "
+            f"{', '.join(x.replace('_', ' ') for x in resource.timeline)}, newest first.",
+            parameters=(shared("limit"), shared("cursor")), answers={accept.JSON: ref("TimelinePage")},
+            headers=("Link",), errors=(400, 404),
         )  # fmt: skip
     if resource.tracked:
         yield from _histories(resource, one, path, title)

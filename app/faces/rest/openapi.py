@@ -377,6 +377,64 @@ def _around(catalogue: Catalogue) -> dict[str, Schema]:
             ],
             description="A change.",
         ),
+        "TimelineEntry": obj(
+            {
+                "id": id_,
+                "at": text | {"format": "date-time", "examples": [schemas.MOMENT_EXAMPLE]},
+                "kind": text
+                | {"enum": ["created", "changed", "restored", "record"], "examples": ["changed"]},
+                "actor": person | {"description": "Who did it, where a person did."},
+                "origin": maybe | {"examples": ["live"]},
+                "source": maybe | {"description": "From where it came.", "examples": ["salesforce"]},
+                "inferred": {
+                    "type": "boolean",
+                    "description": "Whether it was guessed and not told.",
+                    "examples": [False],
+                },
+                "changes": array(
+                    obj(
+                        {
+                            "field": text | {"examples": ["stage_id"]},
+                            "old": {
+                                "description": "Null in the place of a list, too.",
+                                "examples": [schemas.ID_EXAMPLE],
+                            },
+                            "new": {"examples": [schemas.ID_EXAMPLE]},
+                            "old_label": maybe | {"examples": ["Qualify"]},
+                            "new_label": maybe | {"examples": ["Proposal"]},
+                        },
+                        required=["field", "old", "new", "old_label", "new_label"],
+                        description="A field that changed; labels where it is a reference.",
+                    )
+                ),
+                "noun": maybe | {"description": "Of the record that happened.", "examples": ["activities"]},
+                "record": {
+                    "type": ["object", "null"],
+                    "additionalProperties": True,
+                    "description": "The whole of it, with `kind` `record`.",
+                },
+            },
+            required=[
+                "id",
+                "at",
+                "kind",
+                "actor",
+                "origin",
+                "source",
+                "inferred",
+                "changes",
+                "noun",
+                "record",
+            ],
+            description="Something that happened.",
+            example={
+                "id": schemas.ID_EXAMPLE,
+                "at": schemas.MOMENT_EXAMPLE,
+                "kind": "changed",
+                "changes": [],
+            },
+        ),
+        "TimelinePage": schemas.page_of("TimelineEntry", "What happened, newest first."),
         "StreamTicket": obj(
             {
                 "ticket": maybe

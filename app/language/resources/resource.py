@@ -144,6 +144,10 @@ class Resource:
     actions: tuple[Action, ...] = ()
     operations: frozenset[str] = ALL_OPERATIONS
     default_sort: tuple[str, ...] = ("-created_at",)
+    timeline: tuple[str, ...] = ()
+    """Listings whose records stand in this noun's timeline, beside the changes of its own fields."""
+    happens: tuple[str, ...] = ("created_at",)
+    """When a record of this noun took place: the first of these fields that is filled."""
     amounts: Mapping[str, Expression] = field(default_factory=dict)
     """What a board sums for each of its columns, by name, in the home currency."""
     permission: str | None = None

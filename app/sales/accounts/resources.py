@@ -23,6 +23,7 @@ accounts = Resource(
         f.text("country", "Country.", "Germany", max_length=80),
         f.text("website", "Website.", "https://example.com"),
     ),
+    timeline=("activities",),
     visible=visibility.accounts,
     standing=visibility.standing,
     follows=(

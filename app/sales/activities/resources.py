@@ -36,6 +36,7 @@ activities = Resource(
         Follows(noun="accounts", via="account_id", when=("owner_id",)),
     ),
     default_sort=("-occurred_at",),
+    happens=("occurred_at", "due_at", "created_at"),
     settled=refresh_deals,
 )
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from app.language.resources.batch import Batch, Draft, Point
-from app.sales.pipeline import progress
+from app.sales.pipeline import progress, requirements
 
 _STAGES = """
 select s.id, s.pipeline_id, s.name, s.category, s.position, s.required_fields, p.is_default
@@ -133,17 +133,11 @@ _MUST_END = {"close_won": "won", "close_lost": "lost", "reopen": "open"}
 
 
 async def check(batch: Batch) -> None:
-    stages = batch.facts["stages"]
     for draft in batch.standing:
         wanted = _MUST_END.get(draft.intent or "")
         if wanted and draft.after["category"] != wanted:
             draft.refuse("stage_id", "stage_category", f"The stage must be a {wanted} one.")
-        stage = stages.get(draft.after.get("stage_id"))
-        if stage is None or (draft.before and draft.before["stage_id"] == stage["id"]):
-            continue
-        for name in stage["required_fields"] if isinstance(stage["required_fields"], list) else ():
-            if draft.after.get(name) is None and name not in draft.children:
-                draft.refuse(name, "stage_requirements", f'The stage "{stage["name"]}" needs {name}.')
+    await requirements.check(batch)
 
 
 def event_types(draft: Draft) -> list[str]:

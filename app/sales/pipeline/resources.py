@@ -14,7 +14,7 @@ from app.language.query.source import source
 from app.language.resources import fields as f
 from app.language.resources.resource import Child, Listing, Resource
 from app.sales.org import visibility
-from app.sales.pipeline import deals, lines, models
+from app.sales.pipeline import deals, lines, models, requirements
 from app.sales.pipeline.actions import ACTIONS
 
 # The sub-queries below name what they correlate with: left to itself SQLAlchemy looks one level up only, and a record's
@@ -126,11 +126,13 @@ stages = Resource(
         f.choice("forecast_category", "Where its deals stand in a forecast.", models.FORECAST_CATEGORIES),
         f.integer("stalled_after_days", "Days after which a deal here counts as stalled.", 30, minimum=0),
         f.json_list(
-            "required_fields", "Fields of the deal that must be filled to enter.", ["amount", "expected_close_on"],
+            "required_fields", "Fields and lists of the deal that must be filled to enter; not asked of a backfill.",
+            ["amount", "expected_close_on"],
             default=[],
         ),
     ),
     default_sort=("pipeline_id", "position"),
+    check=requirements.check_names,
 )  # fmt: skip
 
 line_items = Child(
@@ -247,6 +249,7 @@ opportunities = Resource(
                  expression=_activity_edge("next_activity_at", newest=False)),
     ),
     amounts={"amount_home": _amount_home, "weighted_home": _weighted_home},
+    timeline=("activities",),
     visible=visibility.opportunities,
     standing=visibility.standing,
     children=(line_items, splits, team),

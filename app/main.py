@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.areas import CATALOGUE, METRIC_CATALOGUE
-from app.faces.graphql import trusted
+from app.faces.graphql import transport_ws, trusted
 from app.faces.graphql.router import PATH, GraphQL
 from app.faces.graphql.schema import sdl
 from app.faces.rest import documents, health, middleware, openapi, routes
@@ -38,12 +38,14 @@ class Service:
         streams: Streams,
         rest: ASGIApp,
         graphql: ASGIApp,
+        sockets: ASGIApp,
         pages: ASGIApp,
     ) -> None:
         self.health = health
         self.streams = streams
         self._rest = rest
         self._graphql = graphql
+        self._sockets = sockets
         self._pages = pages
         self._around = middleware.around(self._face, settings, health)
 
@@ -51,7 +53,9 @@ class Service:
         await self._around(scope, receive, send)
 
     async def _face(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "websocket":
+            face = self._sockets
+        elif scope["type"] != "http":
             face = self._pages
         elif (path := scope["path"]).startswith("/v1/"):
             face = self._rest
@@ -77,10 +81,10 @@ def create_app(settings: Settings, database: Database) -> Service:
     streams = Streams(database, lambda: state.draining, settings.tenant_streams)
     edge = Edge(database, settings, CATALOGUE, METRIC_CATALOGUE, gate, streams)
     rest = Router(edge, operations, list(pages.router.routes))
-    graphql = GraphQL(database, settings, CATALOGUE, METRIC_CATALOGUE, gate)
+    graphql = GraphQL(database, settings, CATALOGUE, METRIC_CATALOGUE, gate, lambda: state.draining)
     # Where nothing is, REST says what there is.
     pages.mount("", rest)
-    return Service(settings, state, streams, rest, graphql, pages)
+    return Service(settings, state, streams, rest, graphql, transport_ws.Sockets(graphql), pages)
 
 
 def trust_documents(settings: Settings, files: Sequence[Path]) -> list[tuple[str, bool]]:

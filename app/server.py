@@ -111,6 +111,10 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=Wire,
+        ws="websockets-sansio",
+        # A message is one operation; compression would let a small one grow.
+        ws_max_size=1024 * 1024,
+        ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
         access_log=False,

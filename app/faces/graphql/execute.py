@@ -52,7 +52,7 @@ class Executor:
         kind = operation.node.operation
         if kind not in self.members:
             raise BadQuery("The schema has no subscriptions.")
-        variables = self._variables(operation, sent)
+        variables = self.variables(operation, sent)
         selected = Selected(self.documents.schema, operation.fragments, variables)
         root = self.documents.schema.get_root_type(kind)
         assert root is not None
@@ -87,7 +87,7 @@ class Executor:
             await asyncio.gather(*(one(*each) for each in runs))
         return Result(data, failures)
 
-    def _variables(self, operation: Operation, sent: dict[str, Any]) -> VariableValues:
+    def variables(self, operation: Operation, sent: dict[str, Any]) -> VariableValues:
         definitions = operation.node.variable_definitions
         if not definitions:
             return NO_VARIABLES

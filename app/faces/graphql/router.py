@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import orjson
+from graphql import OperationType
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from app.faces.graphql import errors, graphiql, trusted
+from app.faces.graphql import errors, graphiql, sse, trusted
 from app.faces.graphql.ask import Ask
 from app.faces.graphql.documents import Documents
 from app.faces.graphql.execute import Executor
 from app.faces.graphql.limits import Limits
 from app.faces.graphql.schema import schema
+from app.faces.graphql.subscriptions import Draining, Streams, Who
 from app.ground.access.gate import Gate
 from app.ground.access.principal import Principal
 from app.ground.database.session import Database
@@ -60,6 +64,7 @@ class GraphQL:
         catalogue: Catalogue,
         metrics: MetricCatalogue,
         gate: Gate | None = None,
+        draining: Draining = lambda: False,
     ) -> None:
         self.database = database
         self.settings = settings
@@ -69,13 +74,10 @@ class GraphQL:
             rendered.core, Limits.of(settings), introspection=settings.allow_introspection
         )
         self.executor = Executor(self.documents, rendered.members)
+        self.streams = Streams(catalogue, self.executor, draining)
         self.trusted = trusted.Store(settings.graphql_trusted_documents)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            # There are no subscriptions, over whichever protocol.
-            await send({"type": "websocket.close", "code": 1008})
-            return
         scope["route"] = _ROUTE
         if self.settings.graphiql and scope["method"] in ("GET", "HEAD"):
             page = graphiql.shown(Request(scope))
@@ -88,6 +90,9 @@ class GraphQL:
         more: list[tuple[bytes, bytes]] = [(b"cache-control", b"private, no-store")]
         try:
             status = 200
+            if scope["path"] == sse.PATH and scope["method"] == "POST":
+                await self._stream(scope, headers, receive, send, request_id)
+                return
             body = await self._answer(scope, headers, receive, request_id)
         except Exception as error:
             refusal, answer = errors.whole(error, request_id)
@@ -113,24 +118,57 @@ class GraphQL:
             raise NotFound("GraphQL is at /graphql.", code="no_such_path")
         if scope["method"] != "POST":
             raise MethodNotAllowed("GraphQL takes POST.", headers={"Allow": "POST"})
-        client = scope.get("client")
-        authorization = headers.get(b"authorization")
-        principal = await self.gate.authenticate(
-            authorization.decode("latin-1") if authorization is not None else None,
-            client[0] if client else None,
-        )
+        principal = await self._who(scope, headers)()
         state = scope.setdefault("state", {})
         state["principal"] = principal
         allowance = state["allowance"] = self.gate.enter(principal)
         try:
-            return await self._asked(headers, receive, request_id, principal)
+            return await self.answer(await self._read(headers, receive), principal, request_id)
         finally:
             self.gate.leave(allowance)
 
-    async def _asked(
-        self, headers: Headers, receive: Receive, request_id: str | None, principal: Principal
-    ) -> bytes:
-        asked = await self._read(headers, receive)
+    async def _stream(
+        self, scope: Scope, headers: Headers, receive: Receive, send: Send, request_id: str | None
+    ) -> None:
+        who = self._who(scope, headers)
+        principal = await who()
+        scope.setdefault("state", {})["principal"] = principal
+        sent = await self._sent(headers, receive)
+        async with aclosing(self.answers(sent, principal, request_id, who)) as answers:
+            await sse.send_all(answers, receive, send, request_id)
+
+    def _who(self, scope: Scope, headers: Headers) -> Who:
+        authorization = headers.get(b"authorization")
+        client = scope.get("client")
+
+        async def who() -> Principal:
+            header = None if authorization is None else authorization.decode("latin-1")
+            return await self.gate.authenticate(header, client[0] if client else None)
+
+        return who
+
+    async def answers(
+        self, sent: Any, principal: Principal, request_id: str | None, who: Who
+    ) -> AsyncGenerator[Any]:
+        """One of a query or mutation, those of a subscription as they come; None says that it still waits."""
+        allowance = self.gate.enter(principal)
+        try:
+            asked = self._asked(sent)
+            operation = self.documents.operation(asked.query, asked.operation)
+            if operation.node.operation is not OperationType.SUBSCRIPTION:
+                yield orjson.Fragment(await self.answer(asked, principal, request_id))
+                return
+            ask = Ask(principal, self.database, self.settings, request_id)
+            following = self.streams.start(operation, asked.variables, ask, who)
+        finally:
+            # A stream that waits takes no place among the tenant's requests.
+            self.gate.leave(allowance)
+        async with aclosing(following):
+            async for answer in following:
+                yield answer
+
+    async def answer(self, asked: Asked, principal: Principal, request_id: str | None) -> bytes:
+        """Raises what refuses the operation as a whole."""
         operation = self.documents.operation(asked.query, asked.operation)
         ask = Ask(principal, self.database, self.settings, request_id)
         result = await self.executor.run(operation, asked.variables, ask)
@@ -142,14 +180,19 @@ class GraphQL:
         return orjson.dumps(answer, default=_written)
 
     async def _read(self, headers: Headers, receive: Receive) -> Asked:
+        return self._asked(await self._sent(headers, receive))
+
+    async def _sent(self, headers: Headers, receive: Receive) -> Any:
         """A form cannot send this content type across sites, so no page can make its visitor's browser ask."""
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != JSON:
             raise UnsupportedMedia("GraphQL takes application/json.")
         body = await _body(receive, self.settings.max_body_bytes)
         try:
-            sent = orjson.loads(body)
+            return orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise BadRequest(f"The body is not valid JSON: {error}.", code="malformed_json") from None
+
+    def _asked(self, sent: Any) -> Asked:
         if not isinstance(sent, dict):
             raise BadRequest("The body is one JSON object; several operations at once are not taken.")
         variables, operation = sent.get("variables"), sent.get("operationName")

@@ -8,7 +8,7 @@ import strawberry
 from graphql import GraphQLSchema, OperationType
 from strawberry.schema.config import StrawberryConfig
 
-from app.faces.graphql import around, inputs, mutations, numbers, queries, types
+from app.faces.graphql import around, inputs, mutations, numbers, queries, subscriptions, types
 from app.faces.graphql.build import Member, declare, fill
 from app.faces.graphql.names import camel
 from app.faces.graphql.scalars import SCALARS
@@ -37,6 +37,7 @@ def schema(catalogue: Catalogue, metrics: MetricCatalogue) -> AttainSchema:
     rendered = AttainSchema(
         query=fill(declare("Query"), "Everything that can be asked.", asked),
         mutation=fill(declare("Mutation"), "Everything that can be done.", done),
+        subscription=fill(declare("Subscription"), "What can be followed.", [subscriptions.EVENTS]),
         types=list(made.records.values()),
         config=StrawberryConfig(scalar_map=SCALARS),
     )

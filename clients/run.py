@@ -3,7 +3,7 @@
     python clients/run.py [NAME …]
 
 A temporary data folder, a free loopback port, a small tenant; then the clients, two at a time. What a client says is
-shown when it fails. The names are the scripts of `package.json` and the files of `python/`.
+shown when it fails. The names are the scripts of `package.json` and those below.
 """
 
 from __future__ import annotations
@@ -33,7 +33,13 @@ PATIENCE = 300
 
 def commands() -> dict[str, list[str]]:
     scripts = json.loads((HERE / "package.json").read_text())["scripts"]
-    return {name: ["npm", "run", "--silent", name] for name in scripts}
+    python = ".venv/bin/python"
+    return {
+        **{name: ["npm", "run", "--silent", name] for name in scripts},
+        "openapi-python-client": ["python/openapi-python-client.sh"],
+        "dlt": [python, "python/dlt_source.py"],
+        "pandas": [python, "python/pandas_csv.py"],
+    }
 
 
 @contextmanager

@@ -61,7 +61,9 @@ with tempfile.TemporaryDirectory() as folder:
     assert 1 <= again <= 20, again
 
     with pipeline.sql_client() as warehouse:
-        found = warehouse.execute_sql("select count(*), count(*) filter (next_step = 'Seen by dlt') from opportunities")
+        found = warehouse.execute_sql(
+            "select count(*), count(*) filter (next_step = 'Seen by dlt') from opportunities"
+        )
     assert found is not None
     [(count, seen)] = found
     assert count >= everything

@@ -10,7 +10,8 @@ with AuthenticatedClient(url, key) as client:
     assert isinstance(page, OpportunityPage)
     assert len(page.data) == 5
     for deal in page.data:
-        assert deal.amount_home is not None and deal.amount_home >= 1000
+        assert deal.amount_home is not None
+        assert deal.amount_home >= 1000
 
     made = create_opportunity.sync(
         client=client,

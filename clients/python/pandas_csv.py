@@ -15,7 +15,8 @@ assert deals["amount_home"].sum() > 0
 assert deals["account.industry"].nunique() == 4
 
 numbers = pd.read_csv(
-    f"{url}/v1/metrics/query?metric=bookings&metric=win_rate&period=last_90_days&by=rep", storage_options=HEADERS
+    f"{url}/v1/metrics/query?metric=bookings&metric=win_rate&period=last_90_days&by=rep",
+    storage_options=HEADERS,
 )
 assert set(numbers["metric"]) == {"bookings", "win_rate"}
 assert numbers["rep_name"].notna().any()

@@ -20,7 +20,7 @@ from app.ground.database import embedded, migrate
 from app.ground.database.embedded import SUPERUSER, Embedded
 from app.ground.database.ids import new_id
 from app.ground.database.session import connect
-from benchmarks import bulk, cases, company, report, services
+from benchmarks import bulk, cases, company, processor, report, services
 from benchmarks.cases import Case
 from benchmarks.load import Measured, Slice
 from benchmarks.postgraphile import process
@@ -97,7 +97,7 @@ async def _run(server: Embedded, asked: argparse.Namespace) -> Run:
                 cases.demand_same(case, service, yardstick)
                 if peer is not None and case.peer is not None:
                     cases.demand_same_rows(case, service, peer)
-                figures.append(await _compared(case, service, yardstick, peer, asked.seconds, asked.rounds))
+                figures.append(await _compared(server, case, service, yardstick, peer, asked))
         if UPSERT in wanted:
             _say(f"upsert of {asked.upsert_rows:,} …")
             rounds = await bulk.measure(server, service, known, asked.upsert_rows, asked.rounds)
@@ -109,7 +109,12 @@ async def _run(server: Embedded, asked: argparse.Namespace) -> Run:
 
 
 async def _compared(
-    case: Case, service: Service, yardstick: Service, peer: Service | None, seconds: float, rounds: int
+    server: Embedded,
+    case: Case,
+    service: Service,
+    yardstick: Service,
+    peer: Service | None,
+    asked: argparse.Namespace,
 ) -> Figure:
     """In turns, each round beginning with another one, so that the machine's drift is nobody's advantage."""
     sides = [(service, case.service, Measured()), (yardstick, case.yardstick, Measured())]
@@ -117,15 +122,19 @@ async def _compared(
         sides.append((peer, case.peer, Measured()))
     ratios: list[list[float]] = [[] for _ in sides]
     number = 0
-    for round_ in range(rounds + 1):
+    for round_ in range(asked.rounds + 1):
         rates: dict[int, float] = {}
         for turn in range(len(sides)):
             side = (turn + round_) % len(sides)
             target, requests, total = sides[side]
-            part = await Slice(target.port, requests, number, CONNECTIONS).run(seconds / rounds)
+            used = [target.process.pid, *processor.backends(server)]
+            before = processor.seconds(*used)
+            part = await Slice(target.port, requests, number, CONNECTIONS).run(asked.seconds / asked.rounds)
+            part.processor = processor.seconds(*used) - before
             rates[side] = part.rate
             if round_:
                 total.seconds += part.seconds
+                total.processor += part.processor
                 total.latencies += part.latencies
         number += 1000
         # The first round only warms both up.
@@ -138,7 +147,9 @@ async def _compared(
 
 
 def _side(measured: Measured) -> Side:
-    return Side(measured.rate, measured.percentile(0.5) * 1000, measured.percentile(0.99) * 1000)
+    return Side(
+        measured.rate, measured.percentile(0.5) * 1000, measured.percentile(0.99) * 1000, measured.micros
+    )
 
 
 def _bulk_figures(rounds: Sequence[bulk.Round], rows: int) -> list[Figure]:

@@ -19,11 +19,18 @@ class Refused(Exception):
 @dataclass(slots=True)
 class Measured:
     seconds: float = 0.0
+    processor: float = 0.0
+    """Seconds of processor time that the service and PostgreSQL used for it."""
+
     latencies: list[float] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
         return len(self.latencies) / self.seconds
+
+    @property
+    def micros(self) -> float:
+        return self.processor / len(self.latencies) * 1e6
 
     def percentile(self, share: float) -> float:
         ordered = sorted(self.latencies)

@@ -21,6 +21,8 @@ class Side:
     rate: float
     p50: float
     p99: float
+    micros: float | None = None
+    """Microseconds of processor time of one, the service's and PostgreSQL's together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,12 @@ class Run:
 
 def table(run: Run) -> str:
     """In Markdown, aligned so that a terminal shows it as well."""
-    head = ["", "service", "p50 ms", "p99 ms", "yardstick", "p50 ms", "p99 ms", "ratio", "of the rounds"]
+    columns = ["p50 ms", "p99 ms", "CPU µs"]
+    head = ["", "service", *columns, "yardstick", *columns, "ratio", "of the rounds", "by CPU"]
     rows = [
         [
             figure.title, *_side(figure.service, figure.unit), *_side(figure.yardstick, figure.unit),
-            *_ratio(figure.ratios),
+            *_ratio(figure.ratios), _by_processor(figure.service, figure.yardstick),
         ]
         for figure in run.figures
     ]  # fmt: skip
@@ -74,13 +77,13 @@ def table(run: Run) -> str:
     beside = [
         [
             figure.title, *_side(figure.service, figure.unit), *_side(figure.peer, figure.unit),
-            *_ratio(figure.peer_ratios),
+            *_ratio(figure.peer_ratios), _by_processor(figure.service, figure.peer),
         ]
         for figure in run.figures
         if figure.peer is not None
     ]  # fmt: skip
     if beside:
-        tables.append(_aligned([head[0], *head[1:4], "PostGraphile 5", *head[5:]], beside))
+        tables.append(_aligned([name.replace("yardstick", "PostGraphile 5") for name in head], beside))
     return "\n\n".join(tables)
 
 
@@ -99,7 +102,12 @@ def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _side(side: Side, unit: str) -> list[str]:
-    return [f"{side.rate:,.0f} {unit}", f"{side.p50:,.2f}", f"{side.p99:,.2f}"]
+    micros = f"{side.micros:,.0f}" if side.micros else ""
+    return [f"{side.rate:,.0f} {unit}", f"{side.p50:,.2f}", f"{side.p99:,.2f}", micros]
+
+
+def _by_processor(service: Side, other: Side) -> str:
+    return f"{other.micros / service.micros:.2f}" if service.micros and other.micros else ""
 
 
 def write(run: Run) -> None:

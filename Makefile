@@ -7,7 +7,7 @@ ATTAIN_DATA_DIR ?= .attain
 export ATTAIN_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format contract migration bench abuse fuzz clients ui lock stop clean
+.PHONY: help run install test chaos overload check format contract migration bench abuse fuzz clients ui lock stop clean
 
 help: ## show what can be asked
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -31,6 +31,12 @@ $(VENV)/.complete: $(VENV)/.runtime requirements-dev.lock
 
 test: install ## every test, on two processes
 	$(BIN)/python -m pytest -n 2 -q
+
+chaos: install ## ten thousand requests of callers who go away
+	ATTAIN_CHAOS_REQUESTS=10000 $(BIN)/python -m pytest -q -rP tests/test_chaos.py | grep -v "request  "
+
+overload: install ## five times what the service can take, one noisy tenant and nine quiet ones
+	$(BIN)/python -m benchmarks.overload
 
 check: install ## format, lint, types, layers, contract files, migrations against models
 	$(BIN)/ruff format --check .

@@ -35,6 +35,7 @@ class Service:
         self,
         settings: Settings,
         health: Health,
+        gate: Gate,
         streams: Streams,
         rest: ASGIApp,
         graphql: ASGIApp,
@@ -47,7 +48,7 @@ class Service:
         self._graphql = graphql
         self._sockets = sockets
         self._pages = pages
-        self._around = middleware.around(self._face, settings, health)
+        self._around = middleware.around(self._face, settings, health, gate)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._around(scope, receive, send)
@@ -84,7 +85,7 @@ def create_app(settings: Settings, database: Database) -> Service:
     graphql = GraphQL(database, settings, CATALOGUE, METRIC_CATALOGUE, gate, lambda: state.draining)
     # Where nothing is, REST says what there is.
     pages.mount("", rest)
-    return Service(settings, state, streams, rest, graphql, transport_ws.Sockets(graphql), pages)
+    return Service(settings, state, gate, streams, rest, graphql, transport_ws.Sockets(graphql), pages)
 
 
 def trust_documents(settings: Settings, files: Sequence[Path]) -> list[tuple[str, bool]]:

@@ -117,6 +117,16 @@ class Admission:
         self.in_flight += 1
         return allowance
 
+    def surplus(self, tenant_id: UUID) -> Allowance | None:
+        """The tenant's allowance, where one more request of it would be refused for what it has in flight."""
+        allowance = self._allowances.get(tenant_id)
+        if allowance is None or (
+            allowance.in_flight < allowance.at_once
+            and not (self.connections is not None and self.connections.is_hopeless(tenant_id))
+        ):
+            return None
+        return allowance
+
     def leave(self, allowance: Allowance) -> None:
         self.in_flight -= 1
         allowance.in_flight -= 1

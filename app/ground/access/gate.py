@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 from app.ground.access.admission import Admission, Allowance
 from app.ground.access.credential import credential
@@ -16,6 +17,7 @@ from app.ground.database.session import Database
 from app.ground.errors import Unavailable
 from app.ground.settings import Settings
 
+_MOST_REMEMBERED = 10_000
 _BULK_SECONDS = 30.0
 """A synchronisation rather waits than comes again."""
 
@@ -25,6 +27,7 @@ class Gate:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self.database = database
+        self._tenants: dict[str, UUID] = {}
         self.principals = PrincipalCache(settings.principal_cache_seconds)
         self.admission = Admission(
             quota=settings.rate_limit,
@@ -56,8 +59,22 @@ class Gate:
         """`header` is Authorization, `address` the client's."""
         given = credential(header)
         if self.tokens is not None and is_token(given):
-            return await self.tokens.authenticate(given)
-        return await authenticate(self.database, given, self.principals, self.door, address)
+            principal = await self.tokens.authenticate(given)
+        else:
+            principal = await authenticate(self.database, given, self.principals, self.door, address)
+        if header is not None and header not in self._tenants:
+            if len(self._tenants) >= _MOST_REMEMBERED:
+                self._tenants.clear()
+            self._tenants[header] = principal.tenant_id
+        return principal
+
+    def surplus(self, header: str) -> Allowance | None:
+        """What is known at once of a caller who came before: that there is no room for another of its requests.
+
+        It only ever refuses, so that it does no harm to remember a credential that has ended since.
+        """
+        tenant_id = self._tenants.get(header)
+        return None if tenant_id is None else self.admission.surplus(tenant_id)
 
     def enter(self, principal: Principal) -> Allowance:
         return self.admission.enter(principal.tenant)

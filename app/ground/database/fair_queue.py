@@ -2,16 +2,22 @@
 
 A pool's own queue is first come, first served: whoever asks most is served most, and the others wait behind. Here each
 tenant stands in a lane of its own, and a place that falls free goes to the lane that holds the fewest for its weight.
-A quiet tenant so waits for one place to fall free, however many a noisy one waits for.
+A quiet tenant so waits for one place to fall free, however many a noisy one waits for. And since places share the same
+processors, a lane that keeps others company while some wait holds no more than its share of them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Hashable
 
 _MOST_LANES = 10_000
+_RECENT = 50
+"""A lane is active when it is among the last so many that were given a place."""
+_LEAST_SHARE = 3
+"""However many lanes are active, each may hold a third: their turns are short, and places should not lie idle."""
 
 
 class Full(Exception):
@@ -36,20 +42,13 @@ class FairQueue:
     """
 
     __slots__ = (
-        "_hungry",
-        "_turn",
-        "held",
-        "lanes",
-        "most_each",
-        "seconds",
-        "size",
-        "waiting",
-        "waiting_each",
-    )
+        "_hungry", "_pace", "_served_at", "_turn", "held", "lanes", "most_each", "most_now", "seconds", "size",
+        "waiting", "waiting_each",
+    )  # fmt: skip
 
     def __init__(self, size: int, *, most_each: int, waiting_each: int, seconds: float) -> None:
         self.size = size
-        self.most_each = most_each
+        self.most_each = self.most_now = most_each
         self.waiting_each = waiting_each
         self.seconds = seconds
         self.held = 0
@@ -57,6 +56,7 @@ class FairQueue:
         self.lanes: dict[Hashable, Lane] = {}
         self._hungry: dict[Lane, None] = {}
         self._turn = 0
+        self._pace = self._served_at = 0.0
 
     def lane(self, who: Hashable) -> Lane:
         lane = self.lanes.get(who)
@@ -67,11 +67,26 @@ class FairQueue:
     def enter_at_once(self, who: Hashable) -> Lane | None:
         """A place where one is free; None where the caller has to `wait`."""
         lane = self.lanes.get(who) or self.lane(who)
-        if self.held >= self.size or lane.holding >= self.most_each or lane.waiters:
+        if self.held >= self.size or lane.waiters or not self._may_hold_more(lane):
             return None
+        self._give(lane)
+        return lane
+
+    def _may_hold_more(self, lane: Lane) -> bool:
+        return lane.holding < self.most_each and lane.holding < self.most_now * lane.weight
+
+    def _give(self, lane: Lane) -> None:
+        self._turn += 1
+        lane.turn = self._turn
         self.held += 1
         lane.holding += 1
-        return lane
+
+    def is_hopeless(self, who: Hashable) -> bool:
+        """Whether so many of the lane wait that one more would hardly get a place within half of the time."""
+        lane = self.lanes.get(who)
+        if lane is None or not lane.waiters:
+            return False
+        return len(lane.waiters) * self._pace * len(self._hungry) > self.seconds / 2
 
     async def enter(self, who: Hashable) -> Lane:
         return self.enter_at_once(who) or await self.wait(who)
@@ -104,11 +119,15 @@ class FairQueue:
         lane.holding -= 1
         if self.waiting:
             self._serve()
+        elif self.most_now != self.most_each:
+            self.most_now = self.most_each
+            self._served_at = 0.0
         self._tidy(lane)
 
     def _serve(self) -> None:
+        self._share()
         while self.held < self.size:
-            ready = [lane for lane in self._hungry if lane.holding < self.most_each]
+            ready = [lane for lane in self._hungry if self._may_hold_more(lane)]
             if not ready:
                 return
             lane = min(ready, key=_next)
@@ -119,11 +138,19 @@ class FairQueue:
             if place.done():
                 # Cancelled, and its task has not run since; it finds itself withdrawn.
                 continue
-            self._turn += 1
-            lane.turn = self._turn
-            self.held += 1
-            lane.holding += 1
+            self._give(lane)
             place.set_result(None)
+
+    def _share(self) -> None:
+        """What one lane may hold while some wait, and how fast places fall free."""
+        now = time.monotonic()
+        if self._served_at:
+            self._pace += (min(now - self._served_at, 1.0) - self._pace) / 16
+        self._served_at = now
+        recent = self._turn - _RECENT
+        active = sum(1 for lane in self.lanes.values() if lane.turn > recent)
+        share = max(-(-self.size // _LEAST_SHARE), self.size // max(active, 1))
+        self.most_now = min(self.most_each, share)
 
     def _withdraw(self, lane: Lane, place: asyncio.Future[None]) -> None:
         if place in lane.waiters:

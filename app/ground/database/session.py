@@ -256,7 +256,10 @@ class Database:
 
 async def _roll_back(connection: Any) -> None:
     """A cancelled request must not hand a connection back with its transaction open."""
+    rollback = asyncio.ensure_future(asyncio.wait_for(connection.execute("ROLLBACK"), timeout=5))
     try:
-        await asyncio.shield(asyncio.wait_for(connection.execute("ROLLBACK"), timeout=5))
+        await asyncio.shield(rollback)
     except (Exception, asyncio.CancelledError):
+        # Cancelled once more: the connection goes, and how the rollback on it ended is nobody's question any more.
+        rollback.add_done_callback(lambda done: done.cancelled() or done.exception())
         connection.terminate()

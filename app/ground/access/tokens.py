@@ -161,6 +161,7 @@ async def _add(
         # The same person's other request was first, or the address is another user's; what is there decides.
         await connection.execute("ROLLBACK TO SAVEPOINT before_user")
         return
+    assert user_id is not None
     event = outbox.Event(type="user.created", noun="users", record_id=user_id, version=1, origin="live")
     await outbox.write(session, [event])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import logging
 import statistics
 import subprocess
@@ -18,7 +17,6 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
-from fastapi import FastAPI
 
 from app.ground import logs
 from app.ground.access.gate import Gate
@@ -27,33 +25,37 @@ from app.ground.database.session import Database, Session
 from app.ground.database.tables import metadata
 from app.ground.errors import Unauthorized
 from app.ground.settings import Settings
-from app.main import create_app
+from app.main import Service, create_app
 from tests.conftest import Company
 
 CANARY = "canary-7e57ab1e"
 
 
 @pytest.fixture
-def logged() -> Iterator[Callable[[], str]]:
+def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
     """Everything that is logged meanwhile, at the most talkative level, as a deployment writes it."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     logs.configure("DEBUG", "json")
-    text = io.StringIO()
-    assert isinstance(root.handlers[0], logging.StreamHandler)
-    root.handlers[0].setStream(text)
-    yield text.getvalue
+    text = ""
+
+    def read() -> str:
+        nonlocal text
+        text += capsys.readouterr().err
+        return text
+
+    yield read
     root.handlers = handlers
     root.setLevel(level)
 
 
 @pytest.fixture
-def app(settings: Settings, database: Database) -> FastAPI:
+def app(settings: Settings, database: Database) -> Service:
     return create_app(settings, database)
 
 
 @pytest_asyncio.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: Service) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://attain") as opened:
         yield opened

@@ -67,12 +67,22 @@ abuse: install ## what attacks on GraphQL cost a neighbour
 fuzz: install ## 5,000 random selections through both executors, and what else is drawn at random, for long
 	ATTAIN_TEST_SELECTIONS=5000 $(BIN)/python -m pytest -q tests/faces/graphql/test_same_answer.py
 
-clients: install clients/node_modules/.complete ## other people's clients, made from the contract, against a live service (needs npm)
+clients: install ## other people's clients, made from the contract, against a live service (needs npm and Chromium)
+	@$(MAKE) --no-print-directory -j 4 clients/node_modules/.complete clients/.venv/.complete clients/.chromium ui
 	$(BIN)/python clients/run.py
 
 clients/node_modules/.complete: clients/package-lock.json
 	cd clients && npm ci --loglevel=error
 	@touch $@
+
+clients/.venv/.complete: clients/python/requirements.lock
+	$(PYTHON) -m venv clients/.venv
+	clients/.venv/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r $<
+	@touch $@
+
+clients/.chromium: clients/chromium.sh
+	clients/chromium.sh > $@.part
+	@mv $@.part $@
 
 ui: ## install GraphiQL, which the service then serves at /graphql by itself (needs npm)
 	npm ci --loglevel=error

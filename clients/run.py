@@ -39,6 +39,7 @@ def commands() -> dict[str, list[str]]:
         "openapi-python-client": ["python/openapi-python-client.sh"],
         "dlt": [python, "python/dlt_source.py"],
         "pandas": [python, "python/pandas_csv.py"],
+        "polars": [python, "python/polars_files.py"],
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +34,11 @@ class Member:
     description: str
     arguments: tuple[Argument, ...] = ()
     resolve: Resolve | None = None
+    keys: tuple[tuple[str, str], ...] = field(init=False, default=())
+    """Of the arguments: the GraphQL name and the declared one."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keys", tuple((camel(x.name), x.name) for x in self.arguments))
 
 
 @dataclass(frozen=True, slots=True)

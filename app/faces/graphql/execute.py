@@ -20,13 +20,13 @@ from graphql import (
     SelectionSetNode,
     execute_sync,
 )
-from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
+from graphql.execution.values import VariableValues, get_variable_values
 
+from app.faces.graphql.arguments import reading
 from app.faces.graphql.ask import Ask
 from app.faces.graphql.build import Member, Run
 from app.faces.graphql.documents import Documents, Operation, variables_in
 from app.faces.graphql.errors import BadQuery, Failed
-from app.faces.graphql.names import camel
 from app.faces.graphql.place import Place
 from app.faces.graphql.selection import TYPENAME, Selected
 
@@ -103,13 +103,14 @@ class Executor:
         return found
 
     def _prepared(self, place: Place, member: Member) -> Run:
-        arguments = get_argument_values(
-            place.definition, place.nodes[0], place.variables,
-            hide_suggestions=not self.documents.introspection,
-        )  # fmt: skip
-        named = {x.name: arguments[camel(x.name)] for x in member.arguments if camel(x.name) in arguments}
+        [node, *_] = place.nodes
+        read = self.documents.planned(
+            (place.operation, "arguments", id(node)),
+            lambda: reading(place.definition, node, hide_suggestions=not self.documents.introspection),
+        )
+        given = read(place.variables)
         assert member.resolve is not None
-        return member.resolve(place, named)
+        return member.resolve(place, {name: given[key] for key, name in member.keys if key in given})
 
     def _introspected(
         self, operation: Operation, sent: dict[str, Any], key: str, nodes: list[FieldNode]

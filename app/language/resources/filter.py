@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -368,6 +369,7 @@ class _Place:
     listings: Mapping[str, Any]
 
     @classmethod
+    @lru_cache(maxsize=1024)
     def of(cls, resource: Resource, role: str) -> _Place:
         return cls(
             resource.title,

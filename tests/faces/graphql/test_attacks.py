@@ -69,9 +69,9 @@ async def test_attacks_are_refused(
     assert min([(await send())[1] for _ in range(5)]) < 0.05
 
 
-async def test_there_are_no_subscriptions(service: httpx.AsyncClient) -> None:
+async def test_the_abandoned_protocol_of_subscriptions_is_refused(service: httpx.AsyncClient) -> None:
     app: Any = service._transport.app  # pyright: ignore[reportAttributeAccessIssue]
-    for protocol in ("graphql-ws", "graphql-transport-ws"):
+    for protocol in ("graphql-ws", "subscriptions-transport-ws"):
         sent: list[Any] = []
 
         async def receive() -> Any:

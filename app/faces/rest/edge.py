@@ -17,6 +17,7 @@ from app.faces.rest.parameters import Parameters
 from app.faces.rest.streams import Streams
 from app.ground.access import idempotency
 from app.ground.access.gate import Gate
+from app.ground.access.idempotency import Answer, Claim
 from app.ground.access.principal import Principal
 from app.ground.database.retry import in_transaction
 from app.ground.database.session import Database, Session
@@ -47,6 +48,8 @@ class Written:
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    kept: bool = False
+    """Whether the statement that wrote has kept the answer as well."""
 
 
 @dataclass(slots=True)
@@ -98,19 +101,28 @@ class Call:
 
     async def write(self, body: bytes, work: Callable[[Session], Awaitable[Written]]) -> Response:
         """Once per Idempotency-Key, the whole of it again after a deadlock, committed when it is answered."""
+        return await self.write_once(body, lambda session, _: work(session))
+
+    async def write_once(
+        self, body: bytes, work: Callable[[Session, Claim | None], Awaitable[Written]]
+    ) -> Response:
+        """As `write`, for work that keeps its answer itself where there is a claim."""
         key = self.request.headers.get("idempotency-key") if self.request.method == "POST" else None
         timeout = self.edge.settings.bulk_statement_timeout_ms if self.operation.bulk else None
 
-        async def attempt(session: Session) -> idempotency.Answer:
-            async def run() -> tuple[int, Mapping[str, str], bytes]:
-                written = await work(session)
-                return written.status, written.headers, written.body
-
-            if key is None:
-                return idempotency.Answer(*await run())
-            return await idempotency.once(
-                session, self.principal, key, self._route, hashlib.sha256(body).digest(), run
-            )
+        async def attempt(session: Session) -> Answer:
+            claim: Claim | None = None
+            if key is not None:
+                held = await idempotency.claim(
+                    session, self.principal, key, self._route, hashlib.sha256(body).digest()
+                )
+                if isinstance(held, Answer):
+                    return held
+                claim = held
+            written = await work(session, claim)
+            if claim is not None and not written.kept:
+                await claim.keep(session, written.status, written.headers, written.body)
+            return Answer(written.status, written.headers, written.body)
 
         answer = await in_transaction(
             self.edge.database, self.principal.tenant_id, attempt, timeout_ms=timeout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import UUID
 
 import orjson
 from starlette.responses import Response
@@ -11,10 +12,13 @@ from starlette.responses import Response
 from app.faces.rest import accept, bodies
 from app.faces.rest.edge import Call, Written
 from app.faces.rest.parameters import Parameters
+from app.ground.access.idempotency import Claim
+from app.ground.database.script import Part
 from app.ground.errors import VersionConflict
 from app.language.resources import read, write
 from app.language.resources.batch import Receipt
 from app.language.resources.columns import shape_of
+from app.language.resources.reply import Reply
 from app.language.resources.shape import Shape
 
 _UNSHARED = {"Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"}
@@ -48,7 +52,9 @@ async def created(call: Call) -> Response:
     data, body = await _object(call, bodies.JSON)
     return await _written(
         call, body,
-        lambda session: write.create(session, call.principal, call.catalogue, call.resource, data),
+        lambda session, reply: write.create(
+            session, call.principal, call.catalogue, call.resource, data, reply=reply
+        ),
         status=201,
     )  # fmt: skip
 
@@ -58,8 +64,9 @@ async def updated(call: Call) -> Response:
     version = call.if_version()
     return await _written(
         call, body,
-        lambda session: write.update(
-            session, call.principal, call.catalogue, call.resource, call.reference, data, if_version=version
+        lambda session, reply: write.update(
+            session, call.principal, call.catalogue, call.resource, call.reference, data, if_version=version,
+            reply=reply,
         ),
     )  # fmt: skip
 
@@ -68,8 +75,8 @@ async def deleted(call: Call) -> Response:
     version = call.if_version()
     return await _written(
         call, b"",
-        lambda session: write.delete(
-            session, call.principal, call.catalogue, call.resource, call.reference, if_version=version
+        lambda session, reply: write.delete(
+            session, call.principal, call.catalogue, call.resource, call.reference, if_version=version, reply=reply
         ),
     )  # fmt: skip
 
@@ -79,8 +86,8 @@ async def restored(call: Call) -> Response:
     version = call.if_version()
     return await _written(
         call, body,
-        lambda session: write.restore(
-            session, call.principal, call.catalogue, call.resource, call.reference, if_version=version
+        lambda session, reply: write.restore(
+            session, call.principal, call.catalogue, call.resource, call.reference, if_version=version, reply=reply
         ),
     )  # fmt: skip
 
@@ -90,9 +97,9 @@ async def acted(call: Call) -> Response:
     version = call.if_version()
     return await _written(
         call, body,
-        lambda session: write.act(
+        lambda session, reply: write.act(
             session, call.principal, call.catalogue, call.resource, call.action, call.reference, data,
-            if_version=version,
+            if_version=version, reply=reply,
         ),
     )  # fmt: skip
 
@@ -113,18 +120,29 @@ def _shape(call: Call, parameters: Parameters) -> Shape:
 
 
 async def _written(
-    call: Call, body: bytes, run: Callable[[Any], Awaitable[Receipt]], *, status: int = 200
+    call: Call, body: bytes, run: Callable[[Any, Reply], Awaitable[Receipt]], *, status: int = 200
 ) -> Response:
     accept.chosen(call.request)
     shape = _shape(call, call.parameters)
     call.parameters.nothing_else()
 
-    async def answer(session: Any) -> Written:
-        receipt = await run(session)
-        return await _receipt(call, session, receipt, shape, status)
+    async def answer(session: Any, claim: Claim | None) -> Written:
+        def keep(id_: UUID, version: int) -> Part:
+            assert claim is not None
+            return claim.part(status, _headers(call, id_, version, status))
+
+        receipt = await run(session, Reply(shape, keep if claim else None))
+        assert receipt.id is not None
+        headers = _headers(call, receipt.id, receipt.version, status)
+        text = receipt.json
+        if text is None:
+            text = await read.one(
+                session, call.principal, call.catalogue, call.resource, receipt.id, shape, written=True
+            )
+        return Written(status, text.encode(), headers, kept=receipt.json is not None)
 
     try:
-        return await call.write(body, answer)
+        return await call.write_once(body, answer)
     except VersionConflict as conflict:
         if conflict.current is None:
             conflict.current = await _current(call, shape)
@@ -139,15 +157,11 @@ async def _current(call: Call, shape: Shape) -> str:
     )
 
 
-async def _receipt(call: Call, session: Any, receipt: Receipt, shape: Shape, status: int) -> Written:
-    """The whole record as it is now, read in the transaction that wrote it."""
-    headers = {"ETag": f'"{receipt.version}"'}
+def _headers(call: Call, id_: UUID, version: int | None, status: int) -> dict[str, str]:
+    headers = {"ETag": f'"{version}"'}
     if status == 201:
-        headers["Location"] = f"/v1/{call.resource.plural}/{receipt.id}"
-    text = await read.one(
-        session, call.principal, call.catalogue, call.resource, str(receipt.id), shape, written=True
-    )
-    return Written(status, text.encode(), headers)
+        headers["Location"] = f"/v1/{call.resource.plural}/{id_}"
+    return headers
 
 
 def etag(text: str) -> str:

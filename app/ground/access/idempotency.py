@@ -8,14 +8,15 @@ one impatient client's retries.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple
+from uuid import UUID
 
-from sqlalchemy import BigInteger, bindparam, func, insert, select
-
-from app.ground.access.models import idempotency_keys
 from app.ground.access.principal import Principal
-from app.ground.database.session import Session, compiled
+from app.ground.database.script import Part
+from app.ground.database.session import Session
 from app.ground.errors import Conflict, Invalid
 
 
@@ -26,77 +27,79 @@ class Answer(NamedTuple):
     replayed: bool = False
 
 
-_LOCK = compiled(select(func.pg_try_advisory_xact_lock(bindparam("lock", type_=BigInteger))))
-_STORED = compiled(
-    select(
-        idempotency_keys.c.route,
-        idempotency_keys.c.body_hash,
-        idempotency_keys.c.status,
-        idempotency_keys.c.headers,
-        idempotency_keys.c.body,
-    ).where(
-        idempotency_keys.c.tenant_id == bindparam("tenant"),
-        idempotency_keys.c.caller == bindparam("caller"),
-        idempotency_keys.c.key == bindparam("key"),
-    )
-)
-_STORE = compiled(
-    insert(idempotency_keys).values(
-        tenant_id=bindparam("tenant", required=True),
-        caller=bindparam("caller_", required=True),
-        key=bindparam("key_", required=True),
-        route=bindparam("route_", required=True),
-        body_hash=bindparam("body_hash_", required=True),
-        status=bindparam("status_", required=True),
-        headers=bindparam("headers_", required=True),
-        body=bindparam("body_", required=True),
-    )
-)
+# Both in one message. A first request that ends just between the look and the lock goes unseen; the second then fails
+# at the key itself, and is run again (`database/retry.py`).
+_CLAIM = """
+select pg_try_advisory_xact_lock($4) as free, k.route, k.body_hash, k.status, k.headers, k.body
+from (select 1) one left join idempotency_keys k on k.tenant_id = $1 and k.caller = $2 and k.key = $3
+"""
+_KEEP = """
+insert into idempotency_keys (tenant_id, caller, key, route, body_hash, status, headers, body)
+select $1::uuid, $2::text, $3::text, $4::text, $5::bytea, $6::smallint, $7::jsonb, {body}
+"""
+_WITH_BODY = _KEEP.format(body="$8::bytea")
+_WITH_ANSWER = _KEEP.format(body="convert_to(answer.json::text, 'UTF8') from answer")
 
 
-async def once(
-    session: Session,
-    principal: Principal,
-    key: str,
-    route: str,
-    body_hash: bytes,
-    run: Callable[[], Awaitable[tuple[int, Mapping[str, str], bytes]]],
-) -> Answer:
-    """Run it, or give the answer of the time that it ran. `route` is method and path with its ids.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key that is ours until the transaction ends: what the first request answers is kept under it."""
 
-    What `run` raises is not kept: the transaction goes, and the retry is a first attempt.
-    """
+    tenant_id: UUID
+    caller: str
+    key: str
+    route: str
+    body_hash: bytes
+
+    def part(self, status: int, headers: Mapping[str, str]) -> Part:
+        """Keeps the JSON of another part, `answer (json)`, in the same statement."""
+        return Part(_WITH_ANSWER, self._arguments(status, headers))
+
+    async def keep(self, session: Session, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        await session.connection.execute(_WITH_BODY, *self._arguments(status, headers), body)
+
+    def _arguments(self, status: int, headers: Mapping[str, str]) -> list[object]:
+        return [
+            self.tenant_id, self.caller, self.key, self.route, self.body_hash, status, dict(headers)
+        ]  # fmt: skip
+
+
+async def claim(
+    session: Session, principal: Principal, key: str, route: str, body_hash: bytes
+) -> Claim | Answer:
+    """The key for ourselves, or the answer of the time that it was used. `route` is method and path with its ids."""
     if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
         raise Invalid.field(
             "?Idempotency-Key", "length", "An Idempotency-Key has 1 to 255 visible ASCII characters."
         )
     caller = caller_of(principal)
-    if not await session.fetchval(_LOCK, lock=_number(f"{session.tenant_id}/{caller}/{key}")):
+    [found] = await session.connection.fetch(
+        _CLAIM, session.tenant_id, caller, key, _number(f"{session.tenant_id}/{caller}/{key}")
+    )
+    if not found["free"]:
         raise Conflict(
             "The first request with this Idempotency-Key is still running.",
             code="idempotency_in_flight",
             headers={"Retry-After": "1"},
         )
-    stored = await session.fetchrow(_STORED, caller=caller, key=key)
-    if stored is not None:
-        if stored["route"] != route or stored["body_hash"] != body_hash:
-            raise Invalid(
-                "This Idempotency-Key was used for another request; take a new one.",
-                code="idempotency_key_reused",
-            )
-        return Answer(stored["status"], stored["headers"], stored["body"], replayed=True)
-    status, headers, body = await run()
-    await session.execute(
-        _STORE,
-        caller_=caller,
-        key_=key,
-        route_=route,
-        body_hash_=body_hash,
-        status_=status,
-        headers_=dict(headers),
-        body_=body,
+    if found["status"] is None:
+        return Claim(session.tenant_id, caller, key, route, body_hash)
+    if found["route"] != route or found["body_hash"] != body_hash:
+        raise Invalid(
+            "This Idempotency-Key was used for another request; take a new one.",
+            code="idempotency_key_reused",
+        )
+    return Answer(found["status"], found["headers"], found["body"], replayed=True)
+
+
+async def purge(session: Session, older_than: timedelta) -> int:
+    """Forget the tenant's answers that nobody will ask for again; how many they were."""
+    done = await session.connection.execute(
+        "delete from idempotency_keys where tenant_id = $1 and created_at < now() - $2::interval",
+        session.tenant_id,
+        older_than,
     )
-    return Answer(status, headers, body)
+    return int(done.rpartition(" ")[2])
 
 
 def caller_of(principal: Principal) -> str:

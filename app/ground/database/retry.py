@@ -21,6 +21,12 @@ T = TypeVar("T")
 
 ATTEMPTS = 5
 COLLISIONS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+RACES = frozenset({"pk_idempotency_keys"})
+"""Keys under which only a first writer's answer stands: whoever comes second finds it when it runs again."""
+
+
+def collided(error: BaseException) -> bool:
+    return isinstance(error, COLLISIONS) or getattr(error, "constraint_name", None) in RACES
 
 
 async def in_transaction(
@@ -36,7 +42,9 @@ async def in_transaction(
         try:
             async with database.transaction(tenant_id, timeout_ms=timeout_ms) as session:
                 return await work(session)
-        except COLLISIONS:
+        except asyncpg.PostgresError as error:
+            if not collided(error):
+                raise
             # Apart by chance, so that the same two do not meet again in step.
             await asyncio.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311
     raise Unavailable("Other writers hold the same records; try again.", code="write_contention")

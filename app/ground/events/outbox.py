@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from app.ground.database import script
+from app.ground.database.script import Part
 from app.ground.database.session import Session
 
 
@@ -39,17 +41,23 @@ order by e.place
 
 async def write(session: Session, events: Sequence[Event]) -> None:
     """One statement for any number of events; they are read back in the order given."""
-    if not events:
-        return
-    await session.connection.execute(
+    if events:
+        await script.execute(session, [part(session.tenant_id, events)])
+
+
+def part(tenant_id: UUID, events: Sequence[Event]) -> Part:
+    """The same as a part of another's statement."""
+    return Part(
         _WRITE,
-        session.tenant_id,
-        [event.type for event in events],
-        [event.noun for event in events],
-        [event.record_id for event in events],
-        [event.version for event in events],
-        [",".join(event.changed) for event in events],
-        [event.at for event in events],
-        [event.origin for event in events],
-        [event.actor for event in events],
+        [
+            tenant_id,
+            [event.type for event in events],
+            [event.noun for event in events],
+            [event.record_id for event in events],
+            [event.version for event in events],
+            [",".join(event.changed) for event in events],
+            [event.at for event in events],
+            [event.origin for event in events],
+            [event.actor for event in events],
+        ],
     )

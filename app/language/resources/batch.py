@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from app.ground.access.principal import Principal
+from app.ground.database.script import Part
 from app.ground.database.session import Session
 from app.ground.errors import FieldError
 
@@ -69,6 +70,8 @@ class Draft:
     """The verb that asked for this change, where one did."""
     since: datetime | None = None
     """From when the change holds, where the verb says so."""
+    same: bool = False
+    """Whether its own fields are what they were: then only its children can differ."""
     outcome: str = "unchanged"
     reason: str | None = None
     changed: list[str] = field(default_factory=list)
@@ -97,15 +100,23 @@ class Batch:
     catalogue: Catalogue
     resource: Resource
     drafts: list[Draft]
-    moment: datetime
+    moment: datetime = BEGINNING
+    """When this write began, by the database's clock; known once it has looked up, or given where it follows from
+    another write."""
     origin: str = "live"
     source: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    clearing: list[Part] = field(default_factory=list)
+    """What must be out of the way before the rest is stored: one statement."""
+    storing: list[Part] = field(default_factory=list)
+    """What is stored, whatever the table: one statement."""
+    claims: int = 0
+    """How many external ids it names for the first time."""
 
     @property
     def standing(self) -> list[Draft]:
         """The drafts that nothing has refused so far."""
-        return [d for d in self.drafts if not d.failed]
+        return [d for d in self.drafts if not d.errors and d.failure is None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +132,5 @@ class Receipt:
     reason: str | None = None
     errors: tuple[FieldError, ...] = ()
     failure: Exception | None = None
+    json: str | None = None
+    """The record as it was stored, where a reply was asked for and the statement that stored it could tell."""

@@ -80,12 +80,12 @@ def plan_children(draft: Draft, batch: Batch) -> None:
             draft.changed.append(child.name)
 
 
-async def store_children(batch: Batch) -> None:
+def store_children(batch: Batch) -> None:
     for child in batch.resource.children:
-        await _store(child, batch)
+        _store(child, batch)
 
 
-async def _store(child: Child, batch: Batch) -> None:
+def _store(child: Child, batch: Batch) -> None:
     columns = _columns(child)
     new: list[dict[str, Any]] = []
     updated: list[dict[str, Any]] = []
@@ -109,19 +109,22 @@ async def _store(child: Child, batch: Batch) -> None:
                 continue
             opened.append(
                 {
-                    **row, "entry_id": new_id(), "record_id": row["id"], "valid_from": begins, "valid_to": None,
+                    **row, "record_id": row["id"], "valid_from": begins, "valid_to": None,
                     "recorded_at": draft.moment, "inferred": begins < draft.moment and draft.is_new,
                     "origin": batch.origin, "source": batch.source, "actor": batch.principal.user_id, "changed": [],
                 }
             )  # fmt: skip
         gone += stored
         closed += [(id_, draft.moment) for id_ in stored]
-    session = batch.session
+    tenant_id = batch.session.tenant_id
+    own, past = ("id", child.parent, *columns), (*store.HISTORY_COLUMNS, child.parent, *columns)
     if gone:
-        await session.connection.execute(
-            f"delete from {child.table.name} where tenant_id = $1 and id = any($2)", session.tenant_id, gone
-        )
-    await store.insert(session, child.table, ("id", child.parent, *columns), new)
-    await store.update(session, child.table, ("id", child.parent, *columns), updated)
-    await store.close_open_versions(session, child.history, closed)
-    await store.insert_history(session, child.history, (child.parent, *columns), opened)
+        batch.clearing.append(store.removal(tenant_id, child.table, gone))
+    if closed:
+        batch.clearing.append(store.closing(tenant_id, child.history, closed))
+    if new:
+        batch.storing.append(store.insertion(tenant_id, child.table, own, new))
+    if updated:
+        batch.storing.append(store.change(tenant_id, child.table, own, updated))
+    if opened:
+        batch.storing.append(store.insertion(tenant_id, child.history, past, opened))

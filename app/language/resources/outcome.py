@@ -4,42 +4,53 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.ground.database.ids import new_id
 from app.ground.events import outbox
 from app.language.resources import store
 from app.language.resources.batch import Batch, Draft, Version
 
 
-async def record_history(batch: Batch) -> None:
+def record_history(batch: Batch) -> None:
     """Live changes end the open version and begin the next; a change of the past replaces the versions that differ,
-    and keeps what was believed before."""
+    and keeps what was believed before. The version that holds now is stored with the record itself."""
     history = batch.resource.history
     if history is None:
         return
-    columns = [name for name in batch.resource.columns if name in history.columns]
     ended: list[tuple[Any, Any]] = []
     superseded: list[tuple[Any, Any]] = []
-    begun: list[dict[str, Any]] = []
+    earlier: list[dict[str, Any]] = []
     for draft in batch.standing:
         if draft.outcome == "unchanged":
             continue
+        after = draft.after
+        after["held_changed"] = draft.changed
+        after["held_from"] = None
         if draft.versions is not None:
             stored = batch.facts.get("stored_entries", {}).get(draft.record_id, [])
             kept, dropped = _unchanged(stored, draft.versions)
             superseded += [(entry, draft.moment) for entry in dropped]
-            begun += [
-                _row(batch, draft, version, columns, first=index == 0)
-                for index, version in enumerate(draft.versions)
-                if index not in kept
-            ]
+            for index, version in enumerate(draft.versions):
+                first = index == 0 and draft.is_new
+                if index in kept:
+                    continue
+                if version.valid_to is None:
+                    after["held_from"], after["held_inferred"] = version.valid_from, version.inferred
+                    if first:
+                        after["held_changed"] = []
+                else:
+                    earlier.append(_row(batch, draft, version, [] if first else draft.changed))
             continue
         if draft.outcome != "restored":
             ended.append((draft.record_id, draft.moment))
         if draft.outcome != "deleted":
-            begun.append(_row(batch, draft, Version(draft.moment, None, draft.after), columns))
-    await store.close_open_versions(batch.session, history, ended)
-    await store.supersede(batch.session, history, superseded)
-    await store.insert_history(batch.session, history, columns, begun)
+            after["held_from"], after["held_inferred"] = draft.moment, False
+    tenant_id = batch.session.tenant_id
+    if ended:
+        batch.clearing.append(store.closing(tenant_id, history, ended))
+    if superseded:
+        batch.clearing.append(store.supersession(tenant_id, history, superseded))
+    if earlier:
+        columns = (*store.HISTORY_COLUMNS, *batch.resource.own_columns)
+        batch.storing.append(store.insertion(tenant_id, history, columns, earlier))
 
 
 def _unchanged(stored: list[tuple[Any, Version]], versions: list[Version]) -> tuple[set[int], list[Any]]:
@@ -67,11 +78,9 @@ def same_history(batch: Batch, draft: Draft) -> bool:
     return not dropped and len(kept) == len(draft.versions or [])
 
 
-def _row(
-    batch: Batch, draft: Draft, version: Version, columns: list[str], *, first: bool = False
-) -> dict[str, Any]:
-    return {name: version.values.get(name) for name in columns} | {
-        "entry_id": new_id(),
+def _row(batch: Batch, draft: Draft, version: Version, changed: list[str]) -> dict[str, Any]:
+    return {
+        **version.values,
         "record_id": draft.record_id,
         "valid_from": version.valid_from,
         "valid_to": version.valid_to,
@@ -80,11 +89,11 @@ def _row(
         "origin": batch.origin,
         "source": batch.source,
         "actor": batch.principal.user_id,
-        "changed": [] if first and draft.is_new else draft.changed,
+        "changed": changed,
     }
 
 
-async def write_events(batch: Batch) -> None:
+def tell_events(batch: Batch) -> None:
     resource = batch.resource
     told: list[outbox.Event] = []
     for draft in batch.standing:
@@ -104,4 +113,5 @@ async def write_events(batch: Batch) -> None:
                     actor=batch.principal.user_id,
                 )
             )
-    await outbox.write(batch.session, told)
+    if told:
+        batch.storing.append(outbox.part(batch.session.tenant_id, told))

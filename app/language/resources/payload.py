@@ -290,4 +290,5 @@ _OWN = {
 
 def child_names(resource: Resource, data: Mapping[str, Any]) -> list[str]:
     """Which keys of a payload hold children, `line_items` or `line_items_merge`."""
-    return [name for name in data if name.removesuffix("_merge") in resource.children_by_name]
+    keys = resource.child_keys
+    return [name for name in data if name in keys]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -22,10 +22,11 @@ async def plan(batch: Batch) -> None:
     """What each record will be. Where only the present changes that is one step; where the past does, its whole
     history is folded anew."""
     resource = batch.resource
-    columns = [name for name in resource.columns if not resource.table.columns[name].info.get("untracked")]
+    columns = resource.own_columns
+    stored = resource.stored_names
     rewriting: list[tuple[Draft, Since]] = []
     for draft in batch.standing:
-        own = {k: v for k, v in draft.changes.items() if k in resource.table.columns}
+        own = {k: v for k, v in draft.changes.items() if k in stored}
         if draft.before is None:
             draft.record_id = draft.record_id or new_id()
             draft.changes = own
@@ -41,9 +42,12 @@ async def plan(batch: Batch) -> None:
         if draft.history or since is not None:
             rewriting.append((draft, since))
             continue
-        draft.after = {**draft.before, **own}
-        if draft.after != dict(draft.before):
+        draft.after = dict(draft.before)
+        if any(draft.before[name] != value for name, value in own.items()):
+            draft.after |= own
             _advance(batch)(draft.before, draft.after, draft.moment)
+        elif not (draft.delete or draft.restore):
+            draft.same = True
     if rewriting:
         await _rewrite(batch, rewriting, columns)
 
@@ -69,7 +73,7 @@ def _carried_back(draft: Draft, batch: Batch) -> list[Point]:
     return [Point(BEGINNING, base, inferred=True), *draft.history, *last]
 
 
-async def _rewrite(batch: Batch, drafts: list[tuple[Draft, Since]], columns: list[str]) -> None:
+async def _rewrite(batch: Batch, drafts: list[tuple[Draft, Since]], columns: Sequence[str]) -> None:
     resource = batch.resource
     told = [f.name for f in resource.writable]
     stored = await stored_versions(batch, [d for d, _ in drafts], columns)
@@ -123,6 +127,8 @@ def compare(draft: Draft, resource: Resource) -> None:
         draft.after["version"] = 1
         return
     before, after = draft.before, draft.after
+    if draft.same and not changed_children:
+        return
     draft.changed = [
         name for name in after if name not in _NOT_COMPARED and after[name] != before[name]
     ] + changed_children

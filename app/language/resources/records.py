@@ -5,70 +5,83 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from app.ground.database.script import Part
 from app.ground.database.tables import external_ids
 from app.ground.errors import Forbidden
 from app.language.resources import references, store
 from app.language.resources.batch import Batch, Draft
+
+STORED = "stored"
+"""What the rows are called in the statement that stores them."""
+CLAIMED = "claimed"
 
 
 class LostRace(Exception):
     """Another transaction named the same external id first; what it wrote is visible now, so begin again."""
 
 
-async def store_records(batch: Batch) -> None:
-    resource, session = batch.resource, batch.session
+def store_records(batch: Batch) -> None:
+    """With each record the version of its history that begins with it."""
+    resource = batch.resource
     new = [d for d in batch.standing if d.outcome == "created"]
     changed = [d for d in batch.standing if d.outcome not in ("created", "unchanged")]
-    await _claim_names(batch, new + changed)
-    columns = ("id", *resource.columns, "external_ids", "version", "created_at", "updated_at", "deleted_at")
+    _claim_names(batch, new + changed)
     for draft in new:
         draft.after |= {"id": draft.record_id, "created_at": draft.moment, "updated_at": draft.moment}
     for draft in changed:
         draft.after["updated_at"] = draft.moment
         draft.after["deleted_at"] = draft.moment if draft.outcome == "deleted" else None
-    insert_columns = tuple(
-        name
-        for name in columns
-        if not resource.table.columns[name].info.get("untracked") and name != "deleted_at"
-    )
-    await store.insert(session, resource.table, insert_columns, [d.after for d in new])
-    await store.update(
-        session,
-        resource.table,
-        (*insert_columns, "deleted_at"),
-        sorted((d.after for d in changed), key=lambda x: x["id"]),
-    )
+    columns = ("id", *resource.own_columns, "external_ids", "version", "created_at", "updated_at")
+    # What is stored is named where somebody will look at it: rows that are new, and the one that is answered.
+    if new:
+        named = STORED if len(new) == 1 or not batch.principal.sees_all else ""
+        _store(batch, columns, [d.after for d in new], "given", store.insert_given, named)
+    if changed:
+        rows = sorted((d.after for d in changed), key=lambda x: x["id"])
+        named = STORED if len(rows) == 1 and not new else ""
+        _store(batch, (*columns, "deleted_at"), rows, "altered", store.update_given, named)
 
 
-async def _claim_names(batch: Batch, drafts: Sequence[Draft]) -> None:
+def _store(
+    batch: Batch, columns: Sequence[str], rows: list[dict[str, Any]], source: str, write: Any, name: str
+) -> None:
+    resource, tenant_id = batch.resource, batch.session.tenant_id
+    history = resource.history
+    given = store.given(resource.table, columns, rows, spans=history is not None, name=source)
+    batch.storing += [given, write(tenant_id, resource.table, columns, source, name)]
+    if history is not None:
+        by = (batch.origin, batch.source, batch.principal.user_id)
+        batch.storing.append(store.begin_given(tenant_id, history, resource.own_columns, source, *by))
+
+
+def _claim_names(batch: Batch, drafts: Sequence[Draft]) -> None:
     """Write the index of external ids: sorted, so that two claims of the same names never wait in a circle."""
     rows: list[dict[str, Any]] = []
-    dropped: list[dict[str, Any]] = []
+    dropped: list[tuple[str, str]] = []
+    noun, tenant_id = batch.resource.plural, batch.session.tenant_id
     for draft in drafts:
         old = {(x["source"], x["external_id"]) for x in (draft.before or {}).get("external_ids", ())}
         new = {(x["source"], x["external_id"]) for x in draft.after.get("external_ids", ())}
-        for names, target in ((new - old, rows), (old - new, dropped)):
-            target += [
-                {"noun": batch.resource.plural, "source": s, "external_id": e, "record_id": draft.record_id}
-                for s, e in names
-            ]
+        rows += (
+            {"noun": noun, "source": s, "external_id": e, "record_id": draft.record_id} for s, e in new - old
+        )
+        dropped += old - new
     if dropped:
-        await batch.session.connection.execute(
-            "delete from external_ids x using unnest($3::text[], $4::text[]) k(source, external_id) where "
-            "x.tenant_id = $1 and x.noun = $2 and x.source = k.source and x.external_id = k.external_id",
-            batch.session.tenant_id,
-            batch.resource.plural,
-            [x["source"] for x in dropped],
-            [x["external_id"] for x in dropped],
+        batch.clearing.append(
+            Part(
+                "delete from external_ids x using unnest($3::text[], $4::text[]) k(source, external_id) where "
+                "x.tenant_id = $1 and x.noun = $2 and x.source = k.source and x.external_id = k.external_id",
+                [tenant_id, noun, [x[0] for x in dropped], [x[1] for x in dropped]],
+            )
         )
     if rows:
         rows.sort(key=lambda x: (x["source"], x["external_id"]))
         columns = ("noun", "source", "external_id", "record_id")
-        claimed = await store.insert(
-            batch.session, external_ids, columns, rows, "on conflict do nothing returning record_id"
+        claim = "on conflict do nothing returning record_id"
+        batch.storing.append(
+            store.insertion(tenant_id, external_ids, columns, rows, behind=claim, name=CLAIMED)
         )
-        if len(claimed) < len(rows):
-            raise LostRace
+        batch.claims = len(rows)
 
 
 async def refuse_out_of_reach(batch: Batch) -> None:

@@ -1,19 +1,22 @@
-"""From what a caller calls a record (`uuid`, `source:external_id`, `me`) to its id, set-wise."""
+"""From what a caller calls a record (`uuid`, `source:external_id`, `me`) to its id, set-wise and in one statement."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import any_, bindparam, select
+from sqlalchemy import Integer, Text, bindparam, column, func, literal_column, null, select, true
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSON
 
 from app.ground.access.principal import Principal
+from app.ground.database import script
+from app.ground.database.script import Part
 from app.ground.database.session import Session, Statement, compiled
-from app.language.query.binds import Binds
+from app.ground.database.tables import external_ids
+from app.language.query.binds import Binds, constant
 from app.language.resources.payload import SOURCE
 from app.language.resources.resource import Catalogue, Resource
 
@@ -31,10 +34,137 @@ def parse(reference: str) -> UUID | tuple[str, str] | None:
     return None
 
 
-_KEYS = """
-select k.source, k.external_id, x.record_id from unnest($3::text[], $4::text[]) k(source, external_id)
+class Lookups:
+    """What a write must know beforehand, gathered first and asked in one statement."""
+
+    def __init__(self, session: Session, principal: Principal) -> None:
+        self.session = session
+        self.principal = principal
+        self.parts: list[Part] = []
+        self.rows: list[dict[int | None, Any]] = []
+
+    def names(self, noun: str, keys: Iterable[tuple[str, str]]) -> Names:
+        """Which records of `noun` go by these names, whoever sees them."""
+        keys = list(keys)
+        return Names(keys, self._add(_NAMED, [self.session.tenant_id, noun, *_columns(keys)]) if keys else {})
+
+    def living(self, resource: Resource, references: Iterable[str | UUID]) -> Living:
+        """Those of `references` that name a living record that the principal sees. The rest is left out: a foreign, an
+        invisible and a missing record look the same."""
+        ids: dict[str | UUID, UUID] = {}
+        keys: dict[str, tuple[str, str]] = {}
+        for reference in references:
+            if isinstance(reference, UUID):
+                ids[reference] = reference
+            elif reference == "me" and resource.plural == "reps":
+                if self.principal.rep_id is not None:
+                    ids[reference] = self.principal.rep_id
+            elif isinstance(found := parse(reference), tuple):
+                keys[reference] = found
+            elif found is not None:
+                ids[reference] = found
+        return Living((list(ids), self._seen(resource, list(ids.values()))),
+                      (list(keys), self._seen(resource, list(keys.values()), named=True)))  # fmt: skip
+
+    def value(self, sql: str, *arguments: Any) -> dict[int | None, Any]:
+        """A select of one JSON value. Its text will stand under None."""
+        return self._add(f"select null::bigint as place, null::uuid as id, ({sql})::json as data", arguments)
+
+    def _seen(
+        self, resource: Resource, wanted: Sequence[Any], *, named: bool = False
+    ) -> dict[int | None, Any]:
+        if not wanted:
+            return {}
+        binds = Binds.of(self.principal)
+        statement = _seen(resource, binds.signature, named)
+        given: dict[str, Any] = binds.standing(self.principal)
+        if named:
+            given["sources"], given["external_ids"] = _columns(wanted)
+        else:
+            given["ids"] = wanted
+        return self._add(statement.sql, statement.arguments(given))
+
+    def _add(self, sql: str, arguments: Sequence[Any]) -> dict[int | None, Any]:
+        self.parts.append(Part(sql, arguments))
+        self.rows.append({})
+        return self.rows[-1]
+
+    async def run(self) -> None:
+        if not self.parts:
+            return
+        for part, place, id_, data in await script.ask(self.session, self.parts):
+            self.rows[part][place] = data if place is None else id_
+
+
+class Names:
+    """Filled when the look-ups ran."""
+
+    def __init__(self, keys: list[tuple[str, str]], found: dict[int | None, Any]) -> None:
+        self.keys = keys
+        self.found = found
+
+    def ids(self) -> dict[tuple[str, str], UUID]:
+        return {self.keys[place - 1]: id_ for place, id_ in self.found.items() if place}
+
+
+class Living:
+    """Filled when the look-ups ran."""
+
+    def __init__(self, *asked: tuple[list[Any], dict[int | None, Any]]) -> None:
+        self.asked = asked
+
+    def ids(self) -> dict[Any, UUID]:
+        return {words[place - 1]: id_ for words, found in self.asked for place, id_ in found.items() if place}
+
+
+def _columns(keys: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    return [key[0] for key in keys], [key[1] for key in keys]
+
+
+# A list hides behind a sub-select from the planner: by its length it would think each plan for few rows much cheaper
+# than the one for any number, and plan anew every time.
+_NAMED = """
+select k.place, x.record_id as id, null::json as data
+from unnest((select $3::text[]), (select $4::text[])) with ordinality k(source, external_id, place)
 join external_ids x on x.tenant_id = $1 and x.noun = $2 and x.source = k.source and x.external_id = k.external_id
 """
+
+
+@lru_cache(maxsize=512)
+def _seen(resource: Resource, asker: tuple[Any, ...], named: bool) -> Statement:
+    """`(place, id, data)` of wanted records, each found by itself: OFFSET 0 keeps the planner from reading the table
+    instead, and from asking of all records what is asked of few."""
+    binds = Binds.signed(asker)
+    record = resource.table.alias("record")
+
+    def given(name: str, type_: Any) -> Any:
+        return select(bindparam(name, type_=ARRAY(type_), required=True)).scalar_subquery()
+
+    if named:
+        k = func.unnest(given("sources", Text()), given("external_ids", Text())).table_valued(
+            column("source", Text()), column("external_id", Text()), with_ordinality="place", name="k"
+        ).render_derived()  # fmt: skip
+        x = external_ids.alias("x")
+        origin: Any = k.join(
+            x, (x.c.tenant_id == binds.tenant) & (x.c.noun == constant(resource.plural))
+            & (x.c.source == k.c.source) & (x.c.external_id == k.c.external_id),
+        )  # fmt: skip
+        id_ = x.c.record_id
+    else:
+        type_ = postgresql.UUID(as_uuid=True)
+        k = func.unnest(given("ids", type_)).table_valued(
+            column("id", type_), with_ordinality="place", name="k"
+        ).render_derived()  # fmt: skip
+        origin, id_ = k, k.c.id
+    one = select(record.c.id).where(
+        record.c.tenant_id == binds.tenant, record.c.id == id_, record.c.deleted_at.is_(None)
+    )
+    if (visible := resource.visible(record, binds.for_few())) is not None:
+        one = one.where(visible)
+    found = one.offset(literal_column("0", Integer())).lateral("found")
+    return compiled(
+        select(k.c.place, found.c.id, null().cast(JSON).label("data")).select_from(origin.join(found, true()))
+    )
 
 
 async def by_keys(
@@ -43,49 +173,24 @@ async def by_keys(
     keys = list(keys)
     if not keys:
         return {}
-    rows = await session.connection.fetch(
-        _KEYS, session.tenant_id, noun, [key[0] for key in keys], [key[1] for key in keys]
-    )
-    return {(row["source"], row["external_id"]): row["record_id"] for row in rows}
+    rows = await session.connection.fetch(_NAMED, session.tenant_id, noun, *_columns(keys))
+    return {keys[row["place"] - 1]: row["id"] for row in rows}
 
 
 async def resolve(
     session: Session, principal: Principal, catalogue: Catalogue, target: str, references: Iterable[str]
 ) -> dict[str, UUID]:
-    """Those of `references` that name a living record of `target` which the principal sees. The rest is left out:
-    a foreign, an invisible and a missing record look the same."""
-    parsed: dict[str, UUID | tuple[str, str]] = {}
-    for reference in references:
-        if reference == "me" and target == "reps":
-            if principal.rep_id is not None:
-                parsed[reference] = principal.rep_id
-        elif (found := parse(reference)) is not None:
-            parsed[reference] = found
-    resource = catalogue[target]
-    keys = await by_keys(session, resource.plural, {x for x in parsed.values() if isinstance(x, tuple)})
-    ids = {name: keys.get(x) if isinstance(x, tuple) else x for name, x in parsed.items()}
-    wanted = {x for x in ids.values() if x is not None}
-    if not wanted:
-        return {}
-    there = await living(session, principal, resource, wanted)
-    return {name: id_ for name, id_ in ids.items() if id_ is not None and id_ in there}
+    """As `Lookups.living`, of one noun alone."""
+    lookups = Lookups(session, principal)
+    found = lookups.living(catalogue[target], references)
+    await lookups.run()
+    return found.ids()
 
 
-@lru_cache(maxsize=512)
-def _living(resource: Resource, asker: tuple[Any, ...]) -> Statement:
-    binds = Binds.signed(asker)
-    record = resource.table.alias("record")
-    wanted = bindparam("ids", type_=ARRAY(postgresql.UUID(as_uuid=True)), required=True)
-    statement = select(record.c.id).where(
-        record.c.tenant_id == binds.tenant, record.c.id == any_(wanted), record.c.deleted_at.is_(None)
-    )
-    if (visible := resource.visible(record, binds.for_few())) is not None:
-        statement = statement.where(visible)
-    return compiled(statement)
-
-
-async def living(session: Session, principal: Principal, resource: Resource, ids: set[UUID]) -> set[Any]:
-    binds = Binds.of(principal)
-    statement = _living(resource, binds.signature)
-    rows = await session.fetch(statement, **binds.standing(principal), ids=list(ids))
-    return {row["id"] for row in rows}
+async def living(
+    session: Session, principal: Principal, resource: Resource, ids: Collection[UUID]
+) -> set[UUID]:
+    lookups = Lookups(session, principal)
+    found = lookups.living(resource, ids)
+    await lookups.run()
+    return set(found.ids().values())

@@ -119,7 +119,8 @@ class Resource:
 
     The hooks of a write, in the order in which they run over a whole batch (none of them commits):
 
-    `prepare`   loads what the rules need, set-wise, into `batch.facts`
+    `lookups`   what the rules need of small tables, asked in the statement that looks up everything else
+    `prepare`   loads what else the rules need, set-wise, into `batch.facts`
     `infer`     a new record without history: the points of time at which its values changed (`kpis.md`, 14)
     `advance`   pure: what follows from a change (`category` from the stage); runs for every version of a record
     `since`     from when a change holds, and what of it: a deal was won on the day that it says
@@ -151,6 +152,8 @@ class Resource:
     amounts: Mapping[str, Expression] = field(default_factory=dict)
     """What a board sums for each of its columns, by name, in the home currency."""
     permission: str | None = None
+    lookups: Mapping[str, str] = field(default_factory=dict)
+    """What its rules need of small tables: a name in `batch.facts` to a select of one JSON value, `$1` the tenant."""
     prepare: Callable[[Batch], Awaitable[None]] = _nothing
     infer: Callable[[Draft, Batch], list[Point]] | None = None
     advance: Callable[[Mapping[str, Any] | None, dict[str, Any], Any, Batch], None] | None = None
@@ -218,6 +221,26 @@ class Resource:
         from app.ground.database.tables import BOOKKEEPING
 
         return tuple(c.name for c in self.table.columns if c.name not in BOOKKEEPING)
+
+    @cached_property
+    def stored_names(self) -> frozenset[str]:
+        """Every column of the table."""
+        return frozenset(self.table.columns.keys())
+
+    @cached_property
+    def child_keys(self) -> frozenset[str]:
+        """Under which names a payload may hold children: `line_items`, `line_items_merge`."""
+        return frozenset(x.name + end for x in self.children for end in ("", "_merge"))
+
+    @cached_property
+    def own_columns(self) -> tuple[str, ...]:
+        """Those of them that a write of this noun stores; others are kept up by other nouns' writes."""
+        return tuple(x for x in self.columns if not self.table.columns[x].info.get("untracked"))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether other tables follow once its rows are written."""
+        return self.settled is not _nothing
 
     @property
     def tracked(self) -> bool:

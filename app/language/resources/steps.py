@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import any_, bindparam, select, true
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.ground.access.principal import Principal
+from app.ground.database import script
 from app.ground.database.session import Statement, compiled
 from app.ground.errors import NotFound, VersionConflict
 from app.language.query.binds import Binds
-from app.language.resources import picklists, references
-from app.language.resources.batch import Batch, Draft, Point
+from app.language.resources import picklists
+from app.language.resources import reply as replies
+from app.language.resources.batch import BEGINNING, Batch, Draft, Point
 from app.language.resources.children import load_children, plan_children, store_children
-from app.language.resources.outcome import record_history, write_events
+from app.language.resources.outcome import record_history, tell_events
 from app.language.resources.payload import child_names
 from app.language.resources.plan import compare, plan
-from app.language.resources.records import refuse_out_of_reach, store_records
-from app.language.resources.resource import Resource
+from app.language.resources.records import CLAIMED, STORED, LostRace, refuse_out_of_reach, store_records
+from app.language.resources.references import Lookups, Names
+from app.language.resources.reply import ANSWER, UNSEEN, Reply
+from app.language.resources.resource import Child, Resource
 
 
-async def run(batch: Batch, *, missing: str = "error") -> None:
+async def run(batch: Batch, *, missing: str = "error", reply: Reply | None = None) -> str | None:
+    """Takes the whole way; answers the record's JSON where a reply is wanted and could be given along."""
     resource = batch.resource
-    await _identify(batch)
-    await _resolve(batch, missing)
-    await picklists.rewrite_aliases(batch)
+    await look_up(batch, missing)
     if any(d.before is None for d in batch.standing):
         await load(batch)
     for draft in batch.standing:
@@ -44,25 +49,96 @@ async def run(batch: Batch, *, missing: str = "error") -> None:
         plan_children(draft, batch)
         compare(draft, resource)
     await resource.check(batch)
-    await store_records(batch)
-    await store_children(batch)
-    await record_history(batch)
+    record_history(batch)
+    store_records(batch)
+    store_children(batch)
+    tell_events(batch)
+    stored = await store(batch, reply)
     await resource.settled(batch)
-    await refuse_out_of_reach(batch)
-    await write_events(batch)
+    if stored.unseen:
+        await refuse_out_of_reach(batch)
+    return stored.json
 
 
-async def _identify(batch: Batch) -> None:
-    """Which rows name a record that is there; the others will be new. A source's address goes with its id."""
-    keys = [d.external_key for d in batch.standing if d.external_key and d.record_id is None]
-    known = await references.by_keys(batch.session, batch.resource.plural, keys)
+@dataclass(frozen=True, slots=True)
+class Stored:
+    unseen: bool = False
+    """Whether the statement could not tell that its writer sees all that is new."""
+    json: str | None = None
+
+
+async def store(batch: Batch, reply: Reply | None) -> Stored:
+    """What stands in the way goes first; all the rest is one statement, whatever the tables."""
+    session, principal, resource = batch.session, batch.principal, batch.resource
+    if batch.clearing:
+        await script.execute(session, batch.clearing)
+    if not batch.storing:
+        return Stored()
+    parts, told = list(batch.storing), []
+    if batch.claims:
+        told.append(f"(select count(*) from {CLAIMED}) as claimed")
+    creates = any(d.outcome == "created" for d in batch.standing)
+    if creates and (unseen := replies.unseen(principal, resource)) is not None:
+        parts.append(unseen)
+        told.append(f"(select n from {UNSEEN}) as unseen")
+    if reply is not None and any(part.name == STORED for part in parts):
+        answer = replies.answer(principal, batch.catalogue, resource, reply.shape)
+        if answer is not None:
+            parts.append(answer)
+            told.append(f"(select json from {ANSWER}) as json")
+            after = next(d for d in batch.standing).after
+            if reply.keep is not None:
+                parts.append(reply.keep(after["id"], after["version"]))
+    row = await script.execute(session, parts, f"select {', '.join(told) or '1 as done'}")
+    if batch.claims and row["claimed"] < batch.claims:
+        raise LostRace
+    return Stored(bool(row.get("unseen")), row.get("json"))
+
+
+async def look_up(batch: Batch, missing: str) -> None:
+    """Everything that the batch must know before its rows are locked, in one statement: the moment, which rows name a
+    record that is there, whom they refer to, and what the rules need of small tables."""
+    lookups = Lookups(batch.session, batch.principal)
+    moment = lookups.value("select to_json(clock_timestamp())") if batch.moment == BEGINNING else None
+    known = _identify(batch, lookups)
+    slots = _references(batch)
+    living = {
+        target: lookups.living(batch.catalogue[target], {place.values[place.name] for place in places})
+        for target, places in slots.items()
+    }
+    resource = batch.resource
+    facts = {name: lookups.value(sql, batch.session.tenant_id) for name, sql in resource.lookups.items()}
+    aliased = any(
+        d.changes.get(name) is not None for name in picklists.fields(resource) for d in batch.standing
+    )
+    aliases = lookups.value(picklists.aliases(resource), batch.session.tenant_id) if aliased else None
+    await lookups.run()
+    if moment is not None:
+        batch.moment = datetime.fromisoformat(orjson.loads(moment[None]))
+    ids = known.ids()
     for draft in batch.standing:
         if draft.external_key and draft.record_id is None:
-            draft.record_id = known.get(draft.external_key)
+            draft.record_id = ids.get(draft.external_key)
+    for target, places in slots.items():
+        _put(batch, target, places, living[target].ids(), missing)
+    batch.facts |= {name: found[None] for name, found in facts.items()}
+    if aliases is not None:
+        picklists.rewrite_aliases(batch, aliases[None])
+    for draft in batch.standing:
+        _refuse_future(draft, batch.moment)
+
+
+def _identify(batch: Batch, lookups: Lookups) -> Names:
+    """Which rows name a record that is there; the others will be new. A source's address goes with its id."""
+    keys: list[tuple[str, str]] = []
+    for draft in batch.standing:
+        if draft.external_key and draft.record_id is None:
+            keys.append(draft.external_key)
             name = {"source": draft.external_key[0], "external_id": draft.external_key[1]}
             draft.changes["external_ids"] = [{**name, "url": draft.changes.pop("url", None)}]
         elif draft.changes.get("external_ids"):
             _name(draft, batch.resource)
+    return lookups.names(batch.resource.plural, keys)
 
 
 def _name(draft: Draft, resource: Resource) -> None:
@@ -90,46 +166,67 @@ def unusable(external_id: str, resource: Resource) -> str | None:
     return None
 
 
-async def _resolve(batch: Batch, missing: str) -> None:
-    """Put ids in the place of what callers call records, with one look-up for each noun referred to."""
-    slots: dict[str, list[tuple[Draft, dict[str, Any], str, str]]] = {}
+class Place(NamedTuple):
+    """Where a reference stands: `values[name]`, called `path` + `name` in the row."""
 
-    def collect(draft: Draft, values: dict[str, Any], fields: Mapping[str, Any], path: str) -> None:
-        for name, value in values.items():
-            field = fields.get(name)
-            if field is None:
-                continue
-            if field.kind == "reference" and isinstance(value, str):
-                slots.setdefault(field.target, []).append((draft, values, name, f"{path}{name}"))
-            elif field.kind == "moment" and value is not None:
-                values[name] = instant(value, batch.principal)
+    draft: Draft
+    values: dict[str, Any]
+    name: str
+    path: str
 
-    resource = batch.resource
+
+@lru_cache
+def _kinds(holder: Resource | Child) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Which fields are references, with their nouns, and which are moments."""
+    fields = holder.by_name.values()
+    return (
+        tuple((x.name, x.target) for x in fields if x.kind == "reference" and x.target),
+        tuple(x.name for x in fields if x.kind == "moment"),
+    )
+
+
+def _references(batch: Batch) -> dict[str, list[Place]]:
+    """Every reference that is still a caller's word, by noun. Days become moments on the way."""
+    slots: dict[str, list[Place]] = {}
+    principal, resource = batch.principal, batch.resource
+
+    def collect(draft: Draft, values: dict[str, Any], holder: Resource | Child, path: str) -> None:
+        references, moments = _kinds(holder)
+        for name, target in references:
+            if isinstance(values.get(name), str):
+                slots.setdefault(target, []).append(Place(draft, values, name, path))
+        for name in moments:
+            if values.get(name) is not None:
+                values[name] = instant(values[name], principal)
+
     for draft in batch.standing:
-        collect(draft, draft.changes, resource.by_name, "")
+        collect(draft, draft.changes, resource, "")
         for name in child_names(resource, draft.changes):
             child = resource.children_by_name[name.removesuffix("_merge")]
             for index, row in enumerate(draft.changes[name]):
-                collect(draft, row, child.by_name, f"{name}/{index}/")
+                collect(draft, row, child, f"{name}/{index}/")
         for index, row in enumerate(draft.changes.get("history") or ()):
-            row["at"] = instant(row["at"], batch.principal)
-            if row["at"] > batch.moment:
-                draft.refuse(f"history/{index}/at", "in_the_future", "History cannot begin in the future.")
-            collect(draft, row, resource.by_name, f"history/{index}/")
-    for target, places in slots.items():
-        found = await references.resolve(
-            batch.session,
-            batch.principal,
-            batch.catalogue,
-            target,
-            {values[name] for _, values, name, _ in places},
-        )
-        for draft, values, name, path in places:
-            if (id_ := found.get(values[name])) is not None or missing == "null":
-                values[name] = id_
-            else:
-                noun = batch.catalogue[target].title.lower()
-                draft.refuse(path, "reference_not_found", f"There is no such {noun}.")
+            row["at"] = instant(row["at"], principal)
+            collect(draft, row, resource, f"history/{index}/")
+    return slots
+
+
+def _put(batch: Batch, target: str, places: list[Place], ids: Mapping[str, Any], missing: str) -> None:
+    """Ids in the place of what callers call records."""
+    for draft, values, name, path in places:
+        if (id_ := ids.get(values[name])) is not None or missing == "null":
+            values[name] = id_
+        else:
+            noun = batch.catalogue[target].title.lower()
+            draft.refuse(path + name, "reference_not_found", f"There is no such {noun}.")
+
+
+def _refuse_future(draft: Draft, moment: datetime) -> None:
+    if draft.since is not None and draft.since > moment:
+        draft.refuse("at", "in_the_future", "A change cannot hold from the future on.")
+    for index, row in enumerate(draft.changes.get("history") or ()):
+        if row["at"] > moment:
+            draft.refuse(f"history/{index}/at", "in_the_future", "History cannot begin in the future.")
 
 
 def instant(value: datetime | date, principal: Principal) -> datetime:
@@ -208,15 +305,25 @@ def _begin(draft: Draft, batch: Batch) -> None:
             changes["external_ids"] = list(names.values())
 
 
+@lru_cache
+def _defaults(resource: Resource, home: str) -> tuple[tuple[str, Any], ...]:
+    found = ((x.name, home if x.currency and not x.required else x.default) for x in resource.writable)
+    return tuple((name, default) for name, default in found if default is not None)
+
+
 def _fill(changes: dict[str, Any], resource: Resource, home: str, *, also_absent: bool = False) -> None:
     """A null means the default where there is one, at the first write as at the tenth: so the same row is unchanged."""
-    for field in resource.writable:
-        default = home if field.currency and not field.required else field.default
-        if default is not None and (also_absent or field.name in changes) and changes.get(field.name) is None:
-            changes[field.name] = default
+    for name, default in _defaults(resource, home):
+        if (also_absent or name in changes) and changes.get(name) is None:
+            changes[name] = default
+
+
+@lru_cache
+def _required(resource: Resource) -> tuple[str, ...]:
+    return tuple(x.name for x in resource.fields if x.required)
 
 
 def _require(draft: Draft, resource: Resource) -> None:
-    for field in resource.fields:
-        if field.required and draft.changes.get(field.name) is None:
-            draft.refuse(field.name, "required", "This field is required for a new record.")
+    for name in _required(resource):
+        if draft.changes.get(name) is None:
+            draft.refuse(name, "required", "This field is required for a new record.")

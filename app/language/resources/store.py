@@ -1,25 +1,26 @@
-"""The set-based statements of a write, made from a table's own columns: one text for one row and for ten thousand."""
+"""The set-based parts of a write, made from a table's own columns: one text for one row and for ten thousand."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import orjson
-from sqlalchemy import Table
+from sqlalchemy import Boolean, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as _asyncpg_dialect
+from sqlalchemy.types import TypeEngine
 
-from app.ground.database.session import Session
-from app.ground.database.tables import metadata
+from app.ground.database.script import Part
+from app.ground.database.tables import MOMENT, metadata
 
 _dialect = _asyncpg_dialect()
 
 
-def _array_type(table: Table, name: str) -> str:
+def _array_type(type_: TypeEngine[Any]) -> str:
     """`unnest` would take a list of lists apart, so what is a list in itself travels as one text."""
-    type_ = table.columns[name].type
     if isinstance(type_, JSONB | ARRAY):
         return "text[]"
     if isinstance(type_, TIMESTAMP):
@@ -28,13 +29,18 @@ def _array_type(table: Table, name: str) -> str:
 
 
 def _types(table: Table, columns: Sequence[str]) -> str:
-    """`$2::uuid[], $3::text[] …`: one array for each column; the tenant is `$1`."""
-    return ", ".join(f"${i}::{_array_type(table, name)}" for i, name in enumerate(columns, start=2))
+    """One array for each column, from `$2` on; the tenant is `$1`.
+
+    Each behind a sub-select: by the length of a list the planner would think a plan for these few rows much cheaper
+    than one for any number, and plan anew every time.
+    """
+    return ", ".join(
+        f"(select ${i}::{_array_type(table.columns[name].type)})" for i, name in enumerate(columns, start=2)
+    )
 
 
-def _value(table: Table, name: str) -> str:
+def _value(name: str, type_: TypeEngine[Any]) -> str:
     """A column of `unnest` as it is stored; an open end of history comes as null."""
-    type_ = table.columns[name].type
     if isinstance(type_, JSONB):
         return f"x.{name}::jsonb"
     if isinstance(type_, ARRAY):
@@ -45,31 +51,92 @@ def _value(table: Table, name: str) -> str:
 
 
 @lru_cache
-def _insert(table_name: str, columns: tuple[str, ...], on_conflict: str) -> str:
+def _insert(table_name: str, columns: tuple[str, ...], behind: str) -> str:
     table = metadata.tables[table_name]
     names = ", ".join(columns)
-    values = ", ".join(_value(table, name) for name in columns)
+    values = ", ".join(_value(name, table.columns[name].type) for name in columns)
     return (
         f"insert into {table_name} (tenant_id, {names}) "
-        f"select $1, {values} from unnest({_types(table, columns)}) x({names}) {on_conflict}"
+        f"select $1, {values} from unnest({_types(table, columns)}) x({names}) {behind}"
     )
+
+
+_SPAN = {"held_from": MOMENT, "held_inferred": Boolean(), "held_changed": ARRAY(Text)}
+"""What a record's row carries beside its columns: since when its history says so (null: it says nothing), whether that
+is inferred, and which fields changed."""
 
 
 @lru_cache
-def _update(table_name: str, columns: tuple[str, ...], key: str) -> str:
+def _given(table_name: str, columns: tuple[str, ...], spans: bool) -> str:
     table = metadata.tables[table_name]
-    settings = ", ".join(f"{name} = {_value(table, name)}" for name in columns if name != key)
+    types = {name: table.columns[name].type for name in columns} | (_SPAN if spans else {})
+    lists = ", ".join(f"(select ${i}::{_array_type(x)})" for i, x in enumerate(types.values(), start=1))
+    values = ", ".join(f"{_value(name, x)} as {name}" for name, x in types.items())
+    return f"select {values} from unnest({lists}) x({', '.join(types)})"
+
+
+def given(
+    table: Table, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, spans: bool, name: str
+) -> Part:
+    """Rows for other parts to read, so that a value travels once, however often it is stored."""
+    types = {x: table.columns[x].type for x in columns} | (_SPAN if spans else {})
+    return Part(_given(table.name, tuple(columns), spans), _arrays(types, rows), name)
+
+
+@lru_cache
+def _insert_given(table_name: str, columns: tuple[str, ...], source: str, name: str) -> str:
+    names = ", ".join(columns)
+    returning = "returning *" if name else ""
+    return f"insert into {table_name} (tenant_id, {names}) select $1, {names} from {source} {returning}"
+
+
+def insert_given(tenant_id: UUID, table: Table, columns: Sequence[str], source: str, name: str) -> Part:
+    return Part(_insert_given(table.name, tuple(columns), source, name), [tenant_id], name)
+
+
+@lru_cache
+def _update_given(table_name: str, columns: tuple[str, ...], source: str, name: str) -> str:
+    settings = ", ".join(f"{column} = x.{column}" for column in columns if column != "id")
+    returning = "returning t.*" if name else ""
+    return f"update {table_name} t set {settings} from {source} x where t.tenant_id = $1 and t.id = x.id {returning}"
+
+
+def update_given(tenant_id: UUID, table: Table, columns: Sequence[str], source: str, name: str) -> Part:
+    return Part(_update_given(table.name, tuple(columns), source, name), [tenant_id], name)
+
+
+@lru_cache
+def _begin_given(history_name: str, columns: tuple[str, ...], source: str) -> str:
+    names = ", ".join(columns)
     return (
-        f"update {table_name} t set {settings} from unnest({_types(table, columns)}) x({', '.join(columns)}) "
-        f"where t.tenant_id = $1 and t.{key} = x.{key}"
+        f"insert into {history_name} (tenant_id, record_id, valid_from, recorded_at, inferred, origin, source, actor, "
+        f"changed, {names}) "
+        f"select $1, id, held_from, updated_at, held_inferred, $2, $3, $4, held_changed, {names} from {source} "
+        "where held_from is not null"
     )
 
 
-def _arrays(table: Table, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+def begin_given(tenant_id: UUID, history: Table, columns: Sequence[str], source: str, *by: Any) -> Part:
+    """The versions that hold from now on are the rows themselves. `by` is origin, source and actor."""
+    return Part(_begin_given(history.name, tuple(columns), source), [tenant_id, *by])
+
+
+@lru_cache
+def _update(table_name: str, columns: tuple[str, ...]) -> str:
+    table = metadata.tables[table_name]
+    settings = ", ".join(
+        f"{name} = {_value(name, table.columns[name].type)}" for name in columns if name != "id"
+    )
+    return (
+        f"update {table_name} t set {settings} from unnest({_types(table, columns)}) x({', '.join(columns)}) "
+        f"where t.tenant_id = $1 and t.id = x.id"
+    )
+
+
+def _arrays(types: Mapping[str, TypeEngine[Any]], rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
     arrays: list[list[Any]] = []
-    for name in columns:
+    for name, type_ in types.items():
         values = [row.get(name) for row in rows]
-        type_ = table.columns[name].type
         if isinstance(type_, JSONB):
             values = [None if x is None else orjson.dumps(x).decode() for x in values]
         elif isinstance(type_, ARRAY):
@@ -78,63 +145,59 @@ def _arrays(table: Table, columns: Sequence[str], rows: Sequence[Mapping[str, An
     return arrays
 
 
-async def insert(
-    session: Session,
+def insertion(
+    tenant_id: UUID,
     table: Table,
     columns: Sequence[str],
     rows: Sequence[Mapping[str, Any]],
-    on_conflict: str = "",
-) -> list[Any]:
-    if not rows:
-        return []
-    sql = _insert(table.name, tuple(columns), on_conflict)
-    return await session.connection.fetch(sql, session.tenant_id, *_arrays(table, columns, rows))
+    *,
+    behind: str = "",
+    name: str = "",
+) -> Part:
+    """`behind` is `on conflict …` or `returning …`."""
+    lists = _arrays({x: table.columns[x].type for x in columns}, rows)
+    return Part(_insert(table.name, tuple(columns), behind), [tenant_id, *lists], name)
 
 
-async def update(
-    session: Session, table: Table, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], key: str = "id"
-) -> None:
-    if rows:
-        sql = _update(table.name, tuple(columns), key)
-        await session.connection.execute(sql, session.tenant_id, *_arrays(table, columns, rows))
+def change(
+    tenant_id: UUID,
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+) -> Part:
+    """Overwrite rows by their id."""
+    lists = _arrays({x: table.columns[x].type for x in columns}, rows)
+    return Part(_update(table.name, tuple(columns)), [tenant_id, *lists])
 
 
-async def close_open_versions(session: Session, history: Table, rows: Sequence[tuple[Any, Any]]) -> None:
+def removal(tenant_id: UUID, table: Table, ids: Sequence[UUID]) -> Part:
+    return Part(f"delete from {table.name} where tenant_id = $1 and id = any($2::uuid[])", [tenant_id, ids])
+
+
+def closing(tenant_id: UUID, history: Table, rows: Sequence[tuple[Any, Any]]) -> Part:
     """End what is known to hold now: `rows` are `(record_id, until)`.
 
     Ending an open interval at the moment of writing loses nothing of what was known before: a question may not look
     further ahead than it knows.
     """
-    if rows:
-        await session.connection.execute(
-            f"update {history.name} h set valid_to = x.until from unnest($2::uuid[], $3::timestamptz[]) x(id, until) "
-            "where h.tenant_id = $1 and h.record_id = x.id and h.valid_to = 'infinity' "
-            "and h.superseded_at = 'infinity'",
-            session.tenant_id,
-            [row[0] for row in rows],
-            [row[1] for row in rows],
-        )
+    return Part(
+        f"update {history.name} h set valid_to = x.until from unnest($2::uuid[], $3::timestamptz[]) x(id, until) "
+        "where h.tenant_id = $1 and h.record_id = x.id and h.valid_to = 'infinity' "
+        "and h.superseded_at = 'infinity'",
+        [tenant_id, [row[0] for row in rows], [row[1] for row in rows]],
+    )
 
 
-async def supersede(session: Session, history: Table, rows: Sequence[tuple[Any, Any]]) -> None:
+def supersession(tenant_id: UUID, history: Table, rows: Sequence[tuple[Any, Any]]) -> Part:
     """Keep what was believed, and when it ceased to be: `rows` are `(entry_id, superseded_at)`."""
-    if rows:
-        await session.connection.execute(
-            f"update {history.name} h set superseded_at = x.at from unnest($2::uuid[], $3::timestamptz[]) x(id, at) "
-            "where h.tenant_id = $1 and h.entry_id = x.id",
-            session.tenant_id,
-            [row[0] for row in rows],
-            [row[1] for row in rows],
-        )
+    return Part(
+        f"update {history.name} h set superseded_at = x.at from unnest($2::uuid[], $3::timestamptz[]) x(id, at) "
+        "where h.tenant_id = $1 and h.entry_id = x.id",
+        [tenant_id, [row[0] for row in rows], [row[1] for row in rows]],
+    )
 
 
 HISTORY_COLUMNS = (
-    "entry_id", "record_id", "valid_from", "valid_to", "recorded_at", "inferred", "origin", "source", "actor",
+    "record_id", "valid_from", "valid_to", "recorded_at", "inferred", "origin", "source", "actor",
     "changed",
 )  # fmt: skip
-
-
-async def insert_history(
-    session: Session, history: Table, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
-) -> None:
-    await insert(session, history, (*HISTORY_COLUMNS, *columns), rows)

@@ -8,6 +8,7 @@ A row that is refused keeps its error and leaves; the others go on. The steps st
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,10 +18,11 @@ from pydantic_core import PydanticCustomError
 from app.ground.access.principal import Principal
 from app.ground.database.session import Session
 from app.ground.errors import AttainError, Conflict, FieldError, Invalid, NotFound
-from app.language.resources import references
+from app.language.resources import collector, references
 from app.language.resources.batch import Batch, Draft, Receipt
 from app.language.resources.payload import SOURCE, faults, parse_moment, payloads
 from app.language.resources.records import LostRace
+from app.language.resources.reply import Reply
 from app.language.resources.resource import Action, ActionCall, Catalogue, Resource
 from app.language.resources.salvage import salvage
 from app.language.resources.steps import instant, load, run, unusable
@@ -29,14 +31,19 @@ MAX_ROWS = 10_000
 
 
 async def create(
-    session: Session, principal: Principal, catalogue: Catalogue, resource: Resource, data: Any
+    session: Session,
+    principal: Principal,
+    catalogue: Catalogue,
+    resource: Resource,
+    data: Any,
+    *,
+    reply: Reply | None = None,
 ) -> Receipt:
     """Raises Invalid, NotFound for a reference that is not there, Conflict for a name that is taken."""
     draft = Draft(0, _checked(payloads(resource).check_create, resource, data))
     if principal.role in ("rep", "manager") and principal.rep_id and "owner_id" in resource.by_name:
         draft.changes.setdefault("owner_id", str(principal.rep_id))
-    batch = await _batch(session, principal, catalogue, resource, [draft])
-    return await _single(batch)
+    return await _single(Batch(session, principal, catalogue, resource, [draft]), reply)
 
 
 async def update(
@@ -48,12 +55,12 @@ async def update(
     data: Any,
     *,
     if_version: int | None = None,
+    reply: Reply | None = None,
 ) -> Receipt:
     """A merge patch: absent leaves, null clears, a list that is present replaces the list."""
     changes = _checked(payloads(resource).check_patch, resource, data)
     draft = Draft(0, changes, record_id=await _id_of(session, resource, reference), if_version=if_version)
-    batch = await _batch(session, principal, catalogue, resource, [draft])
-    return await _single(batch)
+    return await _single(Batch(session, principal, catalogue, resource, [draft]), reply)
 
 
 async def delete(
@@ -64,10 +71,11 @@ async def delete(
     reference: str,
     *,
     if_version: int | None = None,
+    reply: Reply | None = None,
 ) -> Receipt:
     id_ = await _id_of(session, resource, reference)
     draft = Draft(0, {}, record_id=id_, if_version=if_version, delete=True)
-    return await _single(await _batch(session, principal, catalogue, resource, [draft]))
+    return await _single(Batch(session, principal, catalogue, resource, [draft]), reply)
 
 
 async def restore(
@@ -78,10 +86,11 @@ async def restore(
     reference: str,
     *,
     if_version: int | None = None,
+    reply: Reply | None = None,
 ) -> Receipt:
     id_ = await _id_of(session, resource, reference)
     draft = Draft(0, {}, record_id=id_, if_version=if_version, restore=True)
-    return await _single(await _batch(session, principal, catalogue, resource, [draft]))
+    return await _single(Batch(session, principal, catalogue, resource, [draft]), reply)
 
 
 async def act(
@@ -94,6 +103,7 @@ async def act(
     data: Any,
     *,
     if_version: int | None = None,
+    reply: Reply | None = None,
 ) -> Receipt:
     """Run a verb: it says what changes, and the change takes the same way as any other."""
     try:
@@ -103,7 +113,7 @@ async def act(
     draft = Draft(
         0, {}, record_id=await _id_of(session, resource, reference), if_version=if_version, intent=action.name
     )
-    batch = await _batch(session, principal, catalogue, resource, [draft])
+    batch = Batch(session, principal, catalogue, resource, [draft])
     await load(batch)
     _raise_first(draft)
     assert draft.before is not None
@@ -111,19 +121,16 @@ async def act(
     at = changes.pop("at", None)
     draft.changes = _checked(payloads(resource).check_patch, resource, changes)
     if isinstance(at, str):
-        _backdate(draft, at, batch)
-    return await _single(batch)
+        draft.since = _moment(at, principal)
+    return await _single(batch, reply)
 
 
-def _backdate(draft: Draft, at: str, batch: Batch) -> None:
-    """A change that holds since a moment of the past rewrites what was believed from there on."""
+def _moment(at: str, principal: Principal) -> datetime:
+    """Since when a change holds: in the past, it rewrites what was believed from there on."""
     try:
-        moment = instant(parse_moment(at), batch.principal)
+        return instant(parse_moment(at), principal)
     except PydanticCustomError:
         raise Invalid.field("/at", "not_a_moment", "Must be a moment with its offset, or a day.") from None
-    if moment > batch.moment:
-        raise Invalid.field("/at", "in_the_future", "A change cannot hold from the future on.")
-    draft.since = moment
 
 
 async def upsert(
@@ -149,7 +156,8 @@ async def upsert(
     if len(rows) > MAX_ROWS:
         raise Invalid.field("/rows", "too_long", f"At most {MAX_ROWS:,} rows a request.")
     await session.connection.execute("savepoint upsert")
-    receipts = await _upsert(session, principal, catalogue, resource, source, rows, missing, origin)
+    with collector.at_rest():
+        receipts = await _upsert(session, principal, catalogue, resource, source, rows, missing, origin)
     failed = [r for r in receipts if r.outcome == "failed"]
     if dry_run or (atomic and failed):
         await session.connection.execute("rollback to savepoint upsert")
@@ -199,7 +207,7 @@ async def _upsert(
             first[external_id] = index
 
     async def attempt(part: list[Draft]) -> None:
-        batch = await _batch(session, principal, catalogue, resource, part, origin=origin, source=source)
+        batch = Batch(session, principal, catalogue, resource, part, origin=origin, source=source)
         await run(batch, missing=missing)
 
     await salvage(session, [d for d in drafts if not d.failed], attempt)
@@ -213,20 +221,6 @@ def _checked(adapter: Any, resource: Resource, data: Any) -> dict[str, Any]:
         raise Invalid("The body is not valid.", errors=faults(error, resource.by_name)) from None
 
 
-async def _batch(
-    session: Session,
-    principal: Principal,
-    catalogue: Catalogue,
-    resource: Resource,
-    drafts: list[Draft],
-    *,
-    origin: str = "live",
-    source: str | None = None,
-) -> Batch:
-    moment: Any = await session.connection.fetchval("select clock_timestamp()")
-    return Batch(session, principal, catalogue, resource, drafts, moment, origin, source)
-
-
 async def _id_of(session: Session, resource: Resource, reference: str) -> UUID:
     found = references.parse(reference)
     if isinstance(found, tuple):
@@ -236,14 +230,14 @@ async def _id_of(session: Session, resource: Resource, reference: str) -> UUID:
     return found
 
 
-async def _single(batch: Batch) -> Receipt:
+async def _single(batch: Batch, reply: Reply | None) -> Receipt:
     draft = batch.drafts[0]
     try:
-        await run(batch)
+        json = await run(batch, reply=reply)
     except LostRace:
         raise Conflict("Another record has just taken this external id.", code="duplicate") from None
     _raise_first(draft)
-    return _receipt(draft)
+    return _receipt(draft, json)
 
 
 def _raise_first(draft: Draft) -> None:
@@ -256,7 +250,7 @@ def _raise_first(draft: Draft) -> None:
         raise Invalid(draft.errors[0].message, code=draft.errors[0].code, errors=draft.errors)
 
 
-def _receipt(draft: Draft) -> Receipt:
+def _receipt(draft: Draft, json: str | None = None) -> Receipt:
     key = draft.external_key[1] if draft.external_key else None
     if draft.failed:
         errors = draft.errors or [_as_error(draft.failure)]
@@ -271,6 +265,7 @@ def _receipt(draft: Draft) -> Receipt:
         draft.after.get("version"),
         tuple(draft.changed),
         draft.reason,
+        json=json,
     )
 
 

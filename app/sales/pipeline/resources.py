@@ -257,6 +257,7 @@ opportunities = Resource(
         Listing(name="activities", target="activities", via="opportunity_id", description="What was done on it."),
     ),
     actions=ACTIONS,
+    lookups={"stages": deals.STAGES},
     prepare=deals.prepare,
     infer=deals.infer,
     advance=deals.advance,

@@ -3,46 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select
 
-from app.ground.access.idempotency import Answer, once
+from app.ground.access.idempotency import Answer, claim, purge
 from app.ground.access.models import users
 from app.ground.access.principal import Principal
-from app.ground.database.session import Database, Session
+from app.ground.database.session import Database
 from app.ground.errors import AttainError, Conflict, Invalid
 from tests.conftest import Company
 
 BODY = b"\x01" * 32
 
 
-class Effect:
-    """Makes a user per run, so that effects can be counted in the database."""
-
-    def __init__(self, session: Session, pause: float = 0) -> None:
-        self.session = session
-        self.pause = pause
-
-    async def __call__(self) -> tuple[int, Mapping[str, str], bytes]:
-        made = (
-            users.insert()
-            .values(tenant_id=self.session.tenant_id, name="Ada", role="rep")
-            .returning(users.c.id)
-        )
-        user_id = await self.session.fetchval(made)
-        await asyncio.sleep(self.pause)
-        return 201, {"Location": f"/v1/users/{user_id}"}, str(user_id).encode()
-
-
 async def ask(
     database: Database, principal: Principal, key: str, *, route: str = "POST /v1/users", body: bytes = BODY,
     pause: float = 0,
 ) -> Answer:  # fmt: skip
+    """Makes a user per run, so that effects can be counted in the database."""
     async with database.transaction(principal.tenant_id) as session:
-        return await once(session, principal, key, route, body, Effect(session, pause))
+        held = await claim(session, principal, key, route, body)
+        if isinstance(held, Answer):
+            return held
+        made = (
+            users.insert().values(tenant_id=session.tenant_id, name="Ada", role="rep").returning(users.c.id)
+        )
+        user_id = await session.fetchval(made)
+        await asyncio.sleep(pause)
+        answer = Answer(201, {"Location": f"/v1/users/{user_id}"}, str(user_id).encode())
+        await held.keep(session, answer.status, answer.headers, answer.body)
+        return answer
 
 
 async def count(database: Database, tenant: Company) -> int:
@@ -83,12 +76,24 @@ async def test_callers_do_not_meet(database: Database, tenant: Company) -> None:
 async def test_a_failed_run_leaves_nothing(database: Database, tenant: Company) -> None:
     principal = tenant.principal()
 
-    async def fail() -> tuple[int, Mapping[str, str], bytes]:
-        raise Conflict("no")
+    async def fail() -> None:
+        async with database.transaction(tenant.id) as session:
+            await claim(session, principal, "k", "POST /v1/users", BODY)
+            raise Conflict("no")
 
     with pytest.raises(Conflict):
-        async with database.transaction(tenant.id) as session:
-            await once(session, principal, "k", "POST /v1/users", BODY, fail)
+        await fail()
+    assert not (await ask(database, principal, "k")).replayed
+
+
+async def test_old_answers_are_forgotten_and_young_ones_kept(database: Database, tenant: Company) -> None:
+    principal = tenant.principal()
+    await ask(database, principal, "k")
+    async with database.transaction(tenant.id) as session:
+        assert await purge(session, timedelta(hours=1)) == 0
+    assert (await ask(database, principal, "k")).replayed
+    async with database.transaction(tenant.id) as session:
+        assert await purge(session, timedelta(0)) == 1
     assert not (await ask(database, principal, "k")).replayed
 
 

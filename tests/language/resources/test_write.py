@@ -277,7 +277,8 @@ async def test_a_rewritten_past_keeps_the_time_in_which_the_record_was_deleted(
                 "select a.valid_to, b.valid_from from opportunities_history a join opportunities_history b "
                 "on a.record_id = b.record_id and a.valid_to < b.valid_from and a.superseded_at = 'infinity' "
                 "and b.superseded_at = 'infinity' where not exists (select from opportunities_history c "
-                "where c.record_id = a.record_id and c.superseded_at = 'infinity' and c.valid_from = a.valid_to)"
+                "where c.record_id = a.record_id and c.superseded_at = 'infinity' and c.valid_from = a.valid_to) "
+                "order by b.valid_from limit 1"
             )
 
     async with database.transaction(tid) as session:

@@ -1,0 +1,67 @@
+"""Several statements sent as one: each is a part, and PostgreSQL runs them all in a single round trip.
+
+Parts of one script see the world as it was before it: none sees what another stores, but through `returning` and the
+other's name. Foreign keys are checked when all are done. The text of a combination is made once; one text serves one
+row and ten thousand, since rows travel as one array a column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from app.ground.database.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A statement with its own `$1 …`, and the name by which later parts of the script may read what it returns."""
+
+    sql: str
+    arguments: Sequence[Any]
+    name: str = ""
+
+
+# An alias may hold a dollar (`j$1`); a parameter never follows a letter.
+_PARAMETER = re.compile(r"(?<![\w$])\$(\d+)")
+
+
+async def execute(session: Session, parts: Sequence[Part], answer: str = "select 1 as done") -> Any:
+    """Run them all. `answer` is the one row to give back, made from parts by their names."""
+    text = _script(tuple((part.sql, part.name, len(part.arguments)) for part in parts), answer)
+    return await session.connection.fetchrow(text, *(x for part in parts for x in part.arguments))
+
+
+@lru_cache(maxsize=1024)
+def _script(parts: tuple[tuple[str, str, int], ...], answer: str) -> str:
+    named = (
+        f"{name or f'part_{place}'} as ({sql})"
+        for place, (sql, (_, name, _)) in enumerate(zip(_numbered(parts), parts, strict=True))
+    )
+    return f"with {', '.join(named)} {answer}"
+
+
+async def ask(session: Session, parts: Sequence[Part]) -> list[Any]:
+    """Rows of all selects under each other: `(part, …)`, where `part` is the place of the select that gave the row."""
+    text = _union(tuple((part.sql, part.name, len(part.arguments)) for part in parts))
+    return await session.connection.fetch(text, *(x for part in parts for x in part.arguments))
+
+
+@lru_cache(maxsize=1024)
+def _union(parts: tuple[tuple[str, str, int], ...]) -> str:
+    return " union all ".join(
+        f"select {place} as part, q.* from ({sql}) q" for place, sql in enumerate(_numbered(parts))
+    )
+
+
+def _numbered(parts: tuple[tuple[str, str, int], ...]) -> list[str]:
+    """The parts' texts with their parameters counted through."""
+    texts: list[str] = []
+    before = 0
+    for sql, _, count in parts:
+        texts.append(_PARAMETER.sub(lambda found, n=before: f"${int(found[1]) + n}", sql))
+        before += count
+    return texts

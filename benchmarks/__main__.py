@@ -58,7 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=10, help="of load on each side of a case (10)")
     parser.add_argument("--rounds", type=int, default=5, help="in which the two take turns (5)")
     parser.add_argument("--only", choices=names, action="append", help="this case alone; repeatable")
-    parser.add_argument("--upsert-rows", type=int, default=10_000, help="in one request (10,000)")
+    parser.add_argument("--upsert-rows", type=int, default=100_000, help="in requests of 10,000 (100,000)")
     parser.add_argument("--keep", action="store_true", help="leave the filled database, or take the one left")
     parser.add_argument("--folder", type=Path, default=Path("build/bench"), help="where the database lies")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/benchmarks.md")
@@ -158,8 +158,8 @@ def _bulk_figures(rounds: Sequence[bulk.Round], rows: int) -> list[Figure]:
         Figure(title, "rows/s", _bulk_side(seconds, rows), copy,
                [x.copy / took for x, took in zip(rounds, seconds, strict=True)])
         for title, seconds in (
-            (f"upsert of {rows:,} new in one request, beside COPY", [x.new for x in rounds]),
-            ("the same again, unchanged, beside COPY", [x.unchanged for x in rounds]),
+            (f"upsert of {rows:,} new in requests of {bulk.REQUEST:,}, beside one COPY", [x.new for x in rounds]),
+            ("the same again, unchanged, beside the same COPY", [x.unchanged for x in rounds]),
         )
     ]  # fmt: skip
 

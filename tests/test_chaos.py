@@ -13,9 +13,10 @@ import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import uvicorn
@@ -191,10 +192,9 @@ async def test_nothing_leaks_when_callers_go_away(
             await asyncio.gather(*(one(port) for _ in range(REQUESTS)))
         assert (database.queue.held, database.queue.waiting) == (0, 0)
         assert await _left_open(owner_url) == []
-        held = [await database.pool.acquire(timeout=5) for _ in range(6)]
-        assert not any(connection.is_in_transaction() for connection in held)
-        for connection in held:
-            await database.pool.release(connection)
+        async with AsyncExitStack() as stack:
+            held = [await stack.enter_async_context(database.connection(uuid4())) for _ in range(6)]
+            assert not any(connection.is_in_transaction() for connection in held)
         for caller in callers:
             async with caller.company.database.transaction(caller.company.id) as session:
                 await _only_its_own(session, caller.mark)

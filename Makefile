@@ -7,7 +7,7 @@ ATTAIN_DATA_DIR ?= .attain
 export ATTAIN_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test chaos overload check format contract migration bench abuse fuzz clients ui lock stop clean
+.PHONY: help run install test chaos overload check format contract migration bench kills abuse fuzz clients ui lock stop clean
 
 help: ## show what can be asked
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ migration: install ## name="add leads": a revision from the models, each new tab
 	$(BIN)/attain migrate --revision "$(name)"
 	$(BIN)/ruff check --quiet --fix migrations
 	$(BIN)/ruff format --quiet migrations
+
+kills: install ## kill the service and PostgreSQL ten times each in the midst of an import of 50,000 rows
+	$(BIN)/python -m tests.kills.import_kills 50000 10
 
 bench: install ## the benchmark beside its yardstick
 	$(BIN)/python -m benchmarks

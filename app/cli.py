@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import asyncpg
 import typer
@@ -22,7 +22,7 @@ from app.ground import logs
 from app.ground.database import embedded, locate, migrate
 from app.ground.database.locate import Location
 from app.ground.database.session import Session, connect
-from app.ground.errors import AttainError, Unavailable
+from app.ground.errors import AttainError, Invalid, Unavailable
 from app.ground.settings import LOCALHOST, Settings, get_settings
 
 T = TypeVar("T")
@@ -114,6 +114,63 @@ def worker() -> None:
             )
         say.print("Attain works (Ctrl-C ends it)")
         asyncio.run(work(settings, location))
+
+
+@cli.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV, or NDJSON by its name.")],
+    noun: Annotated[str, typer.Option(help="The noun, by its plural: opportunities.")],
+    source: Annotated[str, typer.Option(help="Whose external ids the file carries: salesforce.")],
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="COLUMN=FIELD", help="A column's field, as often as needed."),
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(exists=True, help="A JSON file with the whole request but for the above.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Find every fault, change nothing.")] = False,
+    url: Annotated[str, typer.Option(envvar="ATTAIN_URL", help="Where the service is.")] = "",
+    key: Annotated[str, typer.Option(envvar="ATTAIN_KEY", help="An API key that may write the noun.")] = "",
+) -> None:
+    """Send a file to a service and wait until it is merged. Rows that are refused are told, and end it with 3."""
+    import orjson
+
+    from app.sending import Sender
+
+    kept = get_settings().data_dir / "demo.key"
+    if not key and not url and kept.exists():
+        key = kept.read_text().strip()
+    if not key:
+        raise Invalid("Set ATTAIN_KEY to an API key.", code="no_key")
+    asked = orjson.loads(mapping.read_bytes()) if mapping else {}
+    asked |= {"noun": noun, "source": source, "dry_run": dry_run}
+    asked.setdefault("format", "ndjson" if file.suffix in (".ndjson", ".jsonl") else "csv")
+    for pair in map_ or ():
+        column, equals, field = pair.rpartition("=")
+        if not equals:
+            raise Invalid(f'--map takes COLUMN=FIELD, not "{pair}".', code="invalid_map")
+        asked.setdefault("mapping", {})[column] = field
+    with say.status("") as status:
+
+        def told(operation: dict[str, Any]) -> None:
+            at = operation["progress"]
+            status.update(
+                f"{operation['state']}: {at['bytes_received']:,} bytes received, {at['rows_read']:,} rows read, "
+                f"{at['rows_failed']:,} refused"
+            )
+
+        sender = Sender(url or f"http://127.0.0.1:{get_settings().port}", key, told)
+        id_ = sender.begin(asked)
+        sender.upload(id_, file)
+        done = sender.wait(id_)
+    for error in sender.errors(id_):
+        where = f", {error['column']}" if error["column"] else ""
+        typer.echo(f"line {error['line']}{where}: {error['message']} ({error['code']})")
+    if done["state"] != "succeeded":
+        raise Invalid((done["problem"] or {}).get("detail") or f"The import was {done['state']}.")
+    say.print(", ".join(f"{count:,} {name}" for name, count in done["counts"].items() if count) or "No rows.")
+    if done["counts"]["failed"]:
+        raise typer.Exit(3)
 
 
 @cli.command()

@@ -34,8 +34,9 @@ from app.language.resources.payload import SOURCE
 from app.language.resources.resource import Catalogue, Resource
 
 KIND = "import"
-CHUNK = 2_000
-"""Rows merged in one transaction. Measured: larger ones are hardly faster, and hold locks and the loop for longer."""
+CHUNK = 1_000
+"""Rows merged in one transaction. Measured: a row costs the same time of the processor from 500 to 10,000 rows a chunk,
+while the event loop stands still, and locks are held, for as much longer."""
 
 
 class ImportCreate(BaseModel):

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     Integer,
     Select,
     Text,
@@ -33,6 +34,7 @@ from app.ground.database.tables import metadata
 from app.ground.errors import Invalid, did_you_mean
 from app.language.query import paging
 from app.language.query.binds import Binds, constant
+from app.language.resources.convert import converted
 from app.language.resources.fields import Field
 from app.language.resources.filter import Condition, Filter, Group, condition_of
 from app.language.resources.read import Query, mark_of, values_of
@@ -174,16 +176,7 @@ def _statement(catalogue: Catalogue, asked: _Asked) -> Statement:
         return wheres
 
     every = resource.table.alias("e")
-    counted = (
-        select(
-            every.c[field.name].label("key"),
-            func.count().label("count"),
-            *(func.sum(value(every, binds)).label(name) for name, value in resource.amounts.items()),
-        )
-        .where(*matching(every))
-        .group_by(every.c[field.name])
-        .cte("counted")
-    )
+    counted = _counted(resource, field, every, matching(every), binds).cte("counted")
     groups = _groups(catalogue, asked, field, counted, binds)
     page = _page(catalogue, asked, field, groups, matching, binds)
     return compiled(
@@ -200,9 +193,34 @@ def _statement(catalogue: Catalogue, asked: _Asked) -> Statement:
     )
 
 
+def _counted(
+    resource: Resource, field: Field, every: FromClause, wheres: list[ColumnElement[bool]], binds: Binds
+) -> Select[Any]:
+    """`(key, count, sums …)`, each record's amount converted by itself and weighted with all that share a weight."""
+    key, count = every.c[field.name].label("key"), func.count().label("count")
+    if (worth := resource.worth) is None:
+        return select(key, count).where(*wheres).group_by(every.c[field.name])
+    over = list(dict.fromkeys(name for weight in worth.sums.values() if weight for name in weight.over))
+    amount, currency = every.c[worth.amount], every.c[worth.currency]
+    records, home = converted(every, binds, amount, currency, worth.day(every, binds))
+    part = (
+        select(key, count, func.sum(home).label("home"), *(every.c[name] for name in over))
+        .select_from(records)
+        .where(*wheres)
+        .group_by(every.c[field.name], *(every.c[name] for name in over))
+        .subquery("part")
+    )
+    sums = [
+        func.sum(part.c.home if weight is None else part.c.home * weight.value(part, binds)).label(name)
+        for name, weight in worth.sums.items()
+    ]
+    total = cast(func.sum(part.c.count), BigInteger).label("count")
+    return select(part.c.key, total, *sums).group_by(part.c.key)
+
+
 def _groups(catalogue: Catalogue, asked: _Asked, field: Field, counted: Any, binds: Binds) -> Any:
     """The groups with their place, label and sums: what a board always shows, else the largest."""
-    amounts = tuple(asked.resource.amounts)
+    amounts = asked.resource.amounts
     shown = _always_shown(catalogue, asked, field, binds)
     most = bindparam("most_groups", type_=Integer, required=True)
     if shown is None:

@@ -36,6 +36,24 @@ class Relation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Weight:
+    """A factor that is the same for all records that agree in the fields of `over`, and reads nothing else of them."""
+
+    over: tuple[str, ...]
+    value: Expression
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worth:
+    """What records are worth in the home currency, each at the rate of its own day; `sums` by name, weighted or not."""
+
+    amount: str
+    currency: str
+    day: Expression
+    sums: Mapping[str, Weight | None]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Listing:
     """To many: the records of another noun that refer to this one, say an account's opportunities."""
 
@@ -149,8 +167,8 @@ class Resource:
     """Listings whose records stand in this noun's timeline, beside the changes of its own fields."""
     happens: tuple[str, ...] = ("created_at",)
     """When a record of this noun took place: the first of these fields that is filled."""
-    amounts: Mapping[str, Expression] = field(default_factory=dict)
-    """What a board sums for each of its columns, by name, in the home currency."""
+    worth: Worth | None = None
+    """What a board sums for each of its columns."""
     permission: str | None = None
     lookups: Mapping[str, str] = field(default_factory=dict)
     """What its rules need of small tables: a name in `batch.facts` to a select of one JSON value, `$1` the tenant."""
@@ -202,6 +220,11 @@ class Resource:
             for x in self.fields
             if x.relation and x.target
         }
+
+    @property
+    def amounts(self) -> tuple[str, ...]:
+        """The sums of a board, by name."""
+        return tuple(self.worth.sums) if self.worth else ()
 
     @cached_property
     def children_by_name(self) -> dict[str, Child]:

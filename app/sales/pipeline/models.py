@@ -71,7 +71,12 @@ opportunities = record_table(
     CheckConstraint("probability between 0 and 1", name="probability"),
     Index("ix_opportunities_owner_id", "tenant_id", "owner_id", "stage_id", "expected_close_on", "id"),
     Index("ix_opportunities_account_id", "tenant_id", "account_id"),
-    Index("ix_opportunities_stage_id", "tenant_id", "stage_id", "expected_close_on", "id"),
+    # It carries what a board counts and sums by, so that a million deals are read from it alone.
+    Index(
+        "ix_opportunities_stage_id", "tenant_id", "stage_id", "expected_close_on", "id",
+        postgresql_include=["amount", "currency", "closed_at", "category", "probability", "pipeline_id",
+                            "owner_id", "deleted_at"],
+    ),
     Index("ix_opportunities_opened_at", "tenant_id", "opened_at"),
     Index("ix_opportunities_closed_at", "tenant_id", "closed_at", postgresql_where=text("category <> 'open'")),
     Index(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Date, Integer, Numeric, Text, case, cast, func, literal_column, select
+from sqlalchemy import Date, Integer, Text, case, cast, func, literal_column, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
@@ -12,7 +12,8 @@ from app.ground.database.tables import metadata
 from app.language.query.binds import Binds, constant
 from app.language.query.source import source
 from app.language.resources import fields as f
-from app.language.resources.resource import Child, Listing, Resource
+from app.language.resources.convert import HOME
+from app.language.resources.resource import Child, Listing, Resource, Weight, Worth
 from app.sales.org import visibility
 from app.sales.pipeline import deals, lines, models, requirements
 from app.sales.pipeline.actions import ACTIONS
@@ -32,18 +33,24 @@ def _days_in_stage(deal: FromClause, binds: Binds) -> ColumnElement[Any]:
     return case((deal.c.category == constant("open"), days))
 
 
+def _priced_on(deal: FromClause, binds: Binds) -> ColumnElement[Any]:
+    """The day whose rate counts: on which it closed, else today (or of `as_of`)."""
+    return cast(
+        func.timezone(binds.named("zone", Text()), func.coalesce(deal.c.closed_at, _now(binds))), Date
+    )
+
+
 def _amount_home(deal: FromClause, binds: Binds) -> ColumnElement[Any]:
-    """Converted at the rate of the day it closed, else of today (or of `as_of`); null where no rate is known yet."""
+    """Null where no rate is known yet."""
     home = binds.named("home", Text())
     rates = source(metadata.tables["exchange_rates"], binds, "rate")
-    day = cast(func.timezone(binds.named("zone", Text()), func.coalesce(deal.c.closed_at, _now(binds))), Date)
     rate = (
         select(rates.c.rate)
         .where(
             rates.c.tenant_id == binds.tenant,
             rates.c.from_currency == deal.c.currency,
             rates.c.to_currency == home,
-            rates.c.on_day <= day,
+            rates.c.on_day <= _priced_on(deal, binds),
             rates.c.deleted_at.is_(None),
         )
         .order_by(rates.c.on_day.desc())
@@ -51,11 +58,11 @@ def _amount_home(deal: FromClause, binds: Binds) -> ColumnElement[Any]:
         .correlate(deal)
         .scalar_subquery()
     )
-    return case((deal.c.currency == home, deal.c.amount), else_=cast(deal.c.amount * rate, Numeric(38, 4)))
+    return case((deal.c.currency == home, deal.c.amount), else_=cast(deal.c.amount * rate, HOME))
 
 
-def _weighted_home(deal: FromClause, binds: Binds) -> ColumnElement[Any]:
-    """The amount by the chance of winning it: the deal's own, else its stage's; a deal that has ended is sure."""
+def _chance(deal: FromClause, binds: Binds) -> ColumnElement[Any]:
+    """Of winning it: the deal's own, else its stage's; a deal that has ended is sure."""
     stage = source(metadata.tables["stages"], binds, "weight")
     usual = (
         select(stage.c.probability)
@@ -63,12 +70,11 @@ def _weighted_home(deal: FromClause, binds: Binds) -> ColumnElement[Any]:
         .correlate(deal)
         .scalar_subquery()
     )
-    chance = case(
+    return case(
         (deal.c.category == constant("won"), 1),
         (deal.c.category != constant("open"), 0),
         else_=func.coalesce(deal.c.probability, usual),
     )
-    return _amount_home(deal, binds) * chance
 
 
 def _activity_edge(column: str, newest: bool) -> f.Expression:
@@ -248,7 +254,15 @@ opportunities = Resource(
         f.moment("next_activity_at", "When the next open activity is due.", "2026-03-05T09:00:00Z", write="never",
                  expression=_activity_edge("next_activity_at", newest=False)),
     ),
-    amounts={"amount_home": _amount_home, "weighted_home": _weighted_home},
+    worth=Worth(
+        amount="amount",
+        currency="currency",
+        day=_priced_on,
+        sums={
+            "amount_home": None,
+            "weighted_home": Weight(over=("category", "probability", "stage_id"), value=_chance),
+        },
+    ),
     timeline=("activities",),
     visible=visibility.opportunities,
     standing=visibility.standing,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import random
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
@@ -130,3 +133,76 @@ async def test_every_noun_by_each_of_its_fields(empty: Api, noun: Resource) -> N
     for name in groupable(noun, "admin"):
         response = await empty.get(f"/v1/{noun.plural}:grouped?group_by={name}")
         assert response.status_code == 200, (name, response.text)
+
+
+RATES = (
+    ("EUR", "2026-01-10", "1.0833333333"),
+    ("EUR", "2026-02-20", "1.1799999999"),
+    ("GBP", "2026-02-01", "1.3"),
+)
+"""None for yen, nor for euros and pounds before these days."""
+
+
+def in_dollars(deal: dict[str, Any]) -> Decimal | None:
+    """What a list shows as `amount_home`, worked out by hand; deals that are open stand at the latest rate."""
+    if deal["amount"] is None or deal["currency"] == "USD":
+        return deal["amount"]
+    day = (deal["closed_at"] or "9999")[:10]
+    known = [rate for currency, on, rate in RATES if currency == deal["currency"] and on <= day]
+    return (deal["amount"] * Decimal(known[-1])).quantize(Decimal("0.0001"), ROUND_HALF_UP) if known else None
+
+
+@pytest.mark.parametrize("by", ["stage_id", "category", "owner_id", "competitor"])
+async def test_sums_are_those_of_the_rows(api: Api, by: str) -> None:
+    await api.upsert("exchange_rates", [
+        {"external_id": f"{c}{on}", "from_currency": c, "to_currency": "USD", "on_day": on, "rate": float(rate)}
+        for c, on, rate in RATES
+    ] + [{"external_id": "gone", "from_currency": "JPY", "to_currency": "USD", "on_day": "2025-01-01", "rate": 2,
+          "deleted": True}])  # fmt: skip
+    dice = random.Random(7)
+    deals = [
+        {
+            "external_id": f"many{i}",
+            "name": f"One of many {i}",
+            "owner_id": dice.choice(["crm:r1", "crm:r2"]),
+            "amount": dice.choice([None, dice.randrange(10**8) / 10**4]),
+            "currency": (currency := dice.choice(["USD", "EUR", "GBP", "JPY"])),
+            "competitor": "Nintendo" if currency == "JPY" else None,
+            "probability": dice.choice([None, 0.5, 0.35]),
+            "stage_id": (stage := dice.choice(["crm:open", "crm:won", "crm:lost"])),
+            "opened_at": "2026-01-01",
+            "closed_at": None
+            if stage == "crm:open"
+            else f"2026-{dice.choice(['01-09', '01-10', '02-19', '02-20'])}",
+        }
+        for i in range(200)
+    ]
+    assert (await api.upsert("opportunities", deals))["counts"]["created"] == len(deals)
+    listed = await api.get(f"{DEALS}?expand=stage", headers={"accept": "application/x-ndjson"})
+    rows = [json.loads(line, parse_float=Decimal) for line in listed.text.splitlines()]
+    assert len(rows) == len(deals) + 9
+    for row in rows:
+        assert row["amount_home"] == in_dollars(row), row
+    columns = json.loads((await api.get(f"{DEALS}:grouped?group_by={by}")).text, parse_float=Decimal)[
+        "groups"
+    ]
+    assert [x for x in columns if x["count"]]
+    for column in columns:
+        mine = [x for x in rows if x[by] == column["key"]]
+        worth = [(x["amount_home"], chance(x)) for x in mine if x["amount_home"] is not None]
+        assert column["count"] == len(mine)
+        if not mine or worth:
+            assert column["amount_home"] == sum(home for home, _ in worth)
+            assert column["weighted_home"] == sum(home * by for home, by in worth)
+        else:
+            assert column["amount_home"] is column["weighted_home"] is None
+    if by == "competitor":
+        yen = next(x for x in columns if x["key"])
+        assert yen["count"]
+        assert yen["amount_home"] is yen["weighted_home"] is None
+
+
+def chance(deal: dict[str, Any]) -> Any:
+    if deal["category"] != "open":
+        return int(deal["category"] == "won")
+    return deal["stage"]["probability"] if deal["probability"] is None else deal["probability"]

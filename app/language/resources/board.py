@@ -195,7 +195,7 @@ def _statement(catalogue: Catalogue, asked: _Asked) -> Statement:
 
 def _counted(
     resource: Resource, field: Field, every: FromClause, wheres: list[ColumnElement[bool]], binds: Binds
-) -> Select[Any]:
+) -> Any:
     """`(key, count, sums …)`, each record's amount converted by itself and weighted with all that share a weight."""
     key, count = every.c[field.name].label("key"), func.count().label("count")
     if (worth := resource.worth) is None:

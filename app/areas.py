@@ -17,6 +17,7 @@ from app.sales.org import resources as org
 from app.sales.pipeline import metrics as pipeline_metrics
 from app.sales.pipeline import resources as pipeline
 from app.sales.pricing import resources as pricing
+from app.sales.prospecting import resources as prospecting
 from app.sales.targets import metrics as target_metrics
 from app.sales.targets import resources as targets
 
@@ -26,6 +27,7 @@ CATALOGUE = Catalogue(
         *accounts.RESOURCES,
         *pricing.RESOURCES,
         *pipeline.RESOURCES,
+        *prospecting.RESOURCES,
         *activities.RESOURCES,
         *targets.RESOURCES,
     )

@@ -89,6 +89,7 @@ class Maker:
             row = {
                 field.name: self.value(field, 0 if field.name in child.key else 0.25)
                 for field in child.fields
+                if field.write != "never"
             }
             row |= {name: index for name in ("position",) if name in row}
             if "external_id" in row:
@@ -98,6 +99,8 @@ class Maker:
 
     def _make_unique(self, noun: Resource, data: dict[str, Any], names: Iterable[str], serial: int) -> None:
         kinds = {noun.by_name[name].kind: name for name in names if name in data}
+        if set(kinds) == {"reference"}:
+            return  # by a rule
         if "text" in kinds and not noun.by_name[kinds["text"]].currency:
             name = kinds["text"]
             if data[name] is not None:
@@ -162,6 +165,8 @@ def _opportunity(data: dict[str, Any], make: Maker) -> None:
     splits = [x for x in data.get("splits", ()) if x["kind"] == "revenue"]
     for split in splits:
         split["share"] = 1 if len(splits) == 1 else 0.5
+    for index, role in enumerate(data.get("contact_roles", ())):
+        role["is_primary"] = index == 0
 
 
 PERIODS = (
@@ -193,9 +198,47 @@ def _rep(data: dict[str, Any], make: Maker) -> None:
         data["manager_id"] = None
 
 
+def _price_book(data: dict[str, Any], make: Maker) -> None:
+    """Random line items lie below random floors."""
+    data["below_floor"] = "flag"
+
+
+def _price(data: dict[str, Any], make: Maker) -> None:
+    data["ends_on"] = None
+    data["floor_price"] = min(data["list_price"], data["floor_price"] or 1)
+
+
+def _lead(data: dict[str, Any], make: Maker) -> None:
+    """It is somebody's or waits in a queue, came in at a known moment, and is converted by its verb alone."""
+    data[make.random.choice(("owner_id", "queue_id"))] = None
+    data["received_at"] = data["received_at"] or "2026-01-02T10:00:00+00:00"
+    for name in ("converted_at", "converted_account_id", "converted_contact_id", "converted_opportunity_id"):
+        del data[name]
+
+
+def _scoring_rule(data: dict[str, Any], make: Maker) -> None:
+    data["field"] = make.random.choice(("company", "title", "email"))
+    data["operator"] = make.random.choice(("eq", "ne", "contains", "starts_with"))
+
+
+def _person(data: dict[str, Any], make: Maker) -> None:
+    """A lead or a contact; no campaign has the same person twice."""
+    campaigns, leads, contacts = (make.known[x] for x in ("campaigns", "leads", "contacts"))
+    name, ids = (("lead_id", leads), ("contact_id", contacts))[make.count % 2]
+    data |= {"lead_id": None, "contact_id": None, name: ids[make.count // 2 % len(ids)]}
+    if "campaign_id" in data and data["campaign_id"] is not None:
+        data["campaign_id"] = campaigns[make.count // (2 * len(ids)) % len(campaigns)]
+
+
 RULES: dict[str, Callable[[dict[str, Any], Maker], None]] = {
     "opportunities": _opportunity,
     "quotas": _quota,
     "stages": _stage,
     "reps": _rep,
+    "price_books": _price_book,
+    "prices": _price,
+    "leads": _lead,
+    "scoring_rules": _scoring_rule,
+    "campaign_members": _person,
+    "touches": _person,
 }

@@ -26,15 +26,22 @@ from app.language.resources.shape import full
 from tests.catalogue.faces import Graph, Question, Rest, must
 
 COMPANIES, PORTIONS = 200, 10
-NOUNS = ("opportunities", "accounts", "activities", "quotas")
+NOUNS = ("opportunities", "accounts", "contacts", "activities", "quotas")
 EXPAND = {
-    "opportunities": ["account", "owner", "activities", "splits", "team", "account.parent"],
-    "accounts": ["parent", "opportunities", "activities", "subsidiaries", "owner"],
-    "activities": ["opportunity", "account", "opportunity.account"],
+    "opportunities": ["account", "owner", "activities", "splits", "team", "account.parent", "contact_roles"],
+    "accounts": ["parent", "opportunities", "activities", "subsidiaries", "owner", "contacts"],
+    "contacts": ["account", "owner", "activities", "account.parent"],
+    "activities": ["opportunity", "account", "opportunity.account", "contact"],
     "quotas": ["rep", "team"],
     "reps": ["opportunities", "quotas", "reports"],
 }
-LABELS = {"opportunities": "name", "accounts": "name", "activities": "subject", "quotas": "period"}
+LABELS = {
+    "opportunities": "name",
+    "accounts": "name",
+    "contacts": "name",
+    "activities": "subject",
+    "quotas": "period",
+}
 
 
 @dataclass
@@ -75,6 +82,19 @@ class Company:
                 return reaches(row["owner_id"]) or any(
                     self.sees(who, role, "opportunities", x) for x in deals
                 )
+            case "contacts":
+                if row["owner_id"] is None and role in self.unowned_for:
+                    return True
+                account = self.rows["accounts"].get(row["account_id"])
+                deals = [
+                    k for k, deal in self.rows["opportunities"].items()
+                    if key in deal["contacts"] or (account and deal["account_id"] == row["account_id"])
+                ]  # fmt: skip
+                return (
+                    reaches(row["owner_id"])
+                    or (account is not None and reaches(account["owner_id"]))
+                    or any(self.sees(who, role, "opportunities", x) for x in deals)
+                )
             case "activities":
                 if row["opportunity_id"] in self.rows["deleted"]:
                     return False  # what was done on a deal goes with the deal
@@ -82,6 +102,8 @@ class Company:
                     return self.sees(who, role, "opportunities", row["opportunity_id"])
                 if row["account_id"] is not None:
                     return self.sees(who, role, "accounts", row["account_id"])
+                if row["contact_id"] is not None:
+                    return self.sees(who, role, "contacts", row["contact_id"])
                 return reaches(row["owner_id"])
             case _:
                 held = [x for x in (row["rep_id"],) if x]
@@ -134,6 +156,12 @@ class Builder:
                 parent = chance.choice([*model.rows["accounts"], None])
                 row = {"owner_id": chance.choice(maybe), "parent_id": parent}
                 await self._record(session, "accounts", f"a{i}", row, name=f"Account {i}")
+            for i in range(chance.randrange(2, 6)):
+                row = {
+                    "owner_id": chance.choice(maybe),
+                    "account_id": chance.choice([*model.rows["accounts"], None]),
+                }
+                await self._record(session, "contacts", f"p{i}", row, name=f"Person {i}")
             for i in range(chance.randrange(3, 10)):
                 splits = chance.sample(reps, chance.choice((0, 0, 1, 2)))
                 row = {
@@ -141,17 +169,20 @@ class Builder:
                     "account_id": chance.choice([*model.rows["accounts"], None]),
                     "splits": splits,
                     "team": chance.sample(reps, chance.choice((0, 0, 1))),
+                    "contacts": chance.sample([*model.rows["contacts"]], chance.choice((0, 0, 1, 2))),
                 }
                 await self._record(
                     session, "opportunities", f"d{i}", row, name=f"Deal {i}", stage_id="x:s", amount=10**i,
                     splits=[{"rep_id": f"x:{x}", "share": 1 / len(splits)} for x in splits],
                     team=[{"rep_id": f"x:{x}"} for x in row["team"]],
+                    contact_roles=[{"contact_id": f"x:{x}"} for x in row["contacts"]],
                 )  # fmt: skip
             for i in range(chance.randrange(3, 10)):
                 row = {
                     "owner_id": chance.choice(maybe),
                     "opportunity_id": chance.choice([*model.rows["opportunities"], None, None]),
                     "account_id": chance.choice([*model.rows["accounts"], None, None]),
+                    "contact_id": chance.choice([*model.rows["contacts"], None, None]),
                 }
                 await self._record(session, "activities", f"c{i}", row, kind="call", subject=f"Call {i}")
             for i in range(chance.randrange(1, 6)):
@@ -334,7 +365,7 @@ async def through_paths(
 async def events(builder: Builder, session: Any, principal: Principal, seen: dict[str, set[str]]) -> None:
     """Whoever sees the record is told of its changes; of a deleted one those who saw it."""
     names = named(builder)
-    nouns = ("accounts", "quotas", "opportunities")
+    nouns = ("accounts", "contacts", "quotas", "opportunities")
     expected = {(noun, key) for noun in nouns for key in seen[noun]}
     told: set[tuple[str, str]] = set()
     for _ in range(200):

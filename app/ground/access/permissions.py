@@ -17,11 +17,13 @@ ACTIONS = ("read", "write")
 
 DIRECTORY = frozenset(
     {
-        "exchange_rates", "fiscal_calendars", "picklist_values", "pipelines", "products", "reps", "stages", "teams",
-        "territories",
+        "campaigns", "exchange_rates", "fiscal_calendars", "lead_queues", "picklist_values", "pipelines",
+        "price_books", "prices", "products", "reps", "scoring_rules", "stages", "teams", "territories",
     }
 )  # fmt: skip
-WORK = frozenset({"accounts", "activities", "opportunities"})
+WORK = frozenset(
+    {"accounts", "activities", "campaign_members", "contacts", "leads", "opportunities", "touches"}
+)
 EXPECTATIONS = frozenset({"quotas"})
 ACCESS = frozenset({"api_keys", "users"})
 ANSWERS = frozenset({"events", "metrics"})

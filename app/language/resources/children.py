@@ -66,6 +66,8 @@ def plan_children(draft: Draft, batch: Batch) -> None:
                     f"{child.name}/{index}", "duplicate_row", "Another row of this list has the same key."
                 )
             old = by_key.get(key)
+            if child.refine:
+                child.refine(row, old, index, draft, batch)
             wanted[key] = {name: row.get(name) for name in columns} | {"id": old["id"] if old else new_id()}
         if child.name in draft.merged_children:
             for key, old in by_key.items():

@@ -110,8 +110,10 @@ def _touched(catalogue: Catalogue, resource: Resource, binds: Binds, when: tuple
         cause = _touched(catalogue, catalogue[other.noun], binds, other.when).subquery()
         if other.backwards:
             # Also what it pointed to before.
-            theirs = versions(catalogue[other.noun].table).subquery()
-            link, id_ = theirs.c.id == cause.c.id, theirs.c[other.via]
+            place = catalogue[other.noun]
+            inside = place.children_by_name[other.child] if other.child else None
+            theirs = versions(inside.table if inside else place.table).subquery()
+            link, id_ = theirs.c[inside.parent if inside else "id"] == cause.c.id, theirs.c[other.via]
         else:
             theirs = resource.table.alias()
             link, id_ = theirs.c[other.via] == cause.c.id, theirs.c.id

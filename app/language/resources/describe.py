@@ -60,7 +60,11 @@ def _description(
                 "name": x.name,
                 "description": x.description,
                 "key": list(x.key),
-                "fields": [_field(y, [], []) for y in x.fields if y.readable_by(role)],
+                "fields": [
+                    _field(y, offered.get(f"{x.name}.{y.name}", []), [])
+                    for y in x.fields
+                    if y.readable_by(role)
+                ],
             }
             for x in resource.children
         ],

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 import orjson
 
-from app.language.resources.batch import Batch
+from app.language.resources.batch import Batch, Draft
 from app.language.resources.resource import Resource
 
 
 @lru_cache
 def fields(resource: Resource) -> tuple[str, ...]:
-    return tuple(x.name for x in resource.fields if x.kind == "picklist")
+    """Its picklists as `picklist_values` call them behind the noun: `role` of a child is `contact_roles.role`."""
+    of_children = [f"{c.name}.{x.name}" for c in resource.children for x in c.fields if x.kind == "picklist"]
+    return (*(x.name for x in resource.fields if x.kind == "picklist"), *of_children)
 
 
 @lru_cache
@@ -27,12 +30,26 @@ def aliases(resource: Resource) -> str:
     )
 
 
+def sent(batch: Batch) -> bool:
+    return any(next(_places(d, name), None) for name in fields(batch.resource) for d in batch.standing)
+
+
 def rewrite_aliases(batch: Batch, told: str) -> None:
     meant: dict[tuple[str, Any], str] = {
         (field.partition(".")[2], alias): value for field, alias, value in orjson.loads(told)
     }
     for draft in batch.standing if meant else ():
         for name in fields(batch.resource):
-            value = draft.changes.get(name)
-            if (name, value) in meant:
-                draft.changes[name] = meant[name, value]
+            for values, key in _places(draft, name):
+                if (name, values[key]) in meant:
+                    values[key] = meant[name, values[key]]
+
+
+def _places(draft: Draft, name: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Where a picklist stands in a draft that nothing has taken apart yet."""
+    child, _, field = name.rpartition(".")
+    changes = draft.changes
+    rows = [*(changes.get(child) or ()), *(changes.get(f"{child}_merge") or ())] if child else [changes]
+    for row in rows:
+        if row.get(field) is not None:
+            yield row, field

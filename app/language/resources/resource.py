@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from pydantic import BaseModel
 from sqlalchemy import Table
@@ -75,6 +76,8 @@ class Follows:
     via: str
     when: tuple[str, ...]
     backwards: bool = False
+    child: str | None = None
+    """Where a list inside of theirs refers to this one, its name."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,6 +99,9 @@ class Child:
     check: Callable[[Sequence[Mapping[str, Any]]], str | None] | None = None
     complete: Callable[[dict[str, Any], int], None] | None = None
     """Fills what a child row leaves out (its position, its amount), before it is compared with the stored one."""
+    refine: Callable[[dict[str, Any], Mapping[str, Any] | None, int, Draft, Batch], None] | None = None
+    """`(row, stored, index, draft, batch)`: what else follows for a row, beside the stored one and what the noun's
+    `prepare` has looked up; may refuse the draft."""
 
     @cached_property
     def by_name(self) -> dict[str, Field]:
@@ -115,16 +121,23 @@ class Action:
     description: str
     input: type[BaseModel]
     run: Callable[[ActionCall], Awaitable[dict[str, Any]]]
+    references: Mapping[str, str] = field(default_factory=dict)
+    """Fields of the input that name a record of another noun, with that noun's plural; resolved before it runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionCall:
-    """`record` holds the stored columns; the returned dict is written as a patch, references as UUIDs."""
+    """`record` holds the stored columns, locked; `found` the ids of what the input refers to (`Action.references`).
+
+    The returned dict is written as a patch. It may set what callers may not, and `at` says since when it holds.
+    """
 
     session: Any
     principal: Any
+    catalogue: Catalogue
     record: Mapping[str, Any]
     input: Any
+    found: Mapping[str, UUID]
 
 
 async def _nothing(_: Batch) -> None:

@@ -108,10 +108,8 @@ async def look_up(batch: Batch, missing: str) -> None:
     }
     resource = batch.resource
     facts = {name: lookups.value(sql, batch.session.tenant_id) for name, sql in resource.lookups.items()}
-    aliased = any(
-        d.changes.get(name) is not None for name in picklists.fields(resource) for d in batch.standing
-    )
-    aliases = lookups.value(picklists.aliases(resource), batch.session.tenant_id) if aliased else None
+    asked = picklists.aliases(resource) if picklists.sent(batch) else None
+    aliases = lookups.value(asked, batch.session.tenant_id) if asked else None
     await lookups.run()
     if moment is not None:
         batch.moment = datetime.fromisoformat(orjson.loads(moment[None]))

@@ -115,14 +115,36 @@ async def act(
     )
     batch = Batch(session, principal, catalogue, resource, [draft])
     await load(batch)
-    _raise_first(draft)
+    raise_first(draft)
     assert draft.before is not None
-    changes = await action.run(ActionCall(session, principal, draft.before, input_))
+    found = await _references(session, principal, catalogue, action, input_)
+    changes = await action.run(ActionCall(session, principal, catalogue, draft.before, input_, found))
     at = changes.pop("at", None)
-    draft.changes = _checked(payloads(resource).check_patch, resource, changes)
+    derived = {
+        k: v for k, v in changes.items() if k in resource.by_name and resource.by_name[k].write == "never"
+    }
+    told = {k: v for k, v in changes.items() if k not in derived}
+    draft.changes = _checked(payloads(resource).check_patch, resource, told) | derived
     if isinstance(at, str):
         draft.since = _moment(at, principal)
     return await _single(batch, reply)
+
+
+async def _references(
+    session: Session, principal: Principal, catalogue: Catalogue, action: Action, input_: Any
+) -> dict[str, UUID]:
+    found: dict[str, UUID] = {}
+    for name, target in action.references.items():
+        reference = getattr(input_, name)
+        if reference is None:
+            continue
+        ids = await references.resolve(session, principal, catalogue, target, [reference])
+        if reference not in ids:
+            message = f"There is no such {catalogue[target].title.lower()}."
+            errors = [FieldError(f"/{name}", "reference_not_found", message)]
+            raise NotFound(message, code="reference_not_found", errors=errors)
+        found[name] = ids[reference]
+    return found
 
 
 def _moment(at: str, principal: Principal) -> datetime:
@@ -236,11 +258,11 @@ async def _single(batch: Batch, reply: Reply | None) -> Receipt:
         json = await run(batch, reply=reply)
     except LostRace:
         raise Conflict("Another record has just taken this external id.", code="duplicate") from None
-    _raise_first(draft)
+    raise_first(draft)
     return _receipt(draft, json)
 
 
-def _raise_first(draft: Draft) -> None:
+def raise_first(draft: Draft) -> None:
     if draft.failure is not None:
         raise draft.failure
     if draft.errors:

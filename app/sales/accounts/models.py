@@ -19,3 +19,18 @@ accounts = record_table(
     Index("ix_accounts_parent_id", "tenant_id", "parent_id", postgresql_where=text("parent_id is not null")),
 )
 accounts_history = history_of(accounts)
+
+contacts = record_table(
+    "contacts",
+    Column("name", Text, nullable=False),
+    ref("account_id", "accounts"),
+    ref("owner_id", "reps"),
+    Column("title", Text),
+    Column("department", Text),
+    Column("email", Text),
+    Column("phone", Text),
+    Index("ix_contacts_owner_id", "tenant_id", "owner_id"),
+    Index("ix_contacts_account_id", "tenant_id", "account_id"),
+    Index("ix_contacts_email", "tenant_id", "email"),
+)
+contacts_history = history_of(contacts)

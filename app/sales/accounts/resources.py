@@ -33,6 +33,7 @@ accounts = Resource(
     ),
     listings=(
         Listing(name="opportunities", target="opportunities", via="account_id", description="Its deals."),
+        Listing(name="contacts", target="contacts", via="account_id", description="Its people."),
         Listing(
             name="activities", target="activities", via="account_id", description="What was done with it."
         ),
@@ -42,4 +43,47 @@ accounts = Resource(
     ),
 )
 
-RESOURCES = (accounts,)
+contacts = Resource(
+    name="contact",
+    plural="contacts",
+    title="Contact",
+    description=(
+        "A person at an account. Seen by its owner, the owner of its account, those above either, and everyone who "
+        "sees a deal that names it or that is its account's."
+    ),
+    table=models.contacts,
+    history=models.contacts_history,
+    fields=(
+        f.text("name", "Full name.", "Contact of Isdom", required=True),
+        f.reference("account_id", "accounts", "The account where this person works."),
+        f.reference("owner_id", "reps", "The rep who keeps in touch."),
+        f.text("title", "Job title.", "Head of Procurement", max_length=120),
+        f.text("department", "Department.", "Procurement", max_length=120),
+        f.text("email", "E-mail.", "procurement@example.com"),
+        f.text("phone", "Telephone.", "+1 555 0100", max_length=60),
+    ),
+    visible=visibility.contacts,
+    standing=visibility.standing,
+    follows=(
+        Follows(noun="accounts", via="account_id", when=("owner_id",)),
+        Follows(
+            noun="opportunities",
+            via="contact_id",
+            child="contact_roles",
+            backwards=True,
+            when=(*visibility.OF_A_DEAL, "contact_roles"),
+        ),
+    ),
+    listings=(
+        Listing(
+            name="activities", target="activities", via="contact_id", description="What was done with it."
+        ),
+        Listing(name="touches", target="touches", via="contact_id", description="What reached it."),
+        Listing(
+            name="memberships", target="campaign_members", via="contact_id", description="Its campaigns."
+        ),
+    ),
+    default_sort=("name",),
+)
+
+RESOURCES = (accounts, contacts)

@@ -22,11 +22,15 @@ activities = record_table(
     ref("owner_id", "reps"),
     ref("opportunity_id", "opportunities"),
     ref("account_id", "accounts"),
+    ref("contact_id", "contacts"),
+    ref("lead_id", "leads"),
     CheckConstraint("kind in ('call', 'email', 'meeting', 'task', 'note')", name="kind"),
     CheckConstraint("direction in ('inbound', 'outbound')", name="direction"),
     CheckConstraint("duration_seconds >= 0", name="duration"),
     Index("ix_activities_owner_id", "tenant_id", "owner_id", "occurred_at"),
     Index("ix_activities_opportunity_id", "tenant_id", "opportunity_id", "occurred_at"),
     Index("ix_activities_account_id", "tenant_id", "account_id", "occurred_at"),
+    Index("ix_activities_contact_id", "tenant_id", "contact_id", "occurred_at"),
+    Index("ix_activities_lead_id", "tenant_id", "lead_id", "occurred_at"),
 )
 activities_history = history_of(activities)

@@ -1,16 +1,26 @@
 """The noun of what reps do."""
 
 from app.language.resources import fields as f
+from app.language.resources.batch import Batch
 from app.language.resources.resource import Follows, Resource
 from app.sales.activities import models
 from app.sales.activities.edges import refresh_deals
+from app.sales.activities.responses import note_responses
 from app.sales.org import visibility
+
+
+async def settled(batch: Batch) -> None:
+    await refresh_deals(batch)
+    await note_responses(batch)
+
 
 activities = Resource(
     name="activity",
     plural="activities",
     title="Activity",
-    description="A call, e-mail, meeting, task or note. Seen as the deal or account that it belongs to.",
+    description=(
+        "A call, e-mail, meeting, task or note. Seen as the deal, else the account, contact or lead that it is about."
+    ),
     table=models.activities,
     history=models.activities_history,
     fields=(
@@ -27,6 +37,8 @@ activities = Resource(
         f.reference("owner_id", "reps", "The rep who does it."),
         f.reference("opportunity_id", "opportunities", "The deal it is about."),
         f.reference("account_id", "accounts", "The account it is about."),
+        f.reference("contact_id", "contacts", "The person it was done with."),
+        f.reference("lead_id", "leads", "The lead it was done with."),
     ),
     label="subject",
     visible=visibility.activities,
@@ -34,10 +46,12 @@ activities = Resource(
     follows=(
         Follows(noun="opportunities", via="opportunity_id", when=visibility.OF_A_DEAL),
         Follows(noun="accounts", via="account_id", when=("owner_id",)),
+        Follows(noun="contacts", via="contact_id", when=("owner_id", "account_id")),
+        Follows(noun="leads", via="lead_id", when=("owner_id",)),
     ),
     default_sort=("-occurred_at",),
     happens=("occurred_at", "due_at", "created_at"),
-    settled=refresh_deals,
+    settled=settled,
 )
 
 RESOURCES = (activities,)

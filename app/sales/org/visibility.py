@@ -6,6 +6,7 @@ matter of then. Tables of areas above are named by string, as foreign keys are.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Select, and_, exists, func, literal_column, or_, select
@@ -84,46 +85,91 @@ def _visible_deal(condition: Any, binds: Binds) -> ColumnElement[bool]:
     )
 
 
+def _unowned(record: FromClause, binds: Binds) -> list[ColumnElement[bool]]:
+    return [record.c.owner_id.is_(None)] if binds.sees_unowned else []
+
+
 def accounts(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
     """Owner and those above, whoever sees one of its deals, and the tenant's roles where nobody owns it."""
     if binds.sees_all:
         return None
-    ways: list[ColumnElement[bool]] = [
+    return or_(
         _within_reach(record.c.owner_id, binds),
         _visible_deal(lambda deal: deal.c.account_id == record.c.id, binds),
-    ]
-    if binds.sees_unowned:
-        ways.append(record.c.owner_id.is_(None))
-    return or_(*ways)
+        *_unowned(record, binds),
+    )
 
 
-def activities(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
-    """As the deal it belongs to, else as its account, else as its owner."""
+def contacts(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
+    """Its owner and its account's, those above them, whoever sees a deal that names it or that is its account's."""
     if binds.sees_all:
         return None
     account = rows(metadata.tables["accounts"], binds)
-    seen_account = accounts(account, binds)
-    assert seen_account is not None
+    role = rows(metadata.tables["opportunity_contact_roles"], binds)
     return or_(
-        and_(
-            record.c.opportunity_id.is_not(None),
-            _visible_deal(lambda deal: deal.c.id == record.c.opportunity_id, binds),
+        _within_reach(record.c.owner_id, binds),
+        exists(
+            select(1).where(
+                account.c.tenant_id == binds.tenant,
+                account.c.id == record.c.account_id,
+                _within_reach(account.c.owner_id, binds),
+            )
         ),
-        and_(
-            record.c.opportunity_id.is_(None),
-            record.c.account_id.is_not(None),
-            exists(
-                select(1).where(
-                    account.c.tenant_id == binds.tenant, account.c.id == record.c.account_id, seen_account
-                )
-            ),
+        _visible_deal(lambda deal: deal.c.account_id == record.c.account_id, binds),
+        exists(
+            select(1).where(
+                role.c.tenant_id == binds.tenant,
+                role.c.contact_id == record.c.id,
+                _visible_deal(lambda deal: deal.c.id == role.c.opportunity_id, binds),
+            )
         ),
-        and_(
-            record.c.opportunity_id.is_(None),
-            record.c.account_id.is_(None),
-            _within_reach(record.c.owner_id, binds),
-        ),
+        *_unowned(record, binds),
     )
+
+
+def leads(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
+    """Its owner and everyone above; in a queue, and where nobody owns it, the tenant's roles."""
+    if binds.sees_all:
+        return None
+    return or_(_within_reach(record.c.owner_id, binds), *_unowned(record, binds))
+
+
+_NOUNS: dict[str, tuple[str, Callable[[FromClause, Binds], ColumnElement[bool] | None]]] = {
+    "account_id": ("accounts", accounts),
+    "contact_id": ("contacts", contacts),
+    "lead_id": ("leads", leads),
+}
+
+
+def _as(column: str, record: FromClause, binds: Binds) -> ColumnElement[bool]:
+    """That the record named there is seen."""
+    table, visible = _NOUNS[column]
+    about = rows(metadata.tables[table], binds)
+    seen = visible(about, binds)
+    assert seen is not None
+    return exists(select(1).where(about.c.tenant_id == binds.tenant, about.c.id == record.c[column], seen))
+
+
+def persons(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
+    """What concerns one lead or one contact is seen as that person is."""
+    if binds.sees_all:
+        return None
+    return or_(*(and_(record.c[x].is_not(None), _as(x, record, binds)) for x in ("lead_id", "contact_id")))
+
+
+def activities(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
+    """As the deal it is about, else as the account, the contact or the lead, else as its owner."""
+    if binds.sees_all:
+        return None
+    column = record.c.opportunity_id
+    ways = [
+        and_(column.is_not(None), _visible_deal(lambda deal: deal.c.id == record.c.opportunity_id, binds))
+    ]
+    nothing_before = [column.is_(None)]
+    for name in ("account_id", "contact_id", "lead_id"):
+        ways.append(and_(*nothing_before, record.c[name].is_not(None), _as(name, record, binds)))
+        nothing_before.append(record.c[name].is_(None))
+    return or_(*ways, and_(*nothing_before, _within_reach(record.c.owner_id, binds)))
 
 
 def quotas(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:

@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 
 from app.language.resources.batch import Batch, Draft, Point
-from app.sales.pipeline import progress, requirements
+from app.sales.pipeline import list_prices, progress, requirements
 
 STAGES = """
 select coalesce(json_agg(json_build_object(
@@ -34,6 +34,7 @@ def _stages(told: str) -> dict[UUID, dict[str, Any]]:
 
 async def prepare(batch: Batch) -> None:
     batch.facts["stages"] = _stages(batch.facts["stages"])
+    await list_prices.load(batch)
     for draft in batch.standing:
         changes = draft.changes
         if draft.is_new:

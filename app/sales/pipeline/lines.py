@@ -1,4 +1,4 @@
-"""Line items, splits and team of a deal: what a row leaves out, and what a list must add up to."""
+"""Line items, splits, team and contacts of a deal: what a row leaves out, and what a list must add up to."""
 
 from __future__ import annotations
 
@@ -28,4 +28,10 @@ def check_splits(splits: Sequence[Mapping[str, Any]]) -> str | None:
     whole = sum(revenue, Decimal(0))
     if revenue and whole != 1:
         return f"Revenue splits must sum to 1; these sum to {whole.normalize():f}."
+    return None
+
+
+def check_contact_roles(roles: Sequence[Mapping[str, Any]]) -> str | None:
+    if sum(1 for x in roles if x["is_primary"]) > 1:
+        return "A deal has at most one primary contact."
     return None

@@ -53,6 +53,8 @@ opportunities = record_table(
     Column("type", Text),
     Column("sales_channel", Text),
     Column("lead_source", Text),
+    ref("campaign_id", "campaigns"),
+    ref("price_book_id", "price_books"),
     Column("opened_at", MOMENT),
     Column("expected_close_on", Date),
     Column("closed_at", MOMENT),
@@ -124,6 +126,7 @@ opportunity_line_items = child_table(
     Column("list_price", MONEY),
     Column("unit_price", MONEY),
     Column("amount", MONEY),
+    Column("below_floor", Boolean, nullable=False, server_default=text("false")),
 )
 opportunity_line_items_history = history_of(opportunity_line_items)
 
@@ -149,3 +152,14 @@ opportunity_team = child_table(
     Index("ix_opportunity_team_rep_id", "tenant_id", "rep_id"),
 )
 opportunity_team_history = history_of(opportunity_team)
+
+opportunity_contact_roles = child_table(
+    "opportunity_contact_roles",
+    "opportunity_id",
+    ref("opportunity_id", "opportunities", nullable=False),
+    ref("contact_id", "contacts", nullable=False),
+    Column("role", Text),
+    Column("is_primary", Boolean, nullable=False, server_default=text("false")),
+    Index("ix_opportunity_contact_roles_contact_id", "tenant_id", "contact_id"),
+)
+opportunity_contact_roles_history = history_of(opportunity_contact_roles)

@@ -15,7 +15,7 @@ from app.language.resources import fields as f
 from app.language.resources.convert import HOME
 from app.language.resources.resource import Child, Listing, Resource, Weight, Worth
 from app.sales.org import visibility
-from app.sales.pipeline import deals, lines, models, requirements
+from app.sales.pipeline import deals, lines, list_prices, models, requirements
 from app.sales.pipeline.actions import ACTIONS
 
 # The sub-queries below name what they correlate with: left to itself SQLAlchemy looks one level up only, and a record's
@@ -150,6 +150,7 @@ line_items = Child(
     description="What is sold, line by line.",
     key=("position",),
     complete=lines.complete_line,
+    refine=list_prices.refine,
     fields=(
         f.reference("product_id", "products", "The product."),
         f.text(
@@ -160,9 +161,17 @@ line_items = Child(
         f.integer("position", "Order in the deal, from 0.", 0, minimum=0),
         f.text("description", "What the line is for.", "Three years of support", max_length=1000),
         f.number("quantity", "How many; at most four decimals.", 2, default=1),
-        f.money("list_price", "List price of one unit.", 600),
-        f.money("unit_price", "Price of one unit.", 527),
+        f.money("list_price", "List price of one unit; that of the deal's price book when left out.", 600),
+        f.money(
+            "unit_price", "Price of one unit; a book's list price when this and the amount are left out.", 527
+        ),
         f.money("amount", "The line's amount; quantity times unit price when left out.", 1054),
+        f.flag(
+            "below_floor",
+            "Whether it was priced below the price book's floor when it was written.",
+            default=False,
+            write="never",
+        ),
     ),
 )
 
@@ -197,6 +206,22 @@ team = Child(
     ),
 )
 
+contact_roles = Child(
+    name="contact_roles",
+    singular="contact_role",
+    table=models.opportunity_contact_roles,
+    history=models.opportunity_contact_roles_history,
+    parent="opportunity_id",
+    description="Who of the customer's people has a part in the deal; one of them may be the primary contact.",
+    key=("contact_id", "role"),
+    check=lines.check_contact_roles,
+    fields=(
+        f.reference("contact_id", "contacts", "The contact.", required=True),
+        f.picklist("role", "The part that this person has.", "decision_maker"),
+        f.flag("is_primary", "Whether this is the contact to turn to.", default=False),
+    ),
+)
+
 opportunities = Resource(
     name="opportunity",
     plural="opportunities",
@@ -228,6 +253,8 @@ opportunities = Resource(
         f.choice("type", "What kind of business.", ("new_business", "expansion", "renewal")),
         f.picklist("sales_channel", "How it is sold.", "direct"),
         f.picklist("lead_source", "Where it came from.", "referral"),
+        f.reference("campaign_id", "campaigns", "The campaign that brought it."),
+        f.reference("price_book_id", "price_books", "What its line items are priced by; the default when null."),
         f.moment(
             "opened_at",
             "When it was opened. Left out of a create it is now; left out of an upsert it stays unknown.",
@@ -266,7 +293,7 @@ opportunities = Resource(
     timeline=("activities",),
     visible=visibility.opportunities,
     standing=visibility.standing,
-    children=(line_items, splits, team),
+    children=(line_items, splits, team, contact_roles),
     listings=(
         Listing(name="activities", target="activities", via="opportunity_id", description="What was done on it."),
     ),

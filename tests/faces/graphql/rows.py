@@ -37,6 +37,9 @@ ROWS: list[tuple[str, list[dict[str, Any]]]] = [
             {"externalId": "globex", "name": "Globex", "ownerId": "crm:other", "industry": "medical"},
         ],
     ),
+    ("contacts", [{"externalId": "person", "name": "Person"}]),
+    ("price_books", [{"externalId": "book", "name": "Book"}]),
+    ("campaigns", [{"externalId": "fair", "name": "Fair"}]),
     (
         "opportunities",
         [

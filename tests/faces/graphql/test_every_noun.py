@@ -13,8 +13,14 @@ from app.language.resources.payload import class_name
 from app.language.resources.resource import Resource
 from tests.faces.graphql.conftest import Api
 
-RECORDS = {"pipelines": "crm:p", "reps": "crm:r1"}
+RECORDS = {
+    "pipelines": "crm:p", "reps": "crm:r1", "products": "crm:x1", "price_books": "crm:book", "campaigns": "crm:fair",
+}  # fmt: skip
 EXTRA: dict[str, dict[str, Any]] = {"quotas": {"repId": "crm:r1"}, "users": {"email": "new@example.com"}}
+EXTRA |= {
+    "scoring_rules": {"field": "company", "operator": "EQ"},
+    "campaign_members": {"contactId": "crm:person"}, "touches": {"contactId": "crm:person"},
+}  # fmt: skip
 """What a noun's own rules ask for beyond its required fields."""
 
 WRITABLE = [x for x in CATALOGUE if "create" in x.operations]
@@ -39,8 +45,8 @@ def change_of(resource: Resource) -> tuple[Field, Any]:
     for field in resource.writable:
         if field.kind == "text" and not field.currency and field.write == "always" and field.name != "period":
             return field, "Changed"
-    field = next(x for x in resource.writable if x.kind == "number")
-    return field, 2
+    field = next(x for x in resource.writable if x.kind in ("number", "money", "picklist"))
+    return field, "Changed" if field.kind == "picklist" else 2
 
 
 def selection(resource: Resource) -> str:

@@ -317,4 +317,5 @@ def test_what_sight_hangs_on_is_declared(noun: Resource) -> None:
         theirs = CATALOGUE[other.noun]
         known = {x.name for x in theirs.fields} | set(theirs.children_by_name)
         assert set(other.when) <= known
-        assert other.via in (theirs if other.backwards else noun).by_name
+        place = theirs.children_by_name[other.child] if other.child else theirs
+        assert other.via in (place if other.backwards else noun).by_name

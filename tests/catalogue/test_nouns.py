@@ -228,6 +228,7 @@ def free(noun: Resource) -> tuple[str, list[Any]]:
     bound = {name for names in noun.unique for name in names} | {"period", "currency"}
     for kind, values in (
         ("text", ["first", "second", "third"]),
+        ("picklist", ["first", "second", "third"]),
         ("number", [1.5, 2.25, 3]),
         ("money", [100_001, 100_002.5, 100_003]),
     ):

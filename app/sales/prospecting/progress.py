@@ -72,7 +72,9 @@ def _milestones(values: Mapping[str, Any], start: datetime, now: datetime) -> li
     for name in _MILESTONES:
         at = values.get(name)
         if at is not None and start < at < now:
-            status = {"status": status_at[name]} if name in status_at else {}
+            # Disqualified and taken up again: it is the moment that is told, not how it stood in between.
+            stood = name in status_at and (name != "disqualified_at" or values["status"] == "disqualified")
+            status = {"status": status_at[name]} if stood else {}
             into = {x: values.get(x) for x in INTO} if name == "converted_at" else {}
             found.append(Point(at, {name: at, **status, **into}, inferred=True))
     return sorted(found, key=lambda point: point.at)

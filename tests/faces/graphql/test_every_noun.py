@@ -19,7 +19,8 @@ RECORDS = {
 EXTRA: dict[str, dict[str, Any]] = {"quotas": {"repId": "crm:r1"}, "users": {"email": "new@example.com"}}
 EXTRA |= {
     "scoring_rules": {"field": "company", "operator": "EQ"},
-    "campaign_members": {"contactId": "crm:person"}, "touches": {"contactId": "crm:person"},
+    "campaign_members": {"contactId": "crm:person"},
+    "touches": {"contactId": "crm:person", "occurredAt": "2026-09-03T14:10:00+00:00"},
 }  # fmt: skip
 """What a noun's own rules ask for beyond its required fields."""
 

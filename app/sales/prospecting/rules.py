@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -63,7 +64,8 @@ async def rescore(batch: Batch) -> None:
     if all(d.outcome == "unchanged" for d in batch.standing):
         return
     last, connection = UUID(int=0), batch.session.connection
-    rules = read(await connection.fetchval(RULES, batch.session.tenant_id))
+    told: Any = await connection.fetchval(RULES, batch.session.tenant_id)
+    rules = read(told)
     while leads := await connection.fetch(_OPEN, batch.session.tenant_id, last, CHUNK):
         last = leads[-1]["id"]
         scores = {lead["id"]: (score(lead, rules), lead["score"]) for lead in leads}

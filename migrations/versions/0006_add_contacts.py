@@ -1,6 +1,6 @@
 """add contacts
 
-Revision 0005, after 0004, made on 2026-11-22.
+Revision 0006, after 0005, made on 2026-11-22.
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from sqlalchemy.dialects import postgresql
 
 from app.ground.database.security import force, secure, unforce
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,6 @@
 """add leads and campaigns
 
-Revision 0007, after 0006, made on 2026-11-22.
+Revision 0008, after 0007, made on 2026-11-22.
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from sqlalchemy.dialects import postgresql
 
 from app.ground.database.security import force, secure, unforce
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,6 @@
 """add price books
 
-Revision 0006, after 0005, made on 2026-11-22.
+Revision 0007, after 0006, made on 2026-11-22.
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from sqlalchemy.dialects import postgresql
 
 from app.ground.database.security import force, secure, unforce
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

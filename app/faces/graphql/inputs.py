@@ -15,7 +15,7 @@ from app.faces.graphql.names import action_input_name, camel, child_type_name, e
 from app.faces.graphql.scalars import Amount, Day, Moment
 from app.faces.graphql.types import Types
 from app.language.resources.fields import Field
-from app.language.resources.payload import class_name
+from app.language.resources.payload import DELETED, SOURCE_UPDATED_AT, class_name
 from app.language.resources.resource import Action, Child, Resource
 
 _OPERATOR_TEXT = {
@@ -224,6 +224,9 @@ def _make_writes(types: Types, inputs: Inputs, resource: Resource) -> None:
     row.add("external_id", str, "The record's id at the source.")
     row.add("url", str | None, "Where to see it there.")
     row.add("if_version", int | None, "Refuse the row unless the stored version is this one.")
+    row.add("source_updated_at", Moment | None, SOURCE_UPDATED_AT)
+    if "delete" in resource.operations:
+        row.add("deleted", bool | None, DELETED, bool)
     _add_writable(types, row, name, resource.fields, require=False, creating=True)
     for child in resource.children:
         rows = _child_row(types, resource, child)

@@ -13,7 +13,7 @@ from typing import Any
 from app.faces.rest.operation import Schema
 from app.language.resources.board import groupable
 from app.language.resources.fields import Field
-from app.language.resources.payload import class_name
+from app.language.resources.payload import DELETED, SOURCE_UPDATED_AT, class_name
 from app.language.resources.resource import Catalogue, Child, Resource
 
 MOMENT_EXAMPLE = "2026-03-31T16:30:00Z"
@@ -268,6 +268,16 @@ class Nouns:
                 "type": "integer",
                 "description": "Refuse the row unless the record is at this version.",
             },
+            "source_updated_at": {
+                "type": ["string", "null"],
+                "description": SOURCE_UPDATED_AT,
+                "examples": ["2026-03-31T16:30:00Z"],
+            },
+            **(
+                {"deleted": {"type": "boolean", "description": DELETED}}
+                if "delete" in resource.operations
+                else {}
+            ),
             **values,
             **self._children(resource, merge=True),
         }

@@ -172,9 +172,13 @@ external_ids = tenant_table(
     Column("source", Text, nullable=False),
     Column("external_id", Text, nullable=False),
     Column("record_id", UUID(as_uuid=True), nullable=False),
+    Column("source_updated_at", MOMENT),
     key=("noun", "source", "external_id"),
 )
-"""The unique index of every `source:external_id` that names a record; records repeat their own for reading."""
+"""The unique index of every `source:external_id` that names a record; records repeat their own for reading.
+
+`source_updated_at`: how new what the source last told of it was, by the source's own clock; null where it never said.
+"""
 
 __all__ = [
     "BOOKKEEPING", "MOMENT", "MONEY", "RATIO", "BigInteger", "child_table", "external_ids", "history_of", "metadata",

@@ -62,6 +62,8 @@ class Draft:
     history: list[Point] = field(default_factory=list)
     versions: list[Version] | None = None
     if_version: int | None = None
+    source_updated_at: datetime | None = None
+    """How new this row is by its source's own clock."""
     moment: datetime = BEGINNING
     delete: bool = False
     restore: bool = False
@@ -72,6 +74,8 @@ class Draft:
     """From when the change holds, where the verb says so."""
     same: bool = False
     """Whether its own fields are what they were: then only its children can differ."""
+    aside: bool = False
+    """Whether it leaves the way because it changes nothing; `reason` says why."""
     outcome: str = "unchanged"
     reason: str | None = None
     changed: list[str] = field(default_factory=list)
@@ -115,8 +119,8 @@ class Batch:
 
     @property
     def standing(self) -> list[Draft]:
-        """The drafts that nothing has refused so far."""
-        return [d for d in self.drafts if not d.errors and d.failure is None]
+        """The drafts that are still on their way: neither refused nor set aside."""
+        return [d for d in self.drafts if not d.errors and d.failure is None and not d.aside]
 
 
 @dataclass(frozen=True, slots=True)

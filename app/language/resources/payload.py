@@ -197,6 +197,16 @@ def child_row(resource: Resource, child: Child) -> Any:
     )
 
 
+SOURCE_UPDATED_AT = (
+    "When the source last changed it, by the source's own clock. A row that is older than what the source told before "
+    "leaves the record unchanged, reason `stale`."
+)
+DELETED = (
+    "True: the source has deleted it, and it is deleted here, softly; nothing else of the row is stored. A later row "
+    "without it restores the record."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Payloads:
     """The typed dictionaries of a noun's writes, and their validators under the same names with `check_`."""
@@ -240,6 +250,11 @@ def payloads(noun: Resource) -> Payloads:
         ],
         "url": NotRequired[Annotated[str, StringConstraints(max_length=2000)] | None],
         "if_version": NotRequired[Annotated[int, Strict(), Described(description="Refuse the row unless stored so.")]],
+        "source_updated_at": NotRequired[
+            Annotated[Any, BeforeValidator(parse_moment), Described(description=SOURCE_UPDATED_AT)] | None
+        ],
+        **({"deleted": NotRequired[Annotated[bool, Strict(), Described(description=DELETED)]]} if "delete" in
+           noun.operations else {}),
     } | _parts(noun.fields, require=False, creating=True) | children | merges  # fmt: skip
     if noun.tracked:
         at = Field(name="at", kind="moment", description="Since when.", example="2026-01-12T09:00:00Z")

@@ -63,8 +63,10 @@ def _claim_names(batch: Batch, drafts: Sequence[Draft]) -> None:
         old = {(x["source"], x["external_id"]) for x in (draft.before or {}).get("external_ids", ())}
         new = {(x["source"], x["external_id"]) for x in draft.after.get("external_ids", ())}
         rows += (
-            {"noun": noun, "source": s, "external_id": e, "record_id": draft.record_id} for s, e in new - old
-        )
+            {"noun": noun, "source": key[0], "external_id": key[1], "record_id": draft.record_id,
+             "source_updated_at": draft.source_updated_at if key == draft.external_key else None}
+            for key in new - old
+        )  # fmt: skip
         dropped += old - new
     if dropped:
         batch.clearing.append(
@@ -76,7 +78,7 @@ def _claim_names(batch: Batch, drafts: Sequence[Draft]) -> None:
         )
     if rows:
         rows.sort(key=lambda x: (x["source"], x["external_id"]))
-        columns = ("noun", "source", "external_id", "record_id")
+        columns = ("noun", "source", "external_id", "record_id", "source_updated_at")
         claim = "on conflict do nothing returning record_id"
         batch.storing.append(
             store.insertion(tenant_id, external_ids, columns, rows, behind=claim, name=CLAIMED)

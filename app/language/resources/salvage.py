@@ -52,7 +52,7 @@ def _reset(drafts: list[Draft], pristine: list[dict[str, Any]]) -> None:
     for draft, changes in zip(drafts, pristine, strict=True):
         fresh = Draft(
             draft.index, changes, external_key=draft.external_key, if_version=draft.if_version, live=draft.live,
-            intent=draft.intent,
+            intent=draft.intent, delete=draft.delete, source_updated_at=draft.source_updated_at,
         )  # fmt: skip
         for name in Draft.__slots__:
             setattr(draft, name, getattr(fresh, name))

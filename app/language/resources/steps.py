@@ -18,7 +18,7 @@ from app.ground.database import script
 from app.ground.database.session import Statement, compiled
 from app.ground.errors import NotFound, VersionConflict
 from app.language.query.binds import Binds
-from app.language.resources import picklists
+from app.language.resources import freshness, picklists
 from app.language.resources import reply as replies
 from app.language.resources.batch import BEGINNING, Batch, Draft, Point
 from app.language.resources.children import load_children, plan_children, store_children
@@ -37,6 +37,7 @@ async def run(batch: Batch, *, missing: str = "error", reply: Reply | None = Non
     await look_up(batch, missing)
     if any(d.before is None for d in batch.standing):
         await load(batch)
+    await freshness.set_aside(batch)
     for draft in batch.standing:
         _begin(draft, batch)
     await resource.prepare(batch)
@@ -52,6 +53,7 @@ async def run(batch: Batch, *, missing: str = "error", reply: Reply | None = Non
     record_history(batch)
     store_records(batch)
     store_children(batch)
+    freshness.remember(batch)
     tell_events(batch)
     stored = await store(batch, reply)
     await resource.settled(batch)

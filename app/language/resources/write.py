@@ -219,6 +219,11 @@ async def _upsert(
         external_id = draft.changes.pop("external_id")
         draft.external_key = (source, external_id)
         draft.if_version = draft.changes.pop("if_version", None)
+        if (told := draft.changes.pop("source_updated_at", None)) is not None:
+            draft.source_updated_at = instant(told, principal)
+        draft.delete = draft.changes.pop("deleted", False)
+        if draft.delete:
+            draft.changes = {}
         if why := unusable(external_id, resource):
             draft.refuse("external_id", "invalid_value", why)
         elif external_id in first:

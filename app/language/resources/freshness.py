@@ -1,0 +1,73 @@
+"""How new a source's word of a record is: an older one changes nothing, whatever order they come in.
+
+The moment stands with the name that the source gave the record. It is read once the record is locked, since another
+writer of the same row may have moved it while this one waited.
+"""
+
+from __future__ import annotations
+
+from app.ground.database.script import Part
+from app.language.resources.batch import Batch, Draft
+
+STALE, UNKNOWN, DELETED = "stale", "unknown", "already_deleted"
+
+_TOLD = """
+select k.place, x.source_updated_at from unnest($3::text[], $4::text[]) with ordinality k(source, external_id, place)
+join external_ids x on x.tenant_id = $1 and x.noun = $2 and x.source = k.source and x.external_id = k.external_id
+where x.source_updated_at is not null
+"""
+_REMEMBER = """
+update external_ids x set source_updated_at = k.at
+from unnest((select $3::text[]), (select $4::text[]), (select $5::timestamptz[])) k(source, external_id, at)
+where x.tenant_id = $1 and x.noun = $2 and x.source = k.source and x.external_id = k.external_id
+"""
+_NEWER = "newer_at_source"
+
+
+async def set_aside(batch: Batch) -> None:
+    """Take out what is older than what is stored, and deletions of what is not there."""
+    dated = [
+        (d, d.external_key) for d in batch.standing if d.source_updated_at and d.external_key and d.before
+    ]
+    newer: list[Draft] = batch.facts.setdefault(_NEWER, [])
+    if dated:
+        keys = [key for _, key in dated]
+        rows = await batch.session.connection.fetch(
+            _TOLD, batch.session.tenant_id, batch.resource.plural, [x[0] for x in keys], [x[1] for x in keys]
+        )
+        told = {row["place"] - 1: row["source_updated_at"] for row in rows}
+        for place, (draft, _) in enumerate(dated):
+            assert draft.source_updated_at is not None
+            stored = told.get(place)
+            if stored is None or draft.source_updated_at > stored:
+                newer.append(draft)
+            elif draft.source_updated_at < stored:
+                _leave(draft, STALE)
+    for draft in batch.standing:
+        if draft.delete and draft.external_key:
+            if draft.before is None:
+                _leave(draft, UNKNOWN)
+            elif draft.before["deleted_at"] is not None:
+                _leave(draft, DELETED)
+
+
+def _leave(draft: Draft, reason: str) -> None:
+    draft.aside, draft.reason = True, reason
+    draft.after = dict(draft.before or {})
+
+
+def remember(batch: Batch) -> None:
+    """Also of rows that changed nothing: what comes later may be older than they are."""
+    newer = [d for d in batch.facts[_NEWER] if not d.failed]
+    if newer:
+        newer.sort(key=lambda draft: draft.external_key or ("", ""))
+        keys = [d.external_key or ("", "") for d in newer]
+        batch.storing.append(
+            Part(
+                _REMEMBER,
+                [
+                    batch.session.tenant_id, batch.resource.plural, [x[0] for x in keys], [x[1] for x in keys],
+                    [d.source_updated_at for d in newer],
+                ],
+            )
+        )  # fmt: skip

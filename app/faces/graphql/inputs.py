@@ -15,7 +15,7 @@ from app.faces.graphql.names import action_input_name, camel, child_type_name, e
 from app.faces.graphql.scalars import Amount, Day, Moment
 from app.faces.graphql.types import Types
 from app.language.resources.fields import Field
-from app.language.resources.payload import DELETED, SOURCE_UPDATED_AT, class_name
+from app.language.resources.payload import DELETED, SOURCE_UPDATED_AT, STUB, class_name
 from app.language.resources.resource import Action, Child, Resource
 
 _OPERATOR_TEXT = {
@@ -191,6 +191,7 @@ def _external_id() -> Input:
     made.add("source", str, "The tenant's own name of the source.")
     made.add("external_id", str, "The record's id there.")
     made.add("url", str | None, "Where to see it there.")
+    made.add("stub", bool | None, STUB, bool)
     made.fill("A name that a source gives a record.")
     return made
 

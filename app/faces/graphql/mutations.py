@@ -32,8 +32,9 @@ OUTCOMES = ("created", "updated", "unchanged", "restored", "deleted", "failed")
 Outcome = enum("Outcome", [(x.upper(), x) for x in OUTCOMES], "What became of a row.")
 MissingReference = enum(
     "MissingReference",
-    [("ERROR", "error"), ("NULL", "null")],
-    "What becomes of a reference to a record that is not there: the row is refused, or the field stays empty.",
+    [("ERROR", "error"), ("NULL", "null"), ("STUB", "stub")],
+    "What becomes of a reference to a record that is not there: the row is refused, the field stays empty, or a record "
+    "is made of which only the external id is known, for its own row to complete.",
 )
 Origin = enum(
     "Origin",

@@ -107,7 +107,8 @@ def _of(catalogue: Catalogue, resource: Resource) -> Iterator[Operation]:
                 parameter("atomic", {"type": "boolean", "default": False}, "All rows or none: else 422."),
                 parameter("dry_run", {"type": "boolean", "default": False}, "Takes the whole way, and takes it back."),
                 parameter("missing", {"type": "string", "enum": list(upserts.MISSING), "default": "error"},
-                          "What becomes of a reference that is not there: the row is refused, or the field is null."),
+                          "What becomes of a reference that is not there: the row is refused, the field is null, or a "
+                          "record is made of which only the external id is known, for its own row to complete."),
                 parameter("origin", {"type": "string", "enum": list(upserts.ORIGINS), "default": "live"},
                           "`backfill` marks history and events, so that nothing reacts to them."),
             ),

@@ -17,6 +17,7 @@ from app.ground.access.principal import ROLES
 from app.language.files.exports import ExportCreate
 from app.language.files.imports import ImportCreate
 from app.language.metrics.metric import MetricCatalogue
+from app.language.resources.payload import STUB
 from app.language.resources.resource import Catalogue
 
 _ABOUT = """\
@@ -296,6 +297,7 @@ def _around(catalogue: Catalogue) -> dict[str, Schema]:
                 "source": text | {"pattern": "^[a-z0-9_]{1,60}$", "examples": ["salesforce"]},
                 "external_id": text | {"minLength": 1, "maxLength": 255, "examples": ["006Ab00000AbCdE"]},
                 "url": maybe | {"maxLength": 2000, "description": "Where the source shows it."},
+                "stub": {"type": "boolean", "description": STUB},
             },
             required=["source", "external_id"],
             description="A name that a source gives a record.",

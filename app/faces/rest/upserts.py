@@ -16,7 +16,7 @@ from app.language.resources import write
 from app.language.resources.batch import Receipt
 
 OUTCOMES = ("created", "updated", "unchanged", "restored", "deleted", "failed")
-MISSING = ("error", "null")
+MISSING = ("error", "null", "stub")
 ORIGINS = ("live", "backfill")
 
 

@@ -74,6 +74,8 @@ class Draft:
     """From when the change holds, where the verb says so."""
     same: bool = False
     """Whether its own fields are what they were: then only its children can differ."""
+    stub: bool = False
+    """Whether it is made because another row refers to it."""
     aside: bool = False
     """Whether it leaves the way because it changes nothing; `reason` says why."""
     outcome: str = "unchanged"

@@ -44,14 +44,17 @@ async def set_aside(batch: Batch) -> None:
             elif draft.source_updated_at < stored:
                 _leave(draft, STALE)
     for draft in batch.standing:
-        if draft.delete and draft.external_key:
+        if draft.stub and draft.before is not None:
+            # Somebody else was quicker, or it was deleted: it is not made anew.
+            _leave(draft, None)
+        elif draft.delete and draft.external_key:
             if draft.before is None:
                 _leave(draft, UNKNOWN)
             elif draft.before["deleted_at"] is not None:
                 _leave(draft, DELETED)
 
 
-def _leave(draft: Draft, reason: str) -> None:
+def _leave(draft: Draft, reason: str | None) -> None:
     draft.aside, draft.reason = True, reason
     draft.after = dict(draft.before or {})
 

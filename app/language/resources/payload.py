@@ -156,6 +156,12 @@ def annotation(field: Field) -> Any:
             return Annotated[str, Strict(), bounds, check, described]
 
 
+STUB = (
+    "True while only this name of the record is known, since another record referred to it (`missing=stub`); a row of "
+    "this name completes it. Absent otherwise."
+)
+
+
 class ExternalId(TypedDict):
     __pydantic_config__ = ConfigDict(extra="forbid", title="ExternalId")  # pyright: ignore[reportGeneralTypeIssues]
     source: Annotated[str, StringConstraints(pattern=SOURCE.pattern), Described(examples=["salesforce"])]
@@ -163,6 +169,7 @@ class ExternalId(TypedDict):
         str, StringConstraints(min_length=1, max_length=255), Described(examples=["006Ab00000AbCdE"])
     ]
     url: NotRequired[Annotated[str, StringConstraints(max_length=2000)] | None]
+    stub: NotRequired[Annotated[bool, Strict(), Described(description=STUB)]]
 
 
 def typed(name: str, parts: Mapping[str, Any]) -> Any:
@@ -307,3 +314,22 @@ def child_names(resource: Resource, data: Mapping[str, Any]) -> list[str]:
     """Which keys of a payload hold children, `line_items` or `line_items_merge`."""
     keys = resource.child_keys
     return [name for name in data if name in keys]
+
+
+def unusable(external_id: str, resource: Resource) -> str | None:
+    """An external id stands in paths, where a verb follows the last colon."""
+    if len(external_id) > 255:
+        return "An external id has at most 255 characters."
+    if "/" in external_id:
+        return "An external id may not contain a slash."
+    verb = external_id.rpartition(":")[2]
+    if ":" in external_id and verb in {
+        "restore",
+        "upsert",
+        "reconcile",
+        "query",
+        "history",
+        *resource.actions_by_name,
+    }:
+        return f'An external id may not end in ":{verb}".'
+    return None

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from app.ground.database.ids import new_id
+from app.language.resources import stubs
 from app.language.resources.batch import BEGINNING, Batch, Draft, Point
 from app.language.resources.outcome import same_history
 from app.language.resources.resource import Resource
@@ -34,6 +35,11 @@ async def plan(batch: Batch) -> None:
             draft.versions = fold(points, columns, _advance(batch))
             draft.after = dict(draft.versions[-1].values)
             draft.after["external_ids"] = own.get("external_ids", [])
+            continue
+        if stubs.completes(draft):
+            # Now it is told for the first time: what was made from its name alone says nothing of its past.
+            rewriting.append((draft, None))
+            draft.changes = {k: v for k, v in draft.before.items() if k in columns and v is not None} | own
             continue
         draft.changes = own
         since = (
@@ -79,6 +85,11 @@ async def _rewrite(batch: Batch, drafts: list[tuple[Draft, Since]], columns: Seq
     stored = await stored_versions(batch, [d for d, _ in drafts], columns)
     for draft, since in drafts:
         assert draft.before is not None
+        if stubs.completes(draft):
+            points = resource.infer(draft, batch) if resource.infer else _carried_back(draft, batch)
+            draft.versions = fold(points, columns, _advance(batch))
+            draft.after = {**draft.before, **draft.changes, **draft.versions[-1].values}
+            continue
         versions = stored[draft.record_id]
         points = points_of(versions, told) if versions else []
         first = points[0].at if points else draft.moment

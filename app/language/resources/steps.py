@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import orjson
 from sqlalchemy import any_, bindparam, select, true
@@ -18,12 +19,12 @@ from app.ground.database import script
 from app.ground.database.session import Statement, compiled
 from app.ground.errors import NotFound, VersionConflict
 from app.language.query.binds import Binds
-from app.language.resources import freshness, picklists
+from app.language.resources import freshness, picklists, stubs
 from app.language.resources import reply as replies
 from app.language.resources.batch import BEGINNING, Batch, Draft, Point
 from app.language.resources.children import load_children, plan_children, store_children
 from app.language.resources.outcome import record_history, tell_events
-from app.language.resources.payload import child_names
+from app.language.resources.payload import child_names, unusable
 from app.language.resources.plan import compare, plan
 from app.language.resources.records import CLAIMED, STORED, LostRace, refuse_out_of_reach, store_records
 from app.language.resources.references import Lookups, Names
@@ -120,12 +121,26 @@ async def look_up(batch: Batch, missing: str) -> None:
         if draft.external_key and draft.record_id is None:
             draft.record_id = ids.get(draft.external_key)
     for target, places in slots.items():
-        _put(batch, target, places, living[target].ids(), missing)
+        ids = living[target].ids()
+        if missing == "stub":
+            ids |= await _stubs(batch, target, {place.values[place.name] for place in places} - ids.keys())
+        _put(batch, target, places, ids, missing)
     batch.facts |= {name: found[None] for name, found in facts.items()}
     if aliases is not None:
         picklists.rewrite_aliases(batch, aliases[None])
     for draft in batch.standing:
         _refuse_future(draft, batch.moment)
+
+
+async def _stubs(batch: Batch, target: str, unknown: set[str]) -> dict[str, UUID]:
+    """What rows refer to and is not there, made from its name. A row of this batch may be what another refers to: it
+    completes the record that was just made for it."""
+    made = await stubs.make(batch, target, unknown, run) if unknown else {}
+    if target == batch.resource.plural:
+        for draft in batch.standing:
+            if draft.external_key and draft.record_id is None:
+                draft.record_id = made.get(":".join(draft.external_key))
+    return made
 
 
 def _identify(batch: Batch, lookups: Lookups) -> Names:
@@ -135,7 +150,8 @@ def _identify(batch: Batch, lookups: Lookups) -> Names:
         if draft.external_key and draft.record_id is None:
             keys.append(draft.external_key)
             name = {"source": draft.external_key[0], "external_id": draft.external_key[1]}
-            draft.changes["external_ids"] = [{**name, "url": draft.changes.pop("url", None)}]
+            stub = {"stub": True} if draft.stub else {}
+            draft.changes["external_ids"] = [{**name, "url": draft.changes.pop("url", None), **stub}]
         elif draft.changes.get("external_ids"):
             _name(draft, batch.resource)
     return lookups.names(batch.resource.plural, keys)
@@ -153,17 +169,9 @@ def _name(draft: Draft, resource: Resource) -> None:
                 f"external_ids/{index}", "duplicate_row", "Another row of this list has the same name."
             )
         named[key] = {"source": key[0], "external_id": key[1], "url": given.get("url")}
+        if given.get("stub"):
+            named[key]["stub"] = True
     draft.changes["external_ids"] = list(named.values())
-
-
-def unusable(external_id: str, resource: Resource) -> str | None:
-    """An external id stands in paths, where a verb follows the last colon."""
-    if "/" in external_id:
-        return "An external id may not contain a slash."
-    verb = external_id.rpartition(":")[2]
-    if ":" in external_id and verb in {"restore", "upsert", "query", "history", *resource.actions_by_name}:
-        return f'An external id may not end in ":{verb}".'
-    return None
 
 
 class Place(NamedTuple):

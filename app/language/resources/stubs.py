@@ -13,6 +13,7 @@ from uuid import UUID
 from app.ground.access.permissions import permits
 from app.language.resources import references
 from app.language.resources.batch import Batch, Draft
+from app.language.resources.payload import unusable
 from app.language.resources.resource import Resource
 from app.language.resources.salvage import salvage
 
@@ -45,7 +46,7 @@ async def make(batch: Batch, target: str, words: Iterable[str], run: Run) -> dic
         return {}
     drafts: list[Draft] = []
     for index, word in enumerate(sorted(set(words))):
-        if isinstance(key := references.parse(word), tuple) and len(key[1]) <= 255:
+        if isinstance(key := references.parse(word), tuple) and not unusable(key[1], resource):
             changes = {resource.label: key[1], **owned(batch, resource)}
             drafts.append(Draft(index, changes, external_key=key, live=False, stub=True))
 
@@ -60,14 +61,20 @@ async def make(batch: Batch, target: str, words: Iterable[str], run: Run) -> dic
     await salvage(batch.session, drafts, attempt)
     made: dict[str, UUID] = {}
     for draft in drafts:
-        if not draft.failed and draft.external_key and draft.record_id and not draft.after["deleted_at"]:
+        if not draft.failed and draft.external_key and draft.record_id and not draft.after.get("deleted_at"):
             made[":".join(draft.external_key)] = draft.record_id
     return made
 
 
-def marked(draft: Draft) -> bool:
+def completes(draft: Draft) -> bool:
     """Whether the stored record waits for this very row."""
-    return draft.before is not None and any(
-        x.get("stub") and (x["source"], x["external_id"]) == draft.external_key
-        for x in draft.before["external_ids"]
+    before = draft.before
+    return (
+        before is not None
+        and before["deleted_at"] is None
+        and not draft.delete
+        and any(
+            x.get("stub") and (x["source"], x["external_id"]) == draft.external_key
+            for x in before["external_ids"]
+        )
     )

@@ -20,12 +20,12 @@ from app.ground.database.session import Session
 from app.ground.errors import AttainError, Conflict, FieldError, Invalid, NotFound
 from app.language.resources import collector, references
 from app.language.resources.batch import Batch, Draft, Receipt
-from app.language.resources.payload import SOURCE, faults, parse_moment, payloads
+from app.language.resources.payload import SOURCE, faults, parse_moment, payloads, unusable
 from app.language.resources.records import LostRace
 from app.language.resources.reply import Reply
 from app.language.resources.resource import Action, ActionCall, Catalogue, Resource
 from app.language.resources.salvage import salvage
-from app.language.resources.steps import instant, load, run, unusable
+from app.language.resources.steps import instant, load, run
 
 MAX_ROWS = 10_000
 
@@ -171,7 +171,8 @@ async def upsert(
     """Create or update by external id; a receipt for every row, in order.
 
     `atomic` refuses all when one is refused (Invalid, with a pointer into `/rows`). `dry_run` takes the whole way and
-    then takes it back. `missing` is `error` or `null`: what becomes of a reference that is not there.
+    then takes it back. `missing` is `error`, `null` or `stub`: what becomes of a reference that
+    is not there (`stubs.py`).
     """
     if not SOURCE.fullmatch(source):
         raise Invalid.field("/source", "invalid_value", "A source is 1 to 60 characters of a-z, 0-9 and _.")

@@ -240,6 +240,19 @@ def stop() -> None:
     say.print(said if services or database else "Nothing was running.")
 
 
+@cli.command()
+def reindex() -> None:
+    """Give every record its words for `q=`: after an upgrade that made nouns searchable, or rows that came by SQL."""
+    from app.areas import CATALOGUE
+    from app.language.resources.reindex import reindex as of_tenant
+
+    async def work(owner: asyncpg.Connection) -> int:
+        tenants = await owner.fetch("select id from control.tenants order by id")
+        return sum([await of_tenant(owner, tenant["id"], CATALOGUE) for tenant in tenants])
+
+    say.print(f"Looked at {_as_owner(work):,} records.")
+
+
 @tenants_cli.command("create")
 def create_tenant_(
     name: Annotated[str, typer.Argument(help="How the tenant is called.")],

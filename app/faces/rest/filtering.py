@@ -97,6 +97,7 @@ def of_list(catalogue: Catalogue, resource: Resource) -> tuple[Schema, ...]:
         shared("cursor"),
         shared("before"),
         shared("changes_since"),
+        *((searched(resource),) if resource.search else ()),
         words("sort", f"{', '.join(resource.default_sort)} when left out; `-` before a name turns it round.",
               [y for x in sortable for y in (x, f"-{x}")]),
         expansions(catalogue, resource),
@@ -106,6 +107,14 @@ def of_list(catalogue: Catalogue, resource: Resource) -> tuple[Schema, ...]:
         *((shared("as_of"), shared("known_at")) if resource.tracked else ()),
         *(x for field in resource.all_fields for x in _conditions(field)),
         *_behind(catalogue, resource),
+    )  # fmt: skip
+
+
+def searched(resource: Resource) -> Schema:
+    return parameter(
+        "q", {"type": "string", "maxLength": 200, "examples": ["isd gtx"]},
+        f"Beginnings of words of {' or '.join(resource.search)}, all of which a record has; in any case, without "
+        "accents.",
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,12 +26,18 @@ class Question(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    place: ClassVar[str] = "/"
     filter: dict[str, Any] | None = Field(
         default=None,
         description=(
             "Conditions by field: a value, or operators on one. Keys beside each other are all to hold; `and`, `or` "
             "take lists, `not` one tree."
         ),
+    )
+    q: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Beginnings of words, all of which a record has; in any case, without accents.",
     )
     sort: list[str] = Field(default=[], max_length=5, description="Fields; `-` before a name turns it round.")
     expand: list[str] = Field(
@@ -55,6 +61,19 @@ class Question(BaseModel):
     money: Money = Field(default="number", description="`string` writes money as exact decimal text.")
 
     def filtered(self, call: Call, values: filters.Values) -> filters.Filter | None:
+        """The conditions, and the words of `q` beside them."""
+        found = self.conditions(call, values)
+        if self.q is None:
+            return found
+        if self.as_of is not None:
+            raise Invalid.field(
+                f"{self.place}q",
+                "not_in_the_past",
+                "`q` searches records as they are; it does not go with `as_of`.",
+            )
+        return filters.both(found, filters.searched(call.resource, self.q, values, f"{self.place}q"))
+
+    def conditions(self, call: Call, values: filters.Values) -> filters.Filter | None:
         if self.filter is None:
             return None
         return filters.from_tree(call.catalogue, call.resource, call.principal, self.filter, values)
@@ -69,9 +88,10 @@ class Question(BaseModel):
 class Asked(Question):
     """A question that came by parameters: its filter is what no option claimed."""
 
+    place: ClassVar[str] = "?"
     items: list[tuple[str, str]] = []
 
-    def filtered(self, call: Call, values: filters.Values) -> filters.Filter | None:
+    def conditions(self, call: Call, values: filters.Values) -> filters.Filter | None:
         if not self.items:
             return None
         return filters.from_parameters(call.catalogue, call.resource, call.principal, self.items, values)
@@ -91,6 +111,7 @@ def from_parameters(call: Call, *, streaming: bool) -> Asked:
         known_at=parameters.one("known_at") if call.resource.tracked else None,
         money=parameters.word("money", ("number", "string"), "number"),
         filter=None,
+        q=_words(call),
         items=[],
     )
     question.items = _filters(parameters, call.resource)
@@ -105,6 +126,7 @@ def of_changes(call: Call) -> Asked:
         limit=_limit(parameters, streaming=False),
         money=parameters.word("money", ("number", "string"), "number"),
         filter=None,
+        q=_words(call),
         items=[],
     )
     for name in ("sort", "cursor", "before", "include", "as_of", "known_at", "columns"):
@@ -123,6 +145,7 @@ def of_board(call: Call, usual: int, most: int) -> Asked:
         limit=parameters.number("limit", usual, most=most),
         money=parameters.word("money", ("number", "string"), "number"),
         filter=None,
+        q=_words(call),
         items=[],
     )
     question.items = _filters(parameters, call.resource)
@@ -140,6 +163,13 @@ def from_body(call: Call, body: dict[str, Any], *, streaming: bool) -> Question:
     if not call.resource.tracked and (question.as_of or question.known_at):
         raise Invalid.field("/as_of", "not_tracked", f"{call.resource.title} keeps no history.")
     return question
+
+
+def _words(call: Call) -> str | None:
+    text = call.parameters.one("q")
+    if text is not None and len(text) > 200:
+        raise Invalid.field("?q", "too_long", "`q` has at most 200 characters.")
+    return text
 
 
 def _limit(parameters: Parameters, *, streaming: bool) -> int | None:

@@ -392,6 +392,8 @@ class Nouns:
         properties["filter"] = {"anyOf": [ref(f"{class_name(resource.name)}Filter"), {"type": "null"}]}
         if not resource.tracked:
             del properties["as_of"], properties["known_at"]
+        if not resource.search:
+            del properties["q"]
         first = next(x for x in resource.fields if x.operators)
         return obj(
             properties,

@@ -40,6 +40,7 @@ from app.ground.database.tables import MOMENT, external_ids
 from app.ground.errors import FieldError, Invalid, did_you_mean
 from app.language.query.binds import Binds
 from app.language.query.source import source
+from app.language.resources import words
 from app.language.resources.fields import Field
 from app.language.resources.payload import parse_moment
 from app.language.resources.references import parse as parse_reference
@@ -143,6 +144,27 @@ def _all(conditions: list[Filter]) -> Filter | None:
     if not conditions:
         return None
     return conditions[0] if len(conditions) == 1 else Group("and", tuple(conditions))
+
+
+def searched(resource: Resource, text: str, values: Values, pointer: str) -> Filter:
+    """`q`: records that have a word beginning with each of these. Invalid where the noun is not searched so."""
+    if not resource.search:
+        raise Invalid.field(
+            pointer,
+            "unknown_parameter" if pointer.startswith("?") else "unknown_field",
+            f"{resource.title} is not searched by words; filter it by `{resource.label}[contains]`.",
+        )
+    found = words.asked(text)
+    if not found:
+        raise Invalid.field(pointer, "no_words", "Give at least one word: letters or digits.")
+    if len(found) > words.MOST_ASKED:
+        raise Invalid.field(pointer, "too_many_words", f"Give at most {words.MOST_ASKED} words.")
+    slots = tuple(values.add(bound) for word in sorted(found) for bound in words.bounds(word))
+    return Condition(("id",), "words", slots)
+
+
+def both(*parts: Filter | None) -> Filter | None:
+    return _all([x for x in parts if x is not None])
 
 
 @dataclass(slots=True)
@@ -426,6 +448,9 @@ def _along(
     condition: Condition,
     path: tuple[str, ...],
 ) -> ColumnElement[bool]:
+    if condition.operator == "words":
+        assert isinstance(resource, Resource)
+        return words.matching(resource, record, condition.slots, binds)
     if len(path) == 1:
         target = resource.by_name[path[0]]
         column = target.expression(record, binds) if target.expression else record.c[target.name]

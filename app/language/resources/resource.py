@@ -180,6 +180,8 @@ class Resource:
     """Listings whose records stand in this noun's timeline, beside the changes of its own fields."""
     happens: tuple[str, ...] = ("created_at",)
     """When a record of this noun took place: the first of these fields that is filled."""
+    search: tuple[str, ...] = ()
+    """Texts that `q=` finds by the beginnings of their words. Everyone who sees the record may read them."""
     worth: Worth | None = None
     """What a board sums for each of its columns."""
     permission: str | None = None

@@ -30,6 +30,7 @@ from app.language.resources.records import CLAIMED, STORED, LostRace, refuse_out
 from app.language.resources.references import Lookups, Names
 from app.language.resources.reply import ANSWER, UNSEEN, Reply
 from app.language.resources.resource import Child, Resource
+from app.language.resources.words import store_words
 
 
 async def run(batch: Batch, *, missing: str = "error", reply: Reply | None = None) -> str | None:
@@ -55,6 +56,7 @@ async def run(batch: Batch, *, missing: str = "error", reply: Reply | None = Non
     store_records(batch)
     store_children(batch)
     freshness.remember(batch)
+    store_words(batch)
     tell_events(batch)
     stored = await store(batch, reply)
     await resource.settled(batch)

@@ -12,6 +12,7 @@ accounts = Resource(
     description="A company we sell to. Seen by its owner, those above, and everyone who sees one of its deals.",
     table=models.accounts,
     history=models.accounts_history,
+    search=("name",),
     fields=(
         f.text("name", "Name.", "Isdom", required=True),
         f.reference("parent_id", "accounts", "The company that owns this one."),

@@ -16,6 +16,7 @@ reps = Resource(
     description="A person who sells, or who leads those who do. Everyone in the tenant sees the directory.",
     table=models.reps,
     history=models.reps_history,
+    search=("name", "email"),
     fields=(
         f.text("name", "Full name.", "Darcel Schlecht", required=True),
         f.text("email", "Work e-mail.", "rep@example.com"),

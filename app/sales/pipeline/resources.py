@@ -232,6 +232,7 @@ opportunities = Resource(
     ),
     table=models.opportunities,
     history=models.opportunities_history,
+    search=("name",),
     fields=(
         f.text("name", "Name.", "Isdom, 2 x GTX Pro", required=True),
         f.reference("account_id", "accounts", "The account.", shows=True),

@@ -11,6 +11,7 @@ products = Resource(
     description="Something that is sold. Its cost is seen by managers, analysts, integrations and admins only.",
     table=models.products,
     history=models.products_history,
+    search=("name", "code"),
     fields=(
         f.text("name", "Name.", "GTX Pro", required=True),
         f.picklist("family", "Product family.", "GTX"),

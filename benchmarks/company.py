@@ -74,6 +74,7 @@ async def fill(server: Embedded, rows: int, say: Say) -> None:
         for tenant, share in ((larger, rows * 4 // 5), (smaller, rows - rows * 4 // 5)):
             began = time.perf_counter()
             await _Filling(writer, tenant.id, REPS[tenant.name], max(share, 100), say).run()
+            await reindex(writer, tenant.id, CATALOGUE)
             say(f"{tenant.name}: {share:,} opportunities in {time.perf_counter() - began:.0f} s")
         await tidy(writer)
     finally:

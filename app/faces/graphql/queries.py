@@ -24,7 +24,7 @@ from app.ground.access.permissions import demand
 from app.ground.database.session import Session, compiled
 from app.ground.errors import Forbidden, Invalid, NotFound
 from app.language.resources import read
-from app.language.resources.filter import Values
+from app.language.resources.filter import Values, both, searched
 from app.language.resources.resource import Catalogue, Resource
 from app.language.resources.shape import Shape
 
@@ -93,10 +93,13 @@ def _list(types: Types, inputs: Inputs, resource: Resource) -> Member:
         ask.charge(connection.cost_of_a_row * limit + COUNT_COST * connection.total)
         made = Compiler(types, inputs, ask.principal, place.selected, connection.values.copy())
         as_of, known_at = _moments(arguments, ask)
+        where = made.filter(resource, arguments.get("filter"))
+        if (text := arguments.get("q")) is not None:
+            where = both(where, searched(resource, text, made.values, "/q", past=as_of is not None))
         query = read.Query(
             resource=resource,
             shape=connection.shape,
-            filter=made.filter(resource, arguments.get("filter")),
+            filter=where,
             values=made.values,
             sort=made.sort(resource, arguments.get("sort")) or resource.default_sort,
             limit=limit if connection.needs_rows else 1,
@@ -121,8 +124,14 @@ def _list(types: Types, inputs: Inputs, resource: Resource) -> Member:
 
     nouns = resource.plural.replace("_", " ")
     time = MOMENTS if resource.tracked else ()
+    search = (
+        Argument(
+            "q", str, f"Beginnings of words of {' or '.join(resource.search)}, all of which a record has."
+        ),
+    )
     arguments = (
         Argument("filter", inputs.filters[resource.plural].type, "Which of them."),
+        *(search if resource.search else ()),
         Argument("sort", list[inputs.sorts[resource.plural]], "In which order."),
         Argument("first", int, f"At most so many, up to {MOST_ROWS}; {DEFAULT_ROWS} when left out."),
         Argument("after", str, "Only those behind this cursor."),

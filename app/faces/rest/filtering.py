@@ -9,6 +9,7 @@ from app.faces.rest import schemas
 from app.faces.rest.operation import Schema
 from app.language.resources.fields import Field
 from app.language.resources.resource import Catalogue, Resource
+from app.language.resources.words import LONGEST_SEARCH
 
 _SAYS = {
     "ne": "differs from (null counts as different)",
@@ -112,7 +113,7 @@ def of_list(catalogue: Catalogue, resource: Resource) -> tuple[Schema, ...]:
 
 def searched(resource: Resource) -> Schema:
     return parameter(
-        "q", {"type": "string", "maxLength": 200, "examples": ["isd gtx"]},
+        "q", {"type": "string", "maxLength": LONGEST_SEARCH, "examples": ["isd gtx"]},
         f"Beginnings of words of {' or '.join(resource.search)}, all of which a record has; in any case, without "
         "accents.",
     )  # fmt: skip

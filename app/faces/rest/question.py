@@ -14,6 +14,7 @@ from app.ground.errors import FieldError, Invalid
 from app.language.resources import filter as filters
 from app.language.resources.payload import faults
 from app.language.resources.resource import Resource
+from app.language.resources.words import LONGEST_SEARCH
 
 USUAL_LIMIT, LARGEST_LIMIT = 50, 200
 
@@ -36,7 +37,7 @@ class Question(BaseModel):
     )
     q: str | None = Field(
         default=None,
-        max_length=200,
+        max_length=LONGEST_SEARCH,
         description="Beginnings of words, all of which a record has; in any case, without accents.",
     )
     sort: list[str] = Field(default=[], max_length=5, description="Fields; `-` before a name turns it round.")
@@ -65,13 +66,9 @@ class Question(BaseModel):
         found = self.conditions(call, values)
         if self.q is None:
             return found
-        if self.as_of is not None:
-            raise Invalid.field(
-                f"{self.place}q",
-                "not_in_the_past",
-                "`q` searches records as they are; it does not go with `as_of`.",
-            )
-        return filters.both(found, filters.searched(call.resource, self.q, values, f"{self.place}q"))
+        past = self.as_of is not None
+        words = filters.searched(call.resource, self.q, values, f"{self.place}q", past=past)
+        return filters.both(found, words)
 
     def conditions(self, call: Call, values: filters.Values) -> filters.Filter | None:
         if self.filter is None:
@@ -111,7 +108,7 @@ def from_parameters(call: Call, *, streaming: bool) -> Asked:
         known_at=parameters.one("known_at") if call.resource.tracked else None,
         money=parameters.word("money", ("number", "string"), "number"),
         filter=None,
-        q=_words(call),
+        q=call.parameters.one("q"),
         items=[],
     )
     question.items = _filters(parameters, call.resource)
@@ -126,7 +123,7 @@ def of_changes(call: Call) -> Asked:
         limit=_limit(parameters, streaming=False),
         money=parameters.word("money", ("number", "string"), "number"),
         filter=None,
-        q=_words(call),
+        q=call.parameters.one("q"),
         items=[],
     )
     for name in ("sort", "cursor", "before", "include", "as_of", "known_at", "columns"):
@@ -145,7 +142,7 @@ def of_board(call: Call, usual: int, most: int) -> Asked:
         limit=parameters.number("limit", usual, most=most),
         money=parameters.word("money", ("number", "string"), "number"),
         filter=None,
-        q=_words(call),
+        q=call.parameters.one("q"),
         items=[],
     )
     question.items = _filters(parameters, call.resource)
@@ -163,13 +160,6 @@ def from_body(call: Call, body: dict[str, Any], *, streaming: bool) -> Question:
     if not call.resource.tracked and (question.as_of or question.known_at):
         raise Invalid.field("/as_of", "not_tracked", f"{call.resource.title} keeps no history.")
     return question
-
-
-def _words(call: Call) -> str | None:
-    text = call.parameters.one("q")
-    if text is not None and len(text) > 200:
-        raise Invalid.field("?q", "too_long", "`q` has at most 200 characters.")
-    return text
 
 
 def _limit(parameters: Parameters, *, streaming: bool) -> int | None:

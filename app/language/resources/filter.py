@@ -146,7 +146,7 @@ def _all(conditions: list[Filter]) -> Filter | None:
     return conditions[0] if len(conditions) == 1 else Group("and", tuple(conditions))
 
 
-def searched(resource: Resource, text: str, values: Values, pointer: str) -> Filter:
+def searched(resource: Resource, text: str, values: Values, pointer: str, *, past: bool = False) -> Filter:
     """`q`: records that have a word beginning with each of these. Invalid where the noun is not searched so."""
     if not resource.search:
         raise Invalid.field(
@@ -154,6 +154,14 @@ def searched(resource: Resource, text: str, values: Values, pointer: str) -> Fil
             "unknown_parameter" if pointer.startswith("?") else "unknown_field",
             f"{resource.title} is not searched by words; filter it by `{resource.label}[contains]`.",
         )
+    if past:
+        raise Invalid.field(
+            pointer,
+            "not_in_the_past",
+            "A search finds records as they are; it does not go with a past moment.",
+        )
+    if len(text) > words.LONGEST_SEARCH:
+        raise Invalid.field(pointer, "too_long", f"A search has at most {words.LONGEST_SEARCH} characters.")
     found = words.asked(text)
     if not found:
         raise Invalid.field(pointer, "no_words", "Give at least one word: letters or digits.")

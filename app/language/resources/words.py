@@ -28,6 +28,7 @@ LONGEST = 40
 MOST = 32
 """Words of a record; of a text beyond that the rest is not found."""
 MOST_ASKED = 8
+LONGEST_SEARCH = 200
 
 search_words = tenant_table(
     "search_words",

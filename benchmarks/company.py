@@ -15,12 +15,13 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import Table
 
-from app.areas import found
+from app.areas import CATALOGUE, found
 from app.ground.access.keys import create_key
 from app.ground.access.tenants import create_tenant
 from app.ground.database.embedded import SUPERUSER, Embedded
 from app.ground.database.session import Session, connect
 from app.ground.database.tables import BOOKKEEPING, metadata
+from app.language.resources.reindex import reindex
 from app.sales.pipeline.models import opportunities
 
 LARGER, SMALLER = "Bench larger", "Bench smaller"
@@ -354,6 +355,7 @@ async def forget_since(server: Embedded, first: UUID) -> None:
         await writer.execute("set session_replication_role = replica; set synchronous_commit = off")
         for table, column in (
             ("events", "record_id"), ("external_ids", "record_id"), ("opportunities_history", "record_id"),
+            ("search_words", "record_id"),
             ("opportunities", "id"), ("api_keys", "id"),
         ):  # fmt: skip
             await writer.execute(f"delete from {table} where {column} >= $1", first)

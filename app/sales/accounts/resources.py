@@ -54,6 +54,7 @@ contacts = Resource(
     ),
     table=models.contacts,
     history=models.contacts_history,
+    search=("name", "email"),
     fields=(
         f.text("name", "Full name.", "Contact of Isdom", required=True),
         f.reference("account_id", "accounts", "The account where this person works."),

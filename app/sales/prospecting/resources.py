@@ -16,6 +16,7 @@ campaigns = Resource(
     description="An effort to win attention, with what it may cost. Everyone sees it; its members as persons are seen.",
     table=models.campaigns,
     history=models.campaigns_history,
+    search=("name",),
     fields=(
         f.text("name", "Name.", "Autumn fair", required=True),
         f.picklist("channel", "By which way it reaches people.", "event"),
@@ -83,6 +84,7 @@ leads = Resource(
     ),
     table=models.leads,
     history=models.leads_history,
+    search=("name", "company", "email"),
     fields=(
         f.text("name", "Full name.", "Visitor of the autumn fair", required=True),
         f.text("company", "Where this person works.", "Isdom"),

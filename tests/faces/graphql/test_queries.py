@@ -258,6 +258,8 @@ async def test_lists_in_a_record_take_filters_with_periods(api: Api) -> None:
 
 
 async def test_a_search_by_words(api: Api) -> None:
-    data = await api.data('{ opportunities(q: "DEA 3", filter: {amount: {gt: 0}}) { totalCount nodes { name } } }')
+    data = await api.data(
+        '{ opportunities(q: "DEA 3", filter: {amount: {gt: 0}}) { totalCount nodes { name } } }'
+    )
     assert data["opportunities"] == {"totalCount": 1, "nodes": [{"name": "Deal 3"}]}
     assert (await api.data('{ reps(q: "zzz") { totalCount } }'))["reps"]["totalCount"] == 0

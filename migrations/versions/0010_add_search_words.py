@@ -1,6 +1,6 @@
 """add search words
 
-Revision 0006, after 0005, made on 2026-11-22.
+Revision 0010, after 0009, made on 2026-11-22.
 """
 
 import sqlalchemy as sa
@@ -8,8 +8,8 @@ from alembic import op
 
 from app.ground.database.security import secure
 
-revision = "0006"
-down_revision = "0005"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 

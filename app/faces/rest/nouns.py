@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from app.faces.rest import accept, boards, bodies, filtering, histories, lists, records, timelines, upserts
+from app.faces.rest import (
+    accept,
+    boards,
+    bodies,
+    filtering,
+    histories,
+    lists,
+    reconciliations,
+    records,
+    timelines,
+    upserts,
+)  # fmt: skip
 from app.faces.rest.filtering import parameter, shared
 from app.faces.rest.operation import Operation
 from app.faces.rest.schemas import ref
@@ -114,6 +125,19 @@ def _of(catalogue: Catalogue, resource: Resource) -> Iterator[Operation]:
             ),
             body={bodies.JSON: ref(f"{one}Upsert"), bodies.NDJSON: {"type": "string"}},
             answers={accept.JSON: ref(f"{one}Receipts")}, errors=(400, 409, 413, 415),
+        )  # fmt: skip
+        yield Operation(
+            id=f"reconcile{many}", method="POST", path=f"{path}:reconcile", handler=reconciliations.reconciled,
+            right="read", tag="", summary=f"Compare {resource.plural.replace('_', ' ')} with a source's full list",
+            description="What is here of that source and not in its list (deleted records are left out), and what its "
+            "list has and is not here (or deleted here, or only known by a reference). Up to 1,000,000 ids; as NDJSON, "
+            "an id on each line.",
+            bulk=True,
+            parameters=(
+                parameter("source", {"type": "string", "examples": ["salesforce"]}, "The source; needed for NDJSON."),
+            ),
+            body={bodies.JSON: ref("SourceList"), bodies.NDJSON: {"type": "string"}},
+            answers={accept.JSON: ref("Reconciliation")}, errors=(400, 413, 415),
         )  # fmt: skip
     if resource.timeline:
         yield Operation(

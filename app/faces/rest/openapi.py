@@ -302,6 +302,48 @@ def _around(catalogue: Catalogue) -> dict[str, Schema]:
             required=["source", "external_id"],
             description="A name that a source gives a record.",
         ),
+        "SourceList": obj(
+            {
+                "source": text | {"pattern": "^[a-z0-9_]{1,60}$", "examples": ["salesforce"]},
+                "external_ids": array(
+                    text | {"minLength": 1, "maxLength": 255},
+                    maxItems=1_000_000,
+                    description="The ids of all records of this noun that the source has.",
+                    examples=[["006Ab00000AbCdE"]],
+                ),
+            },
+            required=["external_ids"],
+            description="Everything that a source has of a noun.",
+        ),
+        "Reconciliation": obj(
+            {
+                "source": text | {"examples": ["salesforce"]},
+                "missing_at_source": array(
+                    ref("NamedRecord"), description="Living records that you see and the list lacks."
+                ),
+                "missing_here": array(
+                    text,
+                    description="Ids of the list of which there is no such record.",
+                    examples=[["006Ab00000AbCdE"]],
+                ),
+                "counts": ref("ReconciliationCounts"),
+            },
+            required=["source", "missing_at_source", "missing_here", "counts"],
+            description="What the source and this service each have that the other lacks.",
+        ),
+        "NamedRecord": obj(
+            {"id": id_, "external_id": text | {"examples": ["006Ab00000AbCdE"]}},
+            required=["id", "external_id"],
+            description="A record, and what the source calls it.",
+        ),
+        "ReconciliationCounts": obj(
+            {
+                name: {"type": "integer", "examples": [1]}
+                for name in ("external_ids", "missing_at_source", "missing_here")
+            },
+            required=["external_ids", "missing_at_source", "missing_here"],
+            description="How many the list has, and how many are missing on either side.",
+        ),
         "Tombstone": obj(
             {
                 "id": id_,

@@ -1,0 +1,90 @@
+"""A source's full list of ids against what is here: what each has that the other lacks.
+
+The list goes into a temporary table, and two anti-joins answer from it, so that a million ids are never in memory. Here
+means what the caller sees: a living record that has come itself. One that is deleted, out of sight, or only known by
+its name (`stubs.py`) is lacking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Text, bindparam, column, func, select, table, true, type_coerce
+from sqlalchemy.dialects import postgresql
+
+from app.ground.access.principal import Principal
+from app.ground.database.session import Session, Statement, compiled
+from app.ground.database.tables import external_ids
+from app.language.query.binds import Binds, constant
+from app.language.resources.resource import Resource
+
+MOST_IDS = 1_000_000
+_CHUNK = 1_000
+_LIST = "ids_at_source"
+
+
+async def tell(session: Session, ids: Iterable[str]) -> int:
+    """Put the list where the questions find it, until the transaction ends; how many ids it has."""
+    connection = session.connection
+    await connection.execute(f"create temporary table {_LIST} (external_id text not null) on commit drop")
+    await connection.copy_records_to_table(_LIST, records=((x,) for x in ids), columns=["external_id"])
+    await connection.execute(f"analyze {_LIST}")
+    return await connection.fetchval(f"select count(*) from {_LIST}")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Both in chunks, by external id: JSON texts of `{id, external_id}`, and of the ids themselves."""
+
+    missing_at_source: AsyncIterator[list[str]]
+    missing_here: AsyncIterator[list[str]]
+
+
+def difference(session: Session, principal: Principal, resource: Resource, source: str) -> Difference:
+    """Of the list that was told in this transaction."""
+    binds = Binds.of(principal)
+    lost, more = _statements(resource, binds.signature)
+    values = {"tenant": session.tenant_id, "source": source, **binds.standing(principal)}
+    return Difference(_chunks(session, lost, values), _chunks(session, more, values))
+
+
+async def _chunks(session: Session, statement: Statement, values: dict[str, Any]) -> AsyncIterator[list[str]]:
+    cursor = await session.connection.cursor(statement.sql, *statement.arguments(values))
+    while rows := await cursor.fetch(_CHUNK):
+        yield [row[0] for row in rows]
+
+
+@lru_cache(maxsize=512)
+def _statements(resource: Resource, asker: tuple[Any, ...]) -> tuple[Statement, Statement]:
+    binds = Binds.signed(asker)
+    x, record = external_ids.alias("x"), resource.table.alias("record")
+    told = table(_LIST, column("external_id", Text()))
+    source = bindparam("source", type_=Text(), required=True)
+    seen = resource.visible(record, binds)
+    wait = type_coerce(
+        func.jsonb_build_array(
+            func.jsonb_build_object("source", x.c.source, "external_id", x.c.external_id, "stub", true())
+        ),
+        postgresql.JSONB,
+    )
+    here = [
+        x.c.tenant_id == binds.tenant, x.c.noun == constant(resource.plural), x.c.source == source,
+        record.c.tenant_id == binds.tenant, record.c.id == x.c.record_id, record.c.deleted_at.is_(None),
+        *([] if seen is None else [seen]),
+    ]  # fmt: skip
+    listed = select(told.c.external_id).where(told.c.external_id == x.c.external_id)
+    named = func.json_build_object("id", record.c.id, "external_id", x.c.external_id)
+    lost = select(named.cast(Text)).where(*here, ~listed.exists()).order_by(x.c.external_id)
+    known = select(x.c.record_id).where(
+        *here, x.c.external_id == told.c.external_id, ~record.c.external_ids.contains(wait)
+    )
+    more = (
+        select(func.to_json(told.c.external_id).cast(Text))
+        .where(~known.correlate(told).exists())
+        .group_by(told.c.external_id)
+        .order_by(told.c.external_id)
+    )
+    return compiled(lost), compiled(more)

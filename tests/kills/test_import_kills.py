@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.kills.import_kills import Victim, killed_import, victim
-
-
-@pytest.fixture(scope="module")
-def made() -> Iterator[Victim]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with victim(port) as running:
-        yield running
+from tests.kills.import_kills import Victim, killed_import
 
 
 def test_an_import_outlives_whoever_works_on_it(made: Victim) -> None:

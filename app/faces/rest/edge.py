@@ -15,6 +15,7 @@ from app.faces.rest import bodies
 from app.faces.rest.operation import Operation
 from app.faces.rest.parameters import Parameters
 from app.faces.rest.streams import Streams
+from app.ground import crash
 from app.ground.access import idempotency
 from app.ground.access.gate import Gate
 from app.ground.access.idempotency import Answer, Claim
@@ -113,26 +114,36 @@ class Call:
         async def attempt(session: Session) -> Answer:
             claim: Claim | None = None
             if key is not None:
+                crash.point("before_claim")
                 held = await idempotency.claim(
                     session, self.principal, key, self._route, hashlib.sha256(body).digest()
                 )
                 if isinstance(held, Answer):
                     return held
                 claim = held
+                crash.point("after_claim")
             written = await work(session, claim)
-            if claim is not None and not written.kept:
-                await claim.keep(session, written.status, written.headers, written.body)
+            if claim is not None:
+                crash.point("after_effect")
+                if not written.kept:
+                    await claim.keep(session, written.status, written.headers, written.body)
+                crash.point("before_commit")
             return Answer(written.status, written.headers, written.body)
 
         answer = await in_transaction(
             self.edge.database, self.principal.tenant_id, attempt, timeout_ms=timeout
         )
+        if key is not None:
+            crash.point("after_commit")
         headers = dict(answer.headers)
         if answer.replayed:
             headers["Idempotency-Replayed"] = "true"
-        return Response(
+        response = Response(
             answer.body, answer.status, headers=headers, media_type=bodies.JSON if answer.body else None
         )
+        if key is not None:
+            crash.point("before_response")
+        return response
 
     @property
     def _route(self) -> str:

@@ -195,9 +195,10 @@ def _histories(resource: Resource, one: str, path: str, title: str) -> Iterator[
     yield Operation(
         id=f"list{one}History", method="GET", path=f"{path}:history", handler=histories.of_all, right="read", tag="",
         summary=f"Every version of every {title}",
-        description="The versions of all that you may see, in one stream, say for a warehouse.",
-        parameters=(*paging, since), answers=answers, headers=("Link",),
-        errors=(400,),
+        description="The versions of all that you may see, in one stream, say for a warehouse. As NDJSON: all of them, "
+        "streamed, without a `limit`.",
+        parameters=(*paging, since), answers=answers | {accept.NDJSON: {"type": "string"}}, headers=("Link",),
+        errors=(400, 406),
     )  # fmt: skip
 
 

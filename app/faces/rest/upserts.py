@@ -49,7 +49,7 @@ def _read(body: bytes, form: str, named: str | None) -> tuple[str, list[Any]]:
             raise Invalid.field(
                 "?source", "required", "Name the source of NDJSON rows: `?source=salesforce`."
             )
-        return named, bodies.lines(body)
+        return named, bodies.lines(body, write.MAX_ROWS)
     data = bodies.json_object(body)
     for name in data:
         if name not in ("source", "rows"):

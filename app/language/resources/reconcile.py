@@ -32,7 +32,7 @@ async def tell(session: Session, ids: Iterable[str]) -> int:
     await connection.execute(f"create temporary table {_LIST} (external_id text not null) on commit drop")
     await connection.copy_records_to_table(_LIST, records=((x,) for x in ids), columns=["external_id"])
     await connection.execute(f"analyze {_LIST}")
-    return await connection.fetchval(f"select count(*) from {_LIST}")
+    return await connection.fetchval(f"select count(*) from {_LIST}") or 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,3 +89,52 @@ async def test_only_rows_say_so(empty: Api, word: str) -> None:
     value = True if word == "deleted" else NEW
     refused = await empty.post("/v1/accounts", {"name": "A", word: value})
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "unknown_field")
+
+
+async def test_a_backfill_says_so_in_all_that_it_leaves_behind(api: Api) -> None:
+    deal = {"external_id": "b1", "name": "B1", "account_id": "crm:ahead", "stage_id": "crm:open"}
+    path = "/v1/opportunities:upsert?origin=backfill&missing=stub"
+    points = [{"at": "2025-01-01", "amount": 1}, {"at": "2025-02-01", "amount": 2}]
+    told = [deal | {"amount": 2, "history": points}, {"external_id": "b1", "deleted": True}, deal]
+    for row in told:
+        answer = await api.post(path, {"source": "crm", "rows": [row]})
+        assert answer.json()["counts"]["failed"] == 0, answer.text
+    id_ = answer.json()["rows"][0]["id"]
+    versions = await api.data(f"/v1/opportunities/{id_}/history")
+    assert len(versions) > 2
+    assert {(x["origin"], x["source"]) for x in versions} == {("backfill", "crm")}
+    [stub] = await api.data("/v1/accounts?name=ahead")
+    assert {x["origin"] for x in await api.data(f"/v1/accounts/{stub['id']}/history")} == {"backfill"}
+    feed = [x for x in await api.data("/v1/events?limit=1000") if x["record_id"] in (id_, stub["id"])]
+    assert {x["origin"] for x in feed} == {"backfill"}
+    assert {x["type"].partition(".")[2] for x in feed} >= {"created", "deleted", "restored"}
+
+
+async def test_all_history_comes_as_one_stream(api: Api) -> None:
+    path, headers = "/v1/opportunities:history", {"accept": "application/x-ndjson"}
+    rows = [{"external_id": f"s{i}", "name": f"S{i}", "stage_id": "crm:open"} for i in range(1_200)]
+    await api.upsert("opportunities", rows)
+    answer = await api.get(path, headers=headers)
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    streamed = [json.loads(line) for line in answer.text.splitlines()]
+    paged, cursor = [], ""
+    while True:
+        page = (await api.get(f"{path}?limit=200{cursor}")).json()
+        paged += page["data"]
+        if not page["has_more"]:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert streamed == paged
+    assert len(streamed) > 1_200
+    last = streamed[-1]["recorded_at"]
+    since = await api.get(path, params={"recorded_since": last}, headers=headers)
+    assert {json.loads(x)["recorded_at"] for x in since.text.splitlines()} == {last}
+    assert (await api.get(path, params={"recorded_since": "2199-01-01"}, headers=headers)).text == ""
+    assert code(await api.get(path, params={"limit": 5}, headers=headers)) == (422, "unknown_parameter")
+
+
+async def test_too_many_lines_are_refused_before_they_are_all_parsed(empty: Api) -> None:
+    body = '{"external_id": "a"}\n' * 10_000 + "\n" + "this is never parsed\n"
+    headers = {"content-type": "application/x-ndjson"}
+    answer = await empty.send("POST", "/v1/accounts:upsert?source=crm", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "too_long")

@@ -95,6 +95,7 @@ async def test_a_backfill_says_so_in_all_that_it_leaves_behind(api: Api) -> None
     deal = {"external_id": "b1", "name": "B1", "account_id": "crm:ahead", "stage_id": "crm:open"}
     path = "/v1/opportunities:upsert?origin=backfill&missing=stub"
     points = [{"at": "2025-01-01", "amount": 1}, {"at": "2025-02-01", "amount": 2}]
+    answer: Any = None
     told = [deal | {"amount": 2, "history": points}, {"external_id": "b1", "deleted": True}, deal]
     for row in told:
         answer = await api.post(path, {"source": "crm", "rows": [row]})

@@ -180,7 +180,17 @@ external_ids = tenant_table(
 `source_updated_at`: how new what the source last told of it was, by the source's own clock; null where it never said.
 """
 
+history_points = tenant_table(
+    "history_points",
+    Column("record_id", UUID(as_uuid=True), nullable=False),
+    Column("at", MOMENT, nullable=False),
+    Column("changes", JSONB, nullable=False),
+    Column("inferred", Boolean, nullable=False),
+    key=("record_id", "at"),
+)
+"""What sources told of a record's past (`history` of an upsert's row), by moment: fields and values."""
+
 __all__ = [
-    "BOOKKEEPING", "MOMENT", "MONEY", "RATIO", "BigInteger", "child_table", "external_ids", "history_of", "metadata",
-    "record_table", "ref", "tenant_table",
+    "BOOKKEEPING", "MOMENT", "MONEY", "RATIO", "BigInteger", "child_table", "external_ids", "history_of",
+    "history_points", "metadata", "record_table", "ref", "tenant_table",
 ]  # fmt: skip

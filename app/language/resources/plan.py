@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from app.ground.database.ids import new_id
-from app.language.resources import stubs
+from app.language.resources import stubs, told
 from app.language.resources.batch import BEGINNING, Batch, Draft, Point
 from app.language.resources.outcome import same_history
 from app.language.resources.resource import Resource
@@ -31,6 +31,7 @@ async def plan(batch: Batch) -> None:
         if draft.before is None:
             draft.record_id = draft.record_id or new_id()
             draft.changes = own
+            told.keep(batch, draft, told.merged(batch, draft))
             points = resource.infer(draft, batch) if resource.infer else _carried_back(draft, batch)
             draft.versions = fold(points, columns, _advance(batch))
             draft.after = dict(draft.versions[-1].values)
@@ -81,33 +82,39 @@ def _carried_back(draft: Draft, batch: Batch) -> list[Point]:
 
 async def _rewrite(batch: Batch, drafts: list[tuple[Draft, Since]], columns: Sequence[str]) -> None:
     resource = batch.resource
-    told = [f.name for f in resource.writable]
+    writable = [f.name for f in resource.writable]
     stored = await stored_versions(batch, [d for d, _ in drafts], columns)
+    await told.load(batch, [d for d, _ in drafts])
     for draft, since in drafts:
         assert draft.before is not None
         if stubs.completes(draft):
+            told.keep(batch, draft, told.merged(batch, draft))
             points = resource.infer(draft, batch) if resource.infer else _carried_back(draft, batch)
             draft.versions = fold(points, columns, _advance(batch))
             draft.after = {**draft.before, **draft.changes, **draft.versions[-1].values}
             continue
         versions = stored[draft.record_id]
-        points = points_of(versions, told) if versions else []
+        points = told.untold(batch, draft, points_of(versions, writable)) if versions else []
+        history = told.merged(batch, draft)
         first = points[0].at if points else draft.moment
-        state = fold([*points, *draft.history], columns, _advance(batch))[-1].values if points else {}
+        state = fold([*points, *history], columns, _advance(batch))[-1].values if points else {}
         # Where a verb says since when, also what is so already may have been so for longer than was believed.
         changes = {
             k: v for k, v in draft.changes.items() if k in columns and (draft.since or state.get(k) != v)
         }
-        points += draft.history
         if since is not None:
             at, names = max(since[0], first), since[1]
             dated = {k: v for k, v in changes.items() if names is None or k in names}
             changes = {k: v for k, v in changes.items() if k not in dated}
             # What is so now has been so since `at`: nothing that was believed of the time between stands against it.
             points = [_without(point, dated) if point.at > at else point for point in points]
+            history = [_without(point, dated) if point.at >= at else point for point in history]
             points.append(Point(at, dated))
         if changes or draft.restore:
             points.append(Point(draft.moment, changes, life="resumes" if draft.restore else ""))
+        if history:
+            told.keep(batch, draft, history, points[1:])
+            points += history
         if points[0].at > min(p.at for p in points):
             points[0] = replace(points[0], at=min(p.at for p in points))
         draft.versions = fold(points, columns, _advance(batch))

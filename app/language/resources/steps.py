@@ -19,7 +19,7 @@ from app.ground.database import script
 from app.ground.database.session import Statement, compiled
 from app.ground.errors import NotFound, VersionConflict
 from app.language.query.binds import Binds
-from app.language.resources import freshness, picklists, stubs
+from app.language.resources import freshness, picklists, stubs, told
 from app.language.resources import reply as replies
 from app.language.resources.batch import BEGINNING, Batch, Draft, Point
 from app.language.resources.children import load_children, plan_children, store_children
@@ -56,6 +56,7 @@ async def run(batch: Batch, *, missing: str = "error", reply: Reply | None = Non
     store_records(batch)
     store_children(batch)
     freshness.remember(batch)
+    told.remember(batch)
     store_words(batch)
     tell_events(batch)
     stored = await store(batch, reply)

@@ -60,9 +60,15 @@ def untold(batch: Batch, draft: Draft, points: Sequence[Point]) -> list[Point]:
     """Points that were read back from versions, without the moments that were not told but stamped at such a point:
     the rule that stamped them does it again, or finds another point to stamp."""
     stored = _stored(batch, draft)
+    first, *rest = points  # the first holds everything that the record was at its beginning
     return [
-        replace(point, changes=_unstamped(point, stored[point.at].changes)) if point.at in stored else point
-        for point in points
+        first,
+        *(
+            replace(point, changes=_unstamped(point, stored[point.at].changes))
+            if point.at in stored
+            else point
+            for point in rest
+        ),
     ]
 
 

@@ -67,8 +67,9 @@ bench: install ## the benchmark beside its yardstick
 abuse: install ## what attacks on GraphQL cost a neighbour
 	$(BIN)/python -m benchmarks.abuse
 
-fuzz: install ## 5,000 random selections through both executors, and what else is drawn at random, for long
+fuzz: install ## 5,000 random selections through both executors; 200 drawn requests for each operation and role
 	ATTAIN_TEST_SELECTIONS=5000 $(BIN)/python -m pytest -q tests/faces/graphql/test_same_answer.py
+	ATTAIN_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest -n 2 -q tests/fuzz
 
 clients: install ## other people's clients, made from the contract, against a live service (needs npm and Chromium)
 	@$(MAKE) --no-print-directory -j 4 clients/node_modules/.complete clients/.venv/.complete clients/.chromium ui

@@ -195,4 +195,4 @@ TITLES = {
     500: "The fault is ours",
     503: "The service cannot take this now",
 }
-ALWAYS = (401, 403, 422, 429, 500, 503)
+ALWAYS = (400, 401, 403, 422, 429, 500, 503)

@@ -153,14 +153,14 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         "metrics": array({"type": "string", "enum": names}, minItems=1, maxItems=20),
         "period": _MAYBE | {"description": _PERIODS, "examples": ["this_quarter"]},
         "grain": {"type": ["string", "null"], "enum": [*GRAINS, None]},
-        "by": array({"type": "string", "enum": sorted(metrics.dimensions)}),
+        "by": array({"type": "string", "enum": sorted(metrics.dimensions)}) | {"type": ["array", "null"]},
         "filters": {
-            "type": "object",
+            "type": ["object", "null"],
             "additionalProperties": {"anyOf": [_MAYBE, array(_MAYBE)]},
             "examples": [{"territory": ["West"]}],
         },
         **dict.fromkeys(("as_of", "known_at", "currency", "fx", "timezone", "credit", "sort"), _MAYBE),
-        "totals": {"type": "boolean", "default": False},
+        "totals": {"type": ["boolean", "null"], "default": False},
         "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": 10_000},
     }
     asked = {"metrics": ["bookings", "win_rate"], "period": "this_quarter", "by": ["rep"]}

@@ -49,11 +49,16 @@ class Parameters:
         return cls(items)
 
     def many(self, name: str) -> list[str]:
-        """A list, by comma or by repeating the parameter."""
+        """A list, by comma or by repeating the parameter; with nothing behind it an empty one."""
         self.known.add(name)
         found = [value for key, value in self.items if key == name]
         self.items = [item for item in self.items if item[0] != name]
-        return [part.strip() for value in found for part in value.split(",") if part.strip()]
+        parts = [part.strip() for value in found if value.strip() for part in value.split(",")]
+        if "" in parts:
+            raise Invalid.field(
+                f"?{name}", "not_in_list", f"There is nothing between two commas of `{name}`."
+            )
+        return parts
 
     def one(self, name: str) -> str | None:
         self.known.add(name)
@@ -82,7 +87,8 @@ class Parameters:
         return True
 
     def word(self, name: str, allowed: Iterable[str], default: str) -> str:
-        return self._checked(name, self.one(name) or default, tuple(allowed))
+        found = self.one(name)
+        return default if found is None else self._checked(name, found, tuple(allowed))
 
     def words(self, name: str, allowed: Iterable[str]) -> set[str]:
         allowed = tuple(allowed)

@@ -178,7 +178,7 @@ def from_json(
     for name in body:
         if name not in known:
             _unknown(f"{pointer}/{name}", "unknown_field", "field", name, known)
-    filters = body.get("filters") or {}
+    filters = {} if body.get("filters") is None else body["filters"]
     if not isinstance(filters, Mapping):
         raise Invalid.field(f"{pointer}/filters", "type", "filters is an object of dimension to values.")
     one = {
@@ -187,6 +187,13 @@ def from_json(
     for name in ("period", "grain", "as_of", "known_at", "currency", "fx", "timezone", "credit", "sort"):
         if name in one and not isinstance(one[name], str):
             raise Invalid.field(f"{pointer}/{name}", "type", f"{name} is a text.")
+    for name in ("metrics", "by"):
+        if not isinstance(body.get(name), list | None):
+            raise Invalid.field(f"{pointer}/{name}", "type", f"{name} is a list.")
+    if not isinstance(one.get("totals", False), bool):
+        raise Invalid.field(f"{pointer}/totals", "type", "totals is true or false.")
+    if isinstance(one.get("limit", 1), bool | str | float):
+        raise Invalid.field(f"{pointer}/limit", "type", "limit is a whole number.")
     return parse(
         catalogue,
         principal,

@@ -34,7 +34,7 @@ class Issuer(BaseModel):
     tenant_claim: str | None = None
     """… or which claim holds the tenant's id; then this provider is believed about every tenant."""
 
-    source: str = Field(default="oidc", pattern=r"[a-z0-9_]+")
+    source: str = Field(default="oidc", pattern=r"^[a-z0-9_]+$")
     """A user is found by the external id `source:subject`, else by e-mail."""
     subject_claim: str = "sub"
     email_claim: str = "email"

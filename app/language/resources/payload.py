@@ -164,7 +164,9 @@ STUB = (
 
 class ExternalId(TypedDict):
     __pydantic_config__ = ConfigDict(extra="forbid", title="ExternalId")  # pyright: ignore[reportGeneralTypeIssues]
-    source: Annotated[str, StringConstraints(pattern=SOURCE.pattern), Described(examples=["salesforce"])]
+    source: Annotated[
+        str, StringConstraints(pattern=f"^{SOURCE.pattern}$"), Described(examples=["salesforce"])
+    ]
     external_id: Annotated[
         str, StringConstraints(min_length=1, max_length=255), Described(examples=["006Ab00000AbCdE"])
     ]

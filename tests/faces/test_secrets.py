@@ -21,7 +21,7 @@ import pytest_asyncio
 from app.ground import logs
 from app.ground.access.gate import Gate
 from app.ground.access.keys import make_key
-from app.ground.database.session import Database, Session
+from app.ground.database.session import Database
 from app.ground.database.tables import metadata
 from app.ground.errors import Unauthorized
 from app.ground.settings import Settings
@@ -182,7 +182,7 @@ def places() -> dict[str, tuple[str, Any]]:
         "permission": ("app.faces.rest.router.demand", nested),
         "a connection": ("app.ground.database.session.Database.connection", broken),
         "a statement": ("app.ground.database.session._Alone.fetch", driver),
-        "a write": ("app.ground.access.idempotency.once", nested),
+        "a write": ("app.ground.access.idempotency.claim", nested),
         "the language": ("app.language.resources.read.page", nested),
         "parsing": ("app.faces.rest.bodies.parse", broken),
         "shape": ("app.faces.rest.lists.shape_of", broken),
@@ -254,15 +254,15 @@ async def test_what_is_refused_is_not_logged_either(
     assert CANARY.lower() not in (await client.get("/metrics")).text.lower()
 
 
-async def test_a_commit_that_fails_tells_nothing(
+async def test_a_write_that_the_database_refuses_tells_nothing(
     client: httpx.AsyncClient, tenant: Company, logged: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = {"authorization": f"Bearer {await tenant.key()}"}
 
-    async def failing(_: Session, __: Any) -> None:
+    async def failing(*_: Any) -> None:
         raise asyncpg.InternalServerError(CANARY)
 
-    monkeypatch.setattr("app.ground.events.outbox.write", failing)
+    monkeypatch.setattr("app.ground.database.script.execute", failing)
     answer = await client.post("/v1/accounts", json={"name": "x"}, headers=own)
     assert answer.status_code == 500
     assert CANARY not in answer.text + logged()

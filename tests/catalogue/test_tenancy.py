@@ -100,6 +100,10 @@ def cases(face: Face, two: Two, noun: Resource) -> Iterator[Case]:
     yield Case(op(f"get{one}", camel(noun.name)), "path", noun.plural, lambda ref: face.get(key, noun, ref))
     yield from _filters(face, two, noun, op(f"query{many}", camel(noun.plural)))
     if isinstance(face, Rest):
+        if written(noun.plural):
+            yield Case(f"reconcile{many}", "external_ids", noun.plural, lambda ref: face.send(
+                key, "POST", f"/v1/{noun.plural}:reconcile",
+                json={"source": "crm", "external_ids": [at_source(ref)]}), None)  # fmt: skip
         yield from _parameters(face, two, noun, f"list{many}")
         yield from _boards(face, two, noun, f"group{many}")
         if noun.timeline:
@@ -283,6 +287,11 @@ def others(face: Face, two: Two) -> Iterator[Case]:
         two.key, "POST", "/v1/exports", json={"noun": "accounts", "filter": {"owner_id": ref}}))  # fmt: skip
 
 
+def at_source(reference: str) -> str:
+    """What the source itself calls it."""
+    return reference.partition(":")[2] or reference
+
+
 async def _by_link(face: Rest, two: Two, reference: str) -> Any:
     async with two.mine.database.transaction(two.mine.company.id) as session:
         link, _ = await links.link(session, f"/v1/exports/{reference}/content")
@@ -302,7 +311,11 @@ async def answer(face: Face, case: Case, reference: str) -> tuple[int, Mapping[s
         for name, value in response.headers.items()
         if name not in ("x-request-id", "date", "content-length", "server-timing")
     }
-    text = response.text.replace(reference, "REF").replace(response.headers["x-request-id"], "")
+    text = (
+        response.text.replace(reference, "REF")
+        .replace(at_source(reference), "REF")
+        .replace(response.headers["x-request-id"], "")
+    )
     # A cursor is bound to its question, and numbers say when they were asked.
     text = re.sub(
         r'("(?:startCursor|endCursor|next_cursor|as_of|known_at|data_through)":)"[^"]*"', r"\1null", text

@@ -9,7 +9,8 @@ import pytest
 
 from app.ground.errors import Invalid
 
-TODAY = datetime.now(UTC).date()
+LATER = datetime.now(UTC).date() + timedelta(days=30)
+"""Also where midnight comes while the tests run."""
 
 
 async def books(firm: Any) -> None:
@@ -25,7 +26,7 @@ async def books(firm: Any) -> None:
         {"external_id": "2", "price_book_id": "crm:std", "starts_on": "2026-03-01", "list_price": 120, **common},
         {"external_id": "3", "price_book_id": "crm:soft", "starts_on": "2026-01-01", "list_price": 90, **common},
         {
-            "external_id": "4", "price_book_id": "crm:std", "starts_on": str(TODAY + timedelta(days=1)),
+            "external_id": "4", "price_book_id": "crm:std", "starts_on": str(LATER),
             "list_price": 999, **common,
         },
     )  # fmt: skip

@@ -35,7 +35,8 @@ assert deals["id"].n_unique() == deals.height
 assert len(pd.read_parquet(io.BytesIO(httpx.get(parquet).raise_for_status().content))) >= 240
 
 csv = exported("csv")
-assert pl.read_csv(csv).height >= 240
+# Its guess from the first hundred rows would take a column of amounts that are whole there for integers.
+assert pl.read_csv(csv, infer_schema_length=None).height >= 240
 assert len(pd.read_csv(csv)) >= 240
 assert httpx.head(csv).headers["accept-ranges"] == "bytes"
 assert httpx.get(csv, headers={"Range": "bytes=0-1"}).status_code == 206

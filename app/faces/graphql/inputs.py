@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import NoneType
-from typing import Any, ClassVar, cast, get_args
+from typing import Any, ClassVar, cast, get_args, get_origin
 
 import strawberry
 
@@ -14,8 +14,9 @@ from app.faces.graphql.build import Member, declare, enum, fill
 from app.faces.graphql.names import action_input_name, camel, child_type_name, enum_name, type_name
 from app.faces.graphql.scalars import Amount, Day, Moment
 from app.faces.graphql.types import Types
+from app.language.resources import aliases
 from app.language.resources.fields import Field
-from app.language.resources.payload import DELETED, SOURCE_UPDATED_AT, STUB, class_name
+from app.language.resources.payload import DELETED, MERGED, MERGED_INTO, SOURCE_UPDATED_AT, STUB, class_name
 from app.language.resources.resource import Action, Child, Resource
 
 _OPERATOR_TEXT = {
@@ -192,6 +193,7 @@ def _external_id() -> Input:
     made.add("external_id", str, "The record's id there.")
     made.add("url", str | None, "Where to see it there.")
     made.add("stub", bool | None, STUB, bool)
+    made.add("merged", bool | None, MERGED, bool)
     made.fill("A name that a source gives a record.")
     return made
 
@@ -228,6 +230,8 @@ def _make_writes(types: Types, inputs: Inputs, resource: Resource) -> None:
     row.add("source_updated_at", Moment | None, SOURCE_UPDATED_AT)
     if "delete" in resource.operations:
         row.add("deleted", bool | None, DELETED, bool)
+    if aliases.mergeable(resource):
+        row.add("merged_into", str | None, MERGED_INTO)
     _add_writable(types, row, name, resource.fields, require=False, creating=True)
     for child in resource.children:
         rows = _child_row(types, resource, child)
@@ -274,7 +278,8 @@ def _action(types: Types, resource: Resource, action: Action) -> Input:
     """An action's field takes the type of the noun's field of that name, else that of its annotation."""
     made = Input(declare(action_input_name(resource, action)))
     for name, info in action.input.model_fields.items():
-        options = set(get_args(info.annotation) or (info.annotation,))
+        several = get_origin(info.annotation) is list
+        options = set((not several and get_args(info.annotation)) or (info.annotation,))
         nullable = NoneType in options
         declared = resource.by_name.get(name)
         if declared is not None:
@@ -282,7 +287,7 @@ def _action(types: Types, resource: Resource, action: Action) -> Input:
             read = plain if declared.kind == "choice" else None
         else:
             (python,) = options - {NoneType}
-            type_, read = _PYTHON_SCALARS[cast(type, python)], None
+            type_, read = list[str] if several else _PYTHON_SCALARS[cast(type, python)], None
         required = info.is_required() and not nullable
         made.add(name, type_ if required else type_ | None, info.description or "", read)
     made.fill(action.description)

@@ -17,7 +17,7 @@ from app.ground.access.principal import ROLES
 from app.language.files.exports import ExportCreate
 from app.language.files.imports import ImportCreate
 from app.language.metrics.metric import MetricCatalogue
-from app.language.resources.payload import STUB
+from app.language.resources.payload import MERGED, STUB
 from app.language.resources.resource import Catalogue
 
 _ABOUT = """\
@@ -298,6 +298,7 @@ def _around(catalogue: Catalogue) -> dict[str, Schema]:
                 "external_id": text | {"minLength": 1, "maxLength": 255, "examples": ["006Ab00000AbCdE"]},
                 "url": maybe | {"maxLength": 2000, "description": "Where the source shows it."},
                 "stub": {"type": "boolean", "description": STUB},
+                "merged": {"type": "boolean", "description": MERGED},
             },
             required=["source", "external_id"],
             description="A name that a source gives a record.",

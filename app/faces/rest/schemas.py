@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.faces.rest.operation import Schema
+from app.language.resources import aliases
 from app.language.resources.board import groupable
 from app.language.resources.fields import Field
-from app.language.resources.payload import DELETED, SOURCE_UPDATED_AT, class_name
+from app.language.resources.payload import DELETED, MERGED_INTO, SOURCE_UPDATED_AT, class_name
 from app.language.resources.resource import Catalogue, Child, Resource
 
 MOMENT_EXAMPLE = "2026-03-31T16:30:00Z"
@@ -276,6 +277,19 @@ class Nouns:
             **(
                 {"deleted": {"type": "boolean", "description": DELETED}}
                 if "delete" in resource.operations
+                else {}
+            ),
+            **(
+                {
+                    "merged_into": {
+                        "type": ["string", "null"],
+                        "minLength": 1,
+                        "maxLength": 320,
+                        "description": MERGED_INTO,
+                        "examples": ["salesforce:001Ab00000AbCdE"],
+                    }
+                }
+                if aliases.mergeable(resource)
                 else {}
             ),
             **values,

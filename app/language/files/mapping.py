@@ -201,6 +201,8 @@ def _of_kind(resource: Resource, spec: ImportColumn, source: str, zone: ZoneInfo
         kind = "moment"
     elif spec.field == "deleted":
         kind = "flag"
+    elif spec.field == "merged_into":
+        kind = "reference"
     match kind:
         case "reference":
             return lambda cell: _reference(cell, spec.reference, source)

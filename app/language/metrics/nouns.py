@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Table, Text, any_, func, select
+from sqlalchemy import ARRAY, Table, Text, any_, func, or_, select
 from sqlalchemy.dialects import postgresql
 
 from app.ground.access.principal import Principal
 from app.ground.database.session import Session
+from app.ground.database.tables import external_ids
 from app.ground.errors import FieldError, Invalid, NotFound, did_you_mean
 from app.language.metrics.metric import Dimension, Visible
 from app.language.metrics.question import NOBODY
+from app.language.query import merged
 from app.language.query.binds import Binds
 from app.language.query.source import source
 
@@ -92,24 +95,27 @@ async def _names(session: Session, noun: Noun, asked: Asked, ids: set[Any]) -> d
 
 
 _KEY = re.compile(r"(?P<source>[a-z0-9_]+):(?P<external_id>.+)")
-_EXTERNAL = """
-select record_id from external_ids where tenant_id = $1 and noun = $2 and source = $3 and external_id = $4
-"""
 
 
 async def resolve(
-    session: Session, principal: Principal, nouns: Nouns, dimension: Dimension, written: Sequence[str]
+    session: Session,
+    principal: Principal,
+    nouns: Nouns,
+    dimension: Dimension,
+    written: Sequence[str],
+    at: datetime | None = None,
 ) -> tuple[list[Any], bool]:
     """The values that a filter asks for, and whether those without a value are asked for too.
 
-    A record is named by its id, `source:external_id`, `me`, or its name where only one visible record has it.
+    `at` is the moment of the past that is asked for. A record is named by its id, `source:external_id`, `me`, or its
+    name where only one visible record has it.
     """
     values = [text for text in written if text != NOBODY]
     if dimension.noun is None:
         return values, NOBODY in written
-    return [await _record(session, principal, nouns[dimension.noun], dimension, text) for text in values], (
-        NOBODY in written
-    )
+    noun = nouns[dimension.noun]
+    found = [await _record(session, principal, noun, dimension, text, at) for text in values]
+    return found, NOBODY in written
 
 
 def _uuid(text: str) -> UUID | None:
@@ -120,14 +126,14 @@ def _uuid(text: str) -> UUID | None:
 
 
 async def _record(
-    session: Session, principal: Principal, noun: Noun, dimension: Dimension, text: str
+    session: Session, principal: Principal, noun: Noun, dimension: Dimension, text: str, at: datetime | None
 ) -> UUID:
     pointer = f"?{dimension.name}"
     if text == "me" and dimension.noun == "reps":
         if principal.rep_id is None:
             raise Invalid.field(pointer, "no_rep", "You are no rep, so `me` is nobody here.")
         return principal.rep_id
-    binds = Binds.of(principal)
+    binds, then = Binds.of(principal), Binds.of(principal, as_of=at is not None)
     record = noun.table.alias("record")
     label = record.c[noun.label]
     seen = noun.visible(record, binds)
@@ -137,18 +143,26 @@ async def _record(
     refusal = NotFound(absent.message, code=absent.code, errors=[absent])
     if (id_ := _uuid(text)) is not None:
         # A deleted one too: whoever has left had numbers.
-        by_id = select(record.c.id).where(
-            *there, record.c.id == binds.named("id", postgresql.UUID(as_uuid=True))
-        )
+        wanted = binds.named("id", postgresql.UUID(as_uuid=True))
+        if merged.mergeable(noun.table):
+            id_ = await session.fetchval(select(merged.led(noun.table, then, wanted)), id=id_, as_of=at)
+        by_id = select(record.c.id).where(*there, record.c.id == wanted)
         if await session.fetchval(by_id, **binds.standing(principal), id=id_) is None:
             raise refusal
         return id_
     if match := _KEY.fullmatch(text):
-        key = await session.connection.fetchval(
-            _EXTERNAL, session.tenant_id, noun.plural, match["source"], match["external_id"]
-        )
+        x = external_ids
+        by_name = select(merged.called(noun.table, then, x)).where(
+            x.c.tenant_id == binds.tenant, x.c.noun == noun.plural,
+            x.c.source == match["source"], x.c.external_id == match["external_id"],
+        )  # fmt: skip
+        key = await session.fetchval(by_name, as_of=at)
+        # One that has been merged since is meant where the moment is one of its life.
+        ended = [record.c[merged.LINK].is_not(None)] if merged.mergeable(noun.table) else []
         one = select(record.c.id).where(
-            *living, record.c.id == binds.named("id", postgresql.UUID(as_uuid=True))
+            *there,
+            or_(record.c.deleted_at.is_(None), *ended),
+            record.c.id == binds.named("id", postgresql.UUID(as_uuid=True)),
         )
         if key is not None and await session.fetchval(one, **binds.standing(principal), id=key) is not None:
             return key

@@ -176,7 +176,9 @@ async def prepare(
         periods.buckets(days, question.grain, zone, calendar)
     asked = Asked(question, principal, nouns, now, zone, calendar, days, Binds.of(principal))
     for name, written in question.filters.items():
-        values, nobody = await resolve(session, principal, nouns, question.dimension(name), written)
+        values, nobody = await resolve(
+            session, principal, nouns, question.dimension(name), written, question.as_of
+        )
         asked.filters.append((name, values, nobody))
     return asked
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from app.ground.access.principal import Principal
 from app.ground.database.script import Part
 from app.ground.database.session import Session
-from app.ground.errors import FieldError
+from app.ground.errors import FieldError, Invalid, NotFound
 
 if TYPE_CHECKING:
     from app.language.resources.resource import Catalogue, Resource
@@ -72,6 +72,10 @@ class Draft:
     """The verb that asked for this change, where one did."""
     since: datetime | None = None
     """From when the change holds, where the verb says so."""
+    called: str | None = None
+    """By which name its deletion is asked for: one that it has from a duplicate is no word for all of it."""
+    into: str | None = None
+    """The record into which its source has merged it, as the source calls that one."""
     same: bool = False
     """Whether its own fields are what they were: then only its children can differ."""
     stub: bool = False
@@ -95,6 +99,17 @@ class Draft:
     def refuse(self, name: str, code: str, message: str) -> None:
         """Refuse this row; the others of the batch go on. `name` is a path inside the row, say `splits/0/share`."""
         self.errors.append(FieldError(f"/{name}" if name else "", code, message))
+
+
+def raise_first(draft: Draft) -> None:
+    """Raises what refused it, if anything did."""
+    if draft.failure is not None:
+        raise draft.failure
+    if draft.errors:
+        missing = [e for e in draft.errors if e.code == "reference_not_found"]
+        if missing:
+            raise NotFound(missing[0].message, code="reference_not_found", errors=missing)
+        raise Invalid(draft.errors[0].message, code=draft.errors[0].code, errors=draft.errors)
 
 
 @dataclass(slots=True)

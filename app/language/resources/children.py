@@ -52,6 +52,7 @@ def plan_children(draft: Draft, batch: Batch) -> None:
         columns = _columns(child)
         stored = batch.facts[_STORED].get(child.name, {}).get(draft.record_id, [])
         by_key = {_recognise(child, row): row for row in stored}
+        by_id = {row["id"]: row for row in stored}
         wanted: dict[tuple[Any, ...], dict[str, Any]] = {}
         for index, given in enumerate(draft.children[child.name]):
             row = dict(given)
@@ -65,7 +66,8 @@ def plan_children(draft: Draft, batch: Batch) -> None:
                 draft.refuse(
                     f"{child.name}/{index}", "duplicate_row", "Another row of this list has the same key."
                 )
-            old = by_key.get(key)
+            # What was read from here, to be written again, says itself which row it was.
+            old = by_id.get(row["id"]) if "id" in row else by_key.get(key)
             if child.refine:
                 child.refine(row, old, index, draft, batch)
             wanted[key] = {name: row.get(name) for name in columns} | {"id": old["id"] if old else new_id()}

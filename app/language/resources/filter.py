@@ -38,6 +38,7 @@ from sqlalchemy.sql.selectable import FromClause
 from app.ground.access.principal import Principal
 from app.ground.database.tables import MOMENT, external_ids
 from app.ground.errors import FieldError, Invalid, did_you_mean
+from app.language.query import merged
 from app.language.query.binds import Binds
 from app.language.query.source import source
 from app.language.resources import words
@@ -462,7 +463,7 @@ def _along(
     if len(path) == 1:
         target = resource.by_name[path[0]]
         column = target.expression(record, binds) if target.expression else record.c[target.name]
-        return _compare(column, target, condition, binds)
+        return _compare(column, target, condition, binds, _named(catalogue, resource, target))
     step, rest = path[0], path[1:]
     depth = f"{step}_{len(rest)}"
     if isinstance(resource, Resource) and step in resource.children_by_name:
@@ -496,14 +497,27 @@ def _fields(resource: Resource | Child) -> Sequence[Field]:
     return resource.all_fields if isinstance(resource, Resource) else resource.fields
 
 
-def _compare(column: Any, target: Field, condition: Condition, binds: Binds) -> ColumnElement[bool]:
+def _named(catalogue: Catalogue, resource: Resource | Child, target: Field) -> Resource | None:
+    """The noun whose ids the field holds."""
+    if target.target:
+        return catalogue[target.target]
+    return resource if target.kind == "id" and isinstance(resource, Resource) else None
+
+
+def _compare(
+    column: Any, target: Field, condition: Condition, binds: Binds, noun: Resource | None
+) -> ColumnElement[bool]:
     type_ = _SQL_TYPES.get(target.kind, Text())
 
     def slot(index: int, of: Any = type_) -> Any:
         return bindparam(condition.slots[index], type_=of, required=True)
 
     if condition.form in ("key", "keys"):
-        return _by_key(column, target, condition, binds)
+        assert noun is not None
+        return _by_key(column, condition, binds, noun)
+    if noun is not None and merged.mergeable(noun.table) and condition.operator in _BY_ID:
+        if target.name != merged.LINK:
+            return _by_id(column, target, condition, binds, noun)
     match condition.operator:
         case "eq":
             return column == slot(0)
@@ -533,7 +547,27 @@ def _compare(column: Any, target: Field, condition: Condition, binds: Binds) -> 
             return func.starts_with(func.lower(column), func.lower(slot(0)))
 
 
-def _by_key(column: Any, target: Field, condition: Condition, binds: Binds) -> ColumnElement[bool]:
+_BY_ID = ("eq", "ne", "in", "nin")
+
+
+def _by_id(
+    column: Any, target: Field, condition: Condition, binds: Binds, noun: Resource
+) -> ColumnElement[bool]:
+    """Compare with what the given ids mean today, or did at the moment. A record itself also goes by its own id, for
+    where deleted ones are asked for too."""
+    one, many = _SQL_TYPES["id"], ARRAY(_SQL_TYPES["id"])
+    if condition.operator in ("eq", "ne"):
+        given = bindparam(condition.slots[0], type_=one, required=True)
+        meant = merged.led(noun.table, binds, given)
+        same = column == any_(postgresql.array([given, meant])) if target.kind == "id" else column == meant
+    else:
+        given = bindparam(condition.slots[0], type_=many, required=True)
+        meant = merged.all_led(noun.table, binds, given)
+        same = column == any_(func.array_cat(given, meant, type_=many) if target.kind == "id" else meant)
+    return same if condition.operator in ("eq", "in") else or_(column.is_(None), not_(same))
+
+
+def _by_key(column: Any, condition: Condition, binds: Binds, noun: Resource) -> ColumnElement[bool]:
     """Compare with records named `source:external_id`, looked up inside the statement."""
     many = condition.form == "keys"
     of = ARRAY(Text()) if many else Text()
@@ -544,7 +578,9 @@ def _by_key(column: Any, target: Field, condition: Condition, binds: Binds) -> C
         if many
         else and_(x.c.source == source_, x.c.external_id == external)
     )
-    ids = select(x.c.record_id).where(x.c.tenant_id == binds.tenant, x.c.noun == (target.target or ""), match)
+    ids = select(merged.called(noun.table, binds, x)).where(
+        x.c.tenant_id == binds.tenant, x.c.noun == noun.plural, match
+    )
     if condition.operator in ("ne", "nin"):
         return or_(column.is_(None), column.not_in(ids))
     return column.in_(ids) if many else column == ids.scalar_subquery()

@@ -8,9 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from app.ground.access.principal import Principal
-from app.language.resources.batch import Batch, Draft
+from app.language.resources.batch import Batch, Draft, raise_first
 from app.language.resources.steps import run
-from app.language.resources.write import raise_first
 
 CHUNK = 5_000
 

@@ -32,6 +32,7 @@ from typing_extensions import TypedDict
 
 from app.ground import money
 from app.ground.errors import FieldError, did_you_mean
+from app.language.resources import aliases
 from app.language.resources.fields import Field
 from app.language.resources.resource import Child, Resource
 
@@ -162,6 +163,12 @@ STUB = (
 )
 
 
+MERGED = (
+    "True where a record of this name was merged into this one. Its source deletes nothing by it, and changes nothing "
+    "while it has another name here. Absent otherwise."
+)
+
+
 class ExternalId(TypedDict):
     __pydantic_config__ = ConfigDict(extra="forbid", title="ExternalId")  # pyright: ignore[reportGeneralTypeIssues]
     source: Annotated[
@@ -172,6 +179,7 @@ class ExternalId(TypedDict):
     ]
     url: NotRequired[Annotated[str, StringConstraints(max_length=2000)] | None]
     stub: NotRequired[Annotated[bool, Strict(), Described(description=STUB)]]
+    merged: NotRequired[Annotated[bool, Strict(), Described(description=MERGED)]]
 
 
 def typed(name: str, parts: Mapping[str, Any]) -> Any:
@@ -213,6 +221,12 @@ SOURCE_UPDATED_AT = (
 DELETED = (
     "True: the source has deleted it, and it is deleted here, softly; nothing else of the row is stored. A later row "
     "without it restores the record."
+)
+
+
+MERGED_INTO = (
+    "The record into which the source has merged this one, by id or `source:external_id`: it is merged here as "
+    "`:merge` does, and the row's name leads to the survivor; nothing else of the row is stored."
 )
 
 
@@ -264,6 +278,12 @@ def payloads(noun: Resource) -> Payloads:
         ],
         **({"deleted": NotRequired[Annotated[bool, Strict(), Described(description=DELETED)]]} if "delete" in
            noun.operations else {}),
+        **({"merged_into": NotRequired[
+            Annotated[
+                str, Strict(), StringConstraints(min_length=1, max_length=320), AfterValidator(_clean),
+                Described(description=MERGED_INTO, examples=["salesforce:001Ab00000AbCdE"]),
+            ] | None
+        ]} if aliases.mergeable(noun) else {}),
     } | _parts(noun.fields, require=False, creating=True) | children | merges  # fmt: skip
     if noun.tracked:
         at = Field(name="at", kind="moment", description="Since when.", example="2026-01-12T09:00:00Z")

@@ -140,7 +140,7 @@ def compare(draft: Draft, resource: Resource) -> None:
     if draft.before is None:
         draft.outcome = "created"
         draft.changed = [
-            f.name for f in resource.fields if draft.after.get(f.name) is not None
+            f.name for f in resource.fields if draft.after.get(f.name) not in (None, [])
         ] + changed_children
         draft.after["version"] = 1
         return

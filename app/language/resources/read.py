@@ -13,7 +13,7 @@ from app.ground.database.session import Session
 from app.ground.errors import Invalid, NotFound
 from app.language.query import paging, periods
 from app.language.query.binds import Binds
-from app.language.resources import references
+from app.language.resources import aliases, references
 from app.language.resources.filter import Filter, Values, meaning
 from app.language.resources.resource import Catalogue, Resource
 from app.language.resources.scopes import demand_nouns
@@ -123,7 +123,8 @@ async def one(
     written: bool = False,
     values: Values | None = None,
 ) -> str:
-    """One record as JSON text. NotFound whether it is absent, deleted, foreign or not visible.
+    """One record as JSON text. NotFound whether it is absent, deleted, foreign or not visible. The id of one that was
+    merged answers the one that took it over, as a source's name of it does.
 
     `written` answers what the caller has just written, even if it has handed it to somebody else.
     """
@@ -158,6 +159,13 @@ async def one(
     text = await session.fetchval(
         statement(catalogue, question), **standing, **named, **binds, **moments(as_of, known_at)
     )
+    if text is None and isinstance(found, UUID):
+        taker = await aliases.survivor(session, resource, found, as_of=as_of)
+        if taker is not None:
+            return await one(
+                session, principal, catalogue, resource, taker, shape,
+                deleted=deleted, as_of=as_of, known_at=known_at, values=values,
+            )  # fmt: skip
     if text is None:
         raise NotFound(f"There is no such {resource.title.lower()}.")
     return text

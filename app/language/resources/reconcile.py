@@ -2,7 +2,7 @@
 
 The list goes into a temporary table, and two anti-joins answer from it, so that a million ids are never in memory. Here
 means what the caller sees: a living record that has come itself. One that is deleted, out of sight, or only known by
-its name (`stubs.py`) is lacking.
+its name (`stubs.py`) is lacking. A name whose record was merged into another one is here, and no source need have it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Text, bindparam, column, func, select, table, true, type_coerce
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql.elements import ColumnElement
 
 from app.ground.access.principal import Principal
 from app.ground.database.session import Session, Statement, compiled
@@ -64,12 +65,11 @@ def _statements(resource: Resource, asker: tuple[Any, ...]) -> tuple[Statement, 
     told = table(_LIST, column("external_id", Text()))
     source = bindparam("source", type_=Text(), required=True)
     seen = resource.visible(record, binds)
-    wait = type_coerce(
-        func.jsonb_build_array(
-            func.jsonb_build_object("source", x.c.source, "external_id", x.c.external_id, "stub", true())
-        ),
-        postgresql.JSONB,
-    )
+
+    def marked(mark: str) -> ColumnElement[bool]:
+        name = func.jsonb_build_object("source", x.c.source, "external_id", x.c.external_id, mark, true())
+        return record.c.external_ids.contains(type_coerce(func.jsonb_build_array(name), postgresql.JSONB))
+
     here = [
         x.c.tenant_id == binds.tenant, x.c.noun == constant(resource.plural), x.c.source == source,
         record.c.tenant_id == binds.tenant, record.c.id == x.c.record_id, record.c.deleted_at.is_(None),
@@ -77,10 +77,10 @@ def _statements(resource: Resource, asker: tuple[Any, ...]) -> tuple[Statement, 
     ]  # fmt: skip
     listed = select(told.c.external_id).where(told.c.external_id == x.c.external_id)
     named = func.json_build_object("id", record.c.id, "external_id", x.c.external_id)
-    lost = select(named.cast(Text)).where(*here, ~listed.exists()).order_by(x.c.external_id)
-    known = select(x.c.record_id).where(
-        *here, x.c.external_id == told.c.external_id, ~record.c.external_ids.contains(wait)
+    lost = (
+        select(named.cast(Text)).where(*here, ~listed.exists(), ~marked("merged")).order_by(x.c.external_id)
     )
+    known = select(x.c.record_id).where(*here, x.c.external_id == told.c.external_id, ~marked("stub"))
     more = (
         select(func.to_json(told.c.external_id).cast(Text))
         .where(~known.correlate(told).exists())

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from app.ground.database.script import Part
+from app.ground.database.session import Session
 from app.ground.database.tables import external_ids
 from app.ground.errors import Forbidden
 from app.language.resources import references, store
 from app.language.resources.batch import Batch, Draft
+from app.language.resources.resource import Resource
 
 STORED = "stored"
 """What the rows are called in the statement that stores them."""
@@ -79,11 +82,28 @@ def _claim_names(batch: Batch, drafts: Sequence[Draft]) -> None:
     if rows:
         rows.sort(key=lambda x: (x["source"], x["external_id"]))
         columns = ("noun", "source", "external_id", "record_id", "source_updated_at")
-        claim = "on conflict do nothing returning record_id"
+        # One that leads here already, since the record that it named was merged into this one, is claimed as well.
+        claim = (
+            "on conflict (tenant_id, noun, source, external_id) do update set record_id = excluded.record_id "
+            "where external_ids.record_id = excluded.record_id returning record_id"
+        )
         batch.storing.append(
             store.insertion(tenant_id, external_ids, columns, rows, behind=claim, name=CLAIMED)
         )
         batch.claims = len(rows)
+
+
+async def now(session: Session) -> Any:
+    """By the database's clock, which runs on while a transaction waits."""
+    return await session.connection.fetchval("select clock_timestamp()")
+
+
+async def hold(session: Session, resource: Resource, ids: Iterable[UUID | None]) -> None:
+    """Lock records in the order of their ids, also against whoever is about to refer to them."""
+    await session.connection.execute(
+        f"select from {resource.table.name} where tenant_id = $1 and id = any($2) order by id for update",
+        session.tenant_id, sorted({x for x in ids if x is not None}),
+    )  # fmt: skip
 
 
 async def refuse_out_of_reach(batch: Batch) -> None:

@@ -17,6 +17,7 @@ from app.ground.database.script import Part
 from app.ground.database.session import Session, Statement, compiled
 from app.ground.database.tables import external_ids
 from app.language.query.binds import Binds, constant
+from app.language.resources import aliases
 from app.language.resources.payload import SOURCE
 from app.language.resources.resource import Catalogue, Resource
 
@@ -48,9 +49,12 @@ class Lookups:
         keys = list(keys)
         return Names(keys, self._add(_NAMED, [self.session.tenant_id, noun, *_columns(keys)]) if keys else {})
 
-    def living(self, resource: Resource, references: Iterable[str | UUID]) -> Living:
+    def living(
+        self, resource: Resource, references: Iterable[str | UUID], *, holding: bool = False
+    ) -> Living:
         """Those of `references` that name a living record that the principal sees. The rest is left out: a foreign, an
-        invisible and a missing record look the same."""
+        invisible and a missing record look the same. `holding` keeps them from being merged until the transaction
+        ends: who refers to them is then there to be found."""
         ids: dict[str | UUID, UUID] = {}
         keys: dict[str, tuple[str, str]] = {}
         for reference in references:
@@ -63,20 +67,21 @@ class Lookups:
                 keys[reference] = found
             elif found is not None:
                 ids[reference] = found
-        return Living((list(ids), self._seen(resource, list(ids.values()))),
-                      (list(keys), self._seen(resource, list(keys.values()), named=True)))  # fmt: skip
+        hold = holding and aliases.mergeable(resource)
+        return Living((list(ids), self._seen(resource, list(ids.values()), hold)),
+                      (list(keys), self._seen(resource, list(keys.values()), hold, named=True)))  # fmt: skip
 
     def value(self, sql: str, *arguments: Any) -> dict[int | None, Any]:
         """A select of one JSON value. Its text will stand under None."""
         return self._add(f"select null::bigint as place, null::uuid as id, ({sql})::json as data", arguments)
 
     def _seen(
-        self, resource: Resource, wanted: Sequence[Any], *, named: bool = False
+        self, resource: Resource, wanted: Sequence[Any], hold: bool, *, named: bool = False
     ) -> dict[int | None, Any]:
         if not wanted:
             return {}
         binds = Binds.of(self.principal)
-        statement = _seen(resource, binds.signature, named)
+        statement = _seen(resource, binds.signature, named, hold)
         given: dict[str, Any] = binds.standing(self.principal)
         if named:
             given["sources"], given["external_ids"] = _columns(wanted)
@@ -131,7 +136,7 @@ join external_ids x on x.tenant_id = $1 and x.noun = $2 and x.source = k.source 
 
 
 @lru_cache(maxsize=512)
-def _seen(resource: Resource, asker: tuple[Any, ...], named: bool) -> Statement:
+def _seen(resource: Resource, asker: tuple[Any, ...], named: bool, hold: bool) -> Statement:
     """`(place, id, data)` of wanted records, each found by itself: OFFSET 0 keeps the planner from reading the table
     instead, and from asking of all records what is asked of few."""
     binds = Binds.signed(asker)
@@ -161,6 +166,9 @@ def _seen(resource: Resource, asker: tuple[Any, ...], named: bool) -> Statement:
     )
     if (visible := resource.visible(record, binds.for_few())) is not None:
         one = one.where(visible)
+    if hold:
+        # As the foreign key will: but here whoever waited for a merge sees what it did.
+        one = one.with_for_update(read=True, key_share=True, of=record)
     found = one.offset(literal_column("0", Integer())).lateral("found")
     return compiled(
         select(k.c.place, found.c.id, null().cast(JSON).label("data")).select_from(origin.join(found, true()))
@@ -180,11 +188,39 @@ async def by_keys(
 async def resolve(
     session: Session, principal: Principal, catalogue: Catalogue, target: str, references: Iterable[str]
 ) -> dict[str, UUID]:
-    """As `Lookups.living`, of one noun alone."""
+    """As `Lookups.living`, of one noun alone; what was merged leads on."""
+    references = list(references)
     lookups = Lookups(session, principal)
     found = lookups.living(catalogue[target], references)
     await lookups.run()
-    return found.ids()
+    ids = found.ids()
+    return ids | await led(session, principal, catalogue[target], set(references) - ids.keys())
+
+
+async def led(
+    session: Session,
+    principal: Principal,
+    resource: Resource,
+    missing: Collection[str],
+    *,
+    holding: bool = False,
+) -> dict[str, UUID]:
+    """Of names under which nothing living was found, those that lead on since their record was merged: long ago, or
+    just now while the look-up waited for that."""
+    if not missing or not aliases.mergeable(resource):
+        return {}
+    ids = {word: id_ for word in missing if isinstance(id_ := parse(word), UUID)}
+    moved = await aliases.survivors(session, resource, ids.values()) if ids else {}
+    words: dict[str, str | UUID] = {word: moved[id_] for word, id_ in ids.items() if id_ in moved}
+    if holding:
+        words |= {word: word for word in missing if word not in ids}
+    if not words:
+        return {}
+    lookups = Lookups(session, principal)
+    there = lookups.living(resource, set(words.values()), holding=holding)
+    await lookups.run()
+    found = there.ids()
+    return {word: found[meant] for word, meant in words.items() if meant in found}
 
 
 async def living(

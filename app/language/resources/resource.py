@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from pydantic import BaseModel
 from sqlalchemy import Table
@@ -122,12 +121,15 @@ class Action:
     input: type[BaseModel]
     run: Callable[[ActionCall], Awaitable[dict[str, Any]]]
     references: Mapping[str, str] = field(default_factory=dict)
-    """Fields of the input that name a record of another noun, with that noun's plural; resolved before it runs."""
+    """Fields of the input that name a record, or several, with that record's plural; resolved before it runs."""
+    ends: tuple[str, ...] = ()
+    """Those of `references` whose records, of the same noun, it ends: nobody may begin to refer to them meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionCall:
-    """`record` holds the stored columns, locked; `found` the ids of what the input refers to (`Action.references`).
+    """`record` holds the stored columns, locked; `found` the ids of what the input refers to (`Action.references`), a
+    list where it names several.
 
     The returned dict is written as a patch. It may set what callers may not, and `at` says since when it holds.
     """
@@ -137,7 +139,7 @@ class ActionCall:
     catalogue: Catalogue
     record: Mapping[str, Any]
     input: Any
-    found: Mapping[str, UUID]
+    found: Mapping[str, Any]
 
 
 async def _nothing(_: Batch) -> None:

@@ -53,7 +53,7 @@ def _reset(drafts: list[Draft], pristine: list[dict[str, Any]]) -> None:
         fresh = Draft(
             draft.index, changes, external_key=draft.external_key, if_version=draft.if_version, live=draft.live,
             intent=draft.intent, delete=draft.delete, source_updated_at=draft.source_updated_at,
-            stub=draft.stub,
+            stub=draft.stub, into=draft.into,
         )  # fmt: skip
         for name in Draft.__slots__:
             setattr(draft, name, getattr(fresh, name))

@@ -15,7 +15,7 @@ from sqlalchemy.sql.selectable import FromClause
 from app.ground.database.session import Statement, compiled
 from app.ground.database.tables import external_ids
 from app.ground.errors import Invalid, did_you_mean
-from app.language.query import paging
+from app.language.query import merged, paging
 from app.language.query.binds import Binds, constant
 from app.language.query.paging import Key
 from app.language.query.source import source
@@ -288,7 +288,9 @@ def statement(catalogue: Catalogue, question: Question) -> Statement:
     body = _Writer(catalogue, binds).json(resource, question.shape, record, seen=sight)
     if question.single is not None:
         return compiled(
-            select(body.label("json")).select_from(record).where(*wheres, _is(record, binds, question))
+            select(body.label("json"))
+            .select_from(record)
+            .where(*wheres, _is(resource, record, binds, question))
         )
     keys = sort_keys(catalogue, resource, record, binds, question.sort)
     columns = [cast(key.expression, Text).label(f"k{i}") for i, key in enumerate(keys)]
@@ -305,12 +307,12 @@ def statement(catalogue: Catalogue, question: Question) -> Statement:
     return compiled(select(*rows.c, total.c.total).select_from(total.outerjoin(rows, literal_column("true"))))
 
 
-def _is(record: FromClause, binds: Binds, question: Question) -> ColumnElement[bool]:
+def _is(resource: Resource, record: FromClause, binds: Binds, question: Question) -> ColumnElement[bool]:
     if question.single == "id":
         return record.c.id == bindparam("record_id", type_=UUID(as_uuid=True), required=True)
     x = external_ids
     return record.c.id == (
-        select(x.c.record_id)
+        select(merged.called(resource.table, binds, x))
         .where(
             x.c.tenant_id == binds.tenant,
             x.c.noun == constant(question.plural),

@@ -17,9 +17,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from app.ground.access.principal import Principal
 from app.ground.database import script
 from app.ground.database.session import Statement, compiled
-from app.ground.errors import NotFound, VersionConflict
+from app.ground.errors import Conflict, NotFound, VersionConflict
 from app.language.query.binds import Binds
-from app.language.resources import freshness, picklists, stubs, told
+from app.language.resources import aliases, freshness, picklists, references, stubs, told
 from app.language.resources import reply as replies
 from app.language.resources.batch import BEGINNING, Batch, Draft, Point
 from app.language.resources.children import load_children, plan_children, store_children
@@ -109,13 +109,15 @@ async def look_up(batch: Batch, missing: str) -> None:
     known = _identify(batch, lookups)
     slots = _references(batch)
     living = {
-        target: lookups.living(batch.catalogue[target], {place.values[place.name] for place in places})
+        target: lookups.living(
+            batch.catalogue[target], {place.values[place.name] for place in places}, holding=True
+        )
         for target, places in slots.items()
     }
     resource = batch.resource
     facts = {name: lookups.value(sql, batch.session.tenant_id) for name, sql in resource.lookups.items()}
     asked = picklists.aliases(resource) if picklists.sent(batch) else None
-    aliases = lookups.value(asked, batch.session.tenant_id) if asked else None
+    spellings = lookups.value(asked, batch.session.tenant_id) if asked else None
     await lookups.run()
     if moment is not None:
         batch.moment = datetime.fromisoformat(orjson.loads(moment[None]))
@@ -125,12 +127,16 @@ async def look_up(batch: Batch, missing: str) -> None:
             draft.record_id = ids.get(draft.external_key)
     for target, places in slots.items():
         ids = living[target].ids()
+        words = {place.values[place.name] for place in places}
+        ids |= await references.led(
+            batch.session, batch.principal, batch.catalogue[target], words - ids.keys(), holding=True
+        )
         if missing == "stub":
-            ids |= await _stubs(batch, target, {place.values[place.name] for place in places} - ids.keys())
+            ids |= await _stubs(batch, target, words - ids.keys())
         _put(batch, target, places, ids, missing)
     batch.facts |= {name: found[None] for name, found in facts.items()}
-    if aliases is not None:
-        picklists.rewrite_aliases(batch, aliases[None])
+    if spellings is not None:
+        picklists.rewrite_aliases(batch, spellings[None])
     for draft in batch.standing:
         _refuse_future(draft, batch.moment)
 
@@ -172,8 +178,7 @@ def _name(draft: Draft, resource: Resource) -> None:
                 f"external_ids/{index}", "duplicate_row", "Another row of this list has the same name."
             )
         named[key] = {"source": key[0], "external_id": key[1], "url": given.get("url")}
-        if given.get("stub"):
-            named[key]["stub"] = True
+        named[key] |= {mark: True for mark in ("stub", "merged") if given.get(mark)}
     draft.changes["external_ids"] = list(named.values())
 
 
@@ -248,19 +253,22 @@ def instant(value: datetime | date, principal: Principal) -> datetime:
 
 
 async def load(batch: Batch) -> None:
-    """Lock the stored rows in the order of their ids, so that two writers of the same rows queue up."""
-    known = {d.record_id: d for d in batch.standing if d.record_id is not None}
-    if known:
+    """Lock the stored rows in the order of their ids, so that two writers of the same rows queue up. One that was
+    merged, maybe while they queued, leads to the record that took it over."""
+    wanted: dict[UUID, list[Draft]] = {}
+    for draft in batch.standing:
+        if draft.record_id is not None:
+            wanted.setdefault(draft.record_id, []).append(draft)
+    while wanted:
         rows = await batch.session.fetch(
             _locking_select(batch.resource, Binds.of(batch.principal).signature),
             **Binds.of(batch.principal).standing(batch.principal),
-            ids=list(known),
+            ids=list(wanted),
         )
         for row in rows:
-            draft = known[row["id"]]
-            draft.before = row
-            if not row["visible"]:
-                draft.before = None
+            for draft in wanted[row["id"]]:
+                draft.before = row if row["visible"] else None
+        wanted = await _follow_merged(batch, [row["id"] for row in rows if row.get(aliases.LINK)], wanted)
     for draft in batch.standing:
         if draft.record_id is None:
             continue
@@ -268,10 +276,41 @@ async def load(batch: Batch) -> None:
             draft.before["deleted_at"] and not draft.external_key and not draft.restore
         ):
             draft.failure = NotFound(f"There is no such {batch.resource.title.lower()}.")
+        elif draft.called and _is_of_a_duplicate(draft):
+            draft.failure = _merged(batch.resource)
         elif draft.if_version is not None and draft.if_version != draft.before["version"]:
             draft.failure = VersionConflict(
                 f"The record is at version {draft.before['version']}, not {draft.if_version}."
             )
+
+
+async def _follow_merged(
+    batch: Batch, merged: list[UUID], wanted: dict[UUID, list[Draft]]
+) -> dict[UUID, list[Draft]]:
+    """The drafts of records that were merged, by the ids to be loaded in their place."""
+    moved = await aliases.survivors(batch.session, batch.resource, merged) if merged else {}
+    following: dict[UUID, list[Draft]] = {}
+    for id_ in merged:
+        for draft in wanted[id_]:
+            if (draft.restore or (draft.delete and not draft.external_key)) and draft.before is not None:
+                draft.failure = _merged(batch.resource)
+            else:
+                draft.before, draft.record_id = None, moved[id_]
+                following.setdefault(moved[id_], []).append(draft)
+    return following
+
+
+def _merged(resource: Resource) -> Conflict:
+    return Conflict(
+        f"This {resource.title.lower()} was merged into another one, which has names of its own.",
+        code="merged",
+    )
+
+
+def _is_of_a_duplicate(draft: Draft) -> bool:
+    assert draft.before is not None
+    name = references.parse(draft.called or "")
+    return isinstance(name, tuple) and aliases.is_alias(draft.before["external_ids"], name)
 
 
 @lru_cache(maxsize=512)
@@ -312,13 +351,14 @@ def _begin(draft: Draft, batch: Batch) -> None:
         if draft.external_key and "external_ids" in changes:
             given = changes["external_ids"][0]
             stored = names.get(draft.external_key)
-            names[draft.external_key] = {**given, "url": given["url"] or (stored or {}).get("url")}
+            merged = {"merged": True} if stored and stored.get("merged") else {}
+            names[draft.external_key] = {**given, "url": given["url"] or (stored or {}).get("url"), **merged}
             changes["external_ids"] = list(names.values())
 
 
 @lru_cache
 def _defaults(resource: Resource, home: str) -> tuple[tuple[str, Any], ...]:
-    found = ((x.name, home if x.currency and not x.required else x.default) for x in resource.writable)
+    found = ((x.name, home if x.currency and not x.required else x.default) for x in resource.fields)
     return tuple((name, default) for name, default in found if default is not None)
 
 

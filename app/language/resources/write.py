@@ -18,8 +18,8 @@ from pydantic_core import PydanticCustomError
 from app.ground.access.principal import Principal
 from app.ground.database.session import Session
 from app.ground.errors import AttainError, Conflict, FieldError, Invalid, NotFound
-from app.language.resources import collector, references
-from app.language.resources.batch import Batch, Draft, Receipt
+from app.language.resources import collector, merge_rows, records, references
+from app.language.resources.batch import Batch, Draft, Receipt, raise_first
 from app.language.resources.payload import SOURCE, faults, parse_moment, payloads, unusable
 from app.language.resources.records import LostRace
 from app.language.resources.reply import Reply
@@ -74,7 +74,7 @@ async def delete(
     reply: Reply | None = None,
 ) -> Receipt:
     id_ = await _id_of(session, resource, reference)
-    draft = Draft(0, {}, record_id=id_, if_version=if_version, delete=True)
+    draft = Draft(0, {}, record_id=id_, if_version=if_version, delete=True, called=reference)
     return await _single(Batch(session, principal, catalogue, resource, [draft]), reply)
 
 
@@ -114,14 +114,21 @@ async def act(
         0, {}, record_id=await _id_of(session, resource, reference), if_version=if_version, intent=action.name
     )
     batch = Batch(session, principal, catalogue, resource, [draft])
+    if action.ends:
+        named = await _references(session, principal, catalogue, action, input_)
+        ended = [id_ for name in action.ends for id_ in named[name]]
+        await records.hold(session, resource, [draft.record_id, *ended])
     await load(batch)
     raise_first(draft)
     assert draft.before is not None
     found = await _references(session, principal, catalogue, action, input_)
     changes = await action.run(ActionCall(session, principal, catalogue, draft.before, input_, found))
     at = changes.pop("at", None)
+    # What may not be told, and ids that a verb has read itself, are no caller's words to be checked.
     derived = {
-        k: v for k, v in changes.items() if k in resource.by_name and resource.by_name[k].write == "never"
+        k: v
+        for k, v in changes.items()
+        if isinstance(v, UUID) or (k in resource.by_name and resource.by_name[k].write == "never")
     }
     told = {k: v for k, v in changes.items() if k not in derived}
     draft.changes = _checked(payloads(resource).check_patch, resource, told) | derived
@@ -132,18 +139,23 @@ async def act(
 
 async def _references(
     session: Session, principal: Principal, catalogue: Catalogue, action: Action, input_: Any
-) -> dict[str, UUID]:
-    found: dict[str, UUID] = {}
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for name, target in action.references.items():
-        reference = getattr(input_, name)
-        if reference is None:
+        told = getattr(input_, name)
+        if told is None:
             continue
-        ids = await references.resolve(session, principal, catalogue, target, [reference])
-        if reference not in ids:
-            message = f"There is no such {catalogue[target].title.lower()}."
-            errors = [FieldError(f"/{name}", "reference_not_found", message)]
+        words: list[str] = told if isinstance(told, list) else [told]
+        ids = await references.resolve(session, principal, catalogue, target, words)
+        message = f"There is no such {catalogue[target].title.lower()}."
+        errors = [
+            FieldError(f"/{name}/{place}" if words is told else f"/{name}", "reference_not_found", message)
+            for place, word in enumerate(words)
+            if word not in ids
+        ]
+        if errors:
             raise NotFound(message, code="reference_not_found", errors=errors)
-        found[name] = ids[reference]
+        found[name] = [ids[word] for word in words] if words is told else ids[words[0]]
     return found
 
 
@@ -223,7 +235,11 @@ async def _upsert(
         if (told := draft.changes.pop("source_updated_at", None)) is not None:
             draft.source_updated_at = instant(told, principal)
         draft.delete = draft.changes.pop("deleted", False)
-        if draft.delete:
+        draft.into = draft.changes.pop("merged_into", None)
+        if draft.into is not None:
+            # Sources also call deleted what they have merged.
+            draft.delete, draft.changes = False, {k: v for k, v in draft.changes.items() if k == "url"}
+        elif draft.delete:
             draft.changes = {}
         if why := unusable(external_id, resource):
             draft.refuse("external_id", "invalid_value", why)
@@ -238,7 +254,12 @@ async def _upsert(
         batch = Batch(session, principal, catalogue, resource, part, origin=origin, source=source)
         await run(batch, missing=missing)
 
-    await salvage(session, [d for d in drafts if not d.failed], attempt)
+    await salvage(session, [d for d in drafts if not d.failed and d.into is None], attempt)
+    # Behind the others: the survivor may be one of them.
+    merging = [d for d in drafts if not d.failed and d.into is not None]
+    await merge_rows.apply(
+        session, principal, catalogue, resource, merging, source=source, missing=missing, origin=origin
+    )
     return [_receipt(d) for d in drafts]
 
 
@@ -266,16 +287,6 @@ async def _single(batch: Batch, reply: Reply | None) -> Receipt:
         raise Conflict("Another record has just taken this external id.", code="duplicate") from None
     raise_first(draft)
     return _receipt(draft, json)
-
-
-def raise_first(draft: Draft) -> None:
-    if draft.failure is not None:
-        raise draft.failure
-    if draft.errors:
-        missing = [e for e in draft.errors if e.code == "reference_not_found"]
-        if missing:
-            raise NotFound(missing[0].message, code="reference_not_found", errors=missing)
-        raise Invalid(draft.errors[0].message, code=draft.errors[0].code, errors=draft.errors)
 
 
 def _receipt(draft: Draft, json: str | None = None) -> Receipt:

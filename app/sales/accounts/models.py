@@ -3,6 +3,7 @@
 from sqlalchemy import Column, Index, Integer, Text, text
 
 from app.ground.database.tables import history_of, record_table, ref
+from app.language.resources import merge
 
 accounts = record_table(
     "accounts",
@@ -15,6 +16,7 @@ accounts = record_table(
     Column("employees", Integer),
     Column("country", Text),
     Column("website", Text),
+    *merge.columns("accounts"),
     Index("ix_accounts_owner_id", "tenant_id", "owner_id"),
     Index("ix_accounts_parent_id", "tenant_id", "parent_id", postgresql_where=text("parent_id is not null")),
 )
@@ -29,6 +31,7 @@ contacts = record_table(
     Column("department", Text),
     Column("email", Text),
     Column("phone", Text),
+    *merge.columns("contacts"),
     Index("ix_contacts_owner_id", "tenant_id", "owner_id"),
     Index("ix_contacts_account_id", "tenant_id", "account_id"),
     Index("ix_contacts_email", "tenant_id", "email"),

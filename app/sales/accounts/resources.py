@@ -1,6 +1,7 @@
 """The nouns of whom we sell to."""
 
 from app.language.resources import fields as f
+from app.language.resources import merge
 from app.language.resources.resource import Follows, Listing, Resource
 from app.sales.accounts import models
 from app.sales.org import visibility
@@ -23,6 +24,7 @@ accounts = Resource(
         f.integer("employees", "Number of employees.", 2448, minimum=0),
         f.text("country", "Country.", "Germany", max_length=80),
         f.text("website", "Website.", "https://example.com"),
+        *merge.fields("accounts"),
     ),
     timeline=("activities",),
     visible=visibility.accounts,
@@ -42,6 +44,8 @@ accounts = Resource(
             name="subsidiaries", target="accounts", via="parent_id", description="The companies it owns."
         ),
     ),
+    actions=(merge.verb("accounts"),),
+    event_types=merge.event_types,
 )
 
 contacts = Resource(
@@ -63,6 +67,7 @@ contacts = Resource(
         f.text("department", "Department.", "Procurement", max_length=120),
         f.text("email", "E-mail.", "procurement@example.com"),
         f.text("phone", "Telephone.", "+1 555 0100", max_length=60),
+        *merge.fields("contacts"),
     ),
     visible=visibility.contacts,
     standing=visibility.standing,
@@ -85,7 +90,9 @@ contacts = Resource(
             name="memberships", target="campaign_members", via="contact_id", description="Its campaigns."
         ),
     ),
+    actions=(merge.verb("contacts"),),
     default_sort=("name",),
+    event_types=merge.event_types,
 )
 
 RESOURCES = (accounts, contacts)

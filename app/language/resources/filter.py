@@ -515,9 +515,9 @@ def _compare(
     if condition.form in ("key", "keys"):
         assert noun is not None
         return _by_key(column, condition, binds, noun)
-    if noun is not None and merged.mergeable(noun.table) and condition.operator in _BY_ID:
-        if target.name != merged.LINK:
-            return _by_id(column, target, condition, binds, noun)
+    by_id = condition.operator in _BY_ID and target.name != merged.LINK
+    if by_id and noun is not None and merged.mergeable(noun.table):
+        return _by_id(column, target, condition, binds, noun)
     match condition.operator:
         case "eq":
             return column == slot(0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_origin
 from uuid import uuid4
 
 import httpx
@@ -223,19 +223,34 @@ def _boards(face: Rest, two: Two, noun: Resource, operation: str) -> Iterator[Ca
 
 
 def _verbs(face: Face, two: Two, noun: Resource, action: Action, operation: str, own: str) -> Iterator[Case]:
-    inputs = [
-        noun.by_name[x] for x in action.input.model_fields if noun.by_name.get(x, _ANY).kind == "reference"
-    ]
-    data = {x.name: two.mine.make.known[x.target or ""][0] for x in inputs}
+    fields = action.input.model_fields
+    found = {x: noun.by_name[x].target or "" for x in fields if noun.by_name.get(x, _ANY).kind == "reference"}
+    found |= action.references
+    found |= PASSED_ON.get((noun.plural, action.name), {})
+
+    def named(name: str, reference: str) -> Any:
+        return [reference] if get_origin(fields[name].annotation) is list else reference
+
+    data: dict[str, Any] = {x: named(x, two.mine.make.known[target][0]) for x, target in found.items()}
+    data |= {x: True for x, info in fields.items() if info.annotation is bool}
     yield Case(operation, "path", noun.plural, lambda ref: face.write(two.key, noun, action.name, ref, data))
-    if "at" in action.input.model_fields:
-        for field in inputs:
-            yield Case(operation, f"{field.name} since", field.target or "", lambda ref, n=field.name: face.write(
-                two.key, noun, action.name, own, {**data, n: ref, "at": "2026-01-05"}))  # fmt: skip
-    for field in inputs:
+    if "at" in fields:
+        for name, target in found.items():
+            yield Case(operation, f"{name} since", target, lambda ref, n=name: face.write(
+                two.key, noun, action.name, own, {**data, n: named(n, ref), "at": "2026-01-05"}))  # fmt: skip
+    for name, target in found.items():
         # A verb that the record's state refuses may say so first; it says so to either.
-        yield Case(operation, field.name, field.target or "", lambda ref, n=field.name: face.write(
-            two.key, noun, action.name, own, {**data, n: ref}), None)  # fmt: skip
+        yield Case(operation, name, target, lambda ref, n=name: face.write(
+            two.key, noun, action.name, own, _asking(data, n, named(n, ref))), None)  # fmt: skip
+
+
+PASSED_ON = {("leads", "convert"): {"stage_id": "stages"}}
+"""What a verb does not look up itself, but writes into a record of another noun."""
+
+
+def _asking(data: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
+    """With what is passed on, nothing that would make it needless to write that record."""
+    return {**{k: v for k, v in data.items() if k != "opportunity_id"}, name: value}
 
 
 def others(face: Face, two: Two) -> Iterator[Case]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
@@ -21,29 +22,65 @@ def month_after(first: date, months: int) -> date:
     return date(index // 12, index % 12 + 1, 1)
 
 
-def first_day(fiscal_year: int, start_month: int) -> date:
-    """A fiscal year is named for the calendar year in which it ends: FY2026 from February begins 2025-02-01."""
-    return date(fiscal_year if start_month == 1 else fiscal_year - 1, start_month, 1)
-
-
-def monthly_periods(
-    start_month: int, first_year: int, last_year: int
-) -> Iterator[tuple[int, int, int, date, date]]:
-    """`(fiscal_year, quarter, period, starts_on, ends_on)`, half open, for each month of the years given."""
-    for year in range(first_year, last_year + 1):
-        begin = first_day(year, start_month)
-        for period in range(1, 13):
-            starts_on, ends_on = month_after(begin, period - 1), month_after(begin, period)
-            yield year, (period + 2) // 3, period, starts_on, ends_on
-
-
 @dataclass(frozen=True, slots=True)
 class FiscalPeriod:
+    """Half open, `[starts_on, ends_on)`."""
+
     fiscal_year: int
     quarter: int
     period: int
     starts_on: date
     ends_on: date
+
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_WEEKS = {"weeks_4_4_5": (4, 4, 5), "weeks_4_5_4": (4, 5, 4), "weeks_5_4_4": (5, 4, 4)}
+PATTERNS = ("months", *_WEEKS)
+"""What the three periods of a quarter are: calendar months, or so many whole weeks each."""
+ANCHORS = ("last", "nearest")
+NAMINGS = ("end", "start")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a company divides its time; a year begins with `start_month`, or near it.
+
+    A year of whole weeks ends on the day before `week_starts_on`: on the `last` such day of the month before
+    `start_month`, or on the one `nearest` to that month's last day. It has 52 weeks or 53; the 53rd belongs to period
+    12. A year is named for the calendar year of its nominal `end` or `start`, wherever its weeks fall: FY2026 from
+    February is 2025-02 to 2026-01, or 2026-02 to 2027-01.
+    """
+
+    pattern: str = "months"
+    start_month: int = 1
+    week_starts_on: str = "monday"
+    anchor: str = "nearest"
+    named_for: str = "end"
+
+    def first_day(self, fiscal_year: int) -> date:
+        early = self.named_for == "end" and self.start_month > 1
+        nominal = date(fiscal_year - early, self.start_month, 1)
+        if self.pattern == "months":
+            return nominal
+        latest = nominal + timedelta(days=3 if self.anchor == "nearest" else 0)
+        return latest - timedelta(days=(latest.weekday() - WEEKDAYS.index(self.week_starts_on)) % 7)
+
+    def year(self, fiscal_year: int) -> list[FiscalPeriod]:
+        """Its twelve periods in order."""
+        begin, end = self.first_day(fiscal_year), self.first_day(fiscal_year + 1)
+        if self.pattern == "months":
+            starts = [month_after(begin, i) for i in range(12)]
+        else:
+            weeks = itertools.accumulate(_WEEKS[self.pattern] * 4, initial=0)
+            starts = [begin + timedelta(weeks=count) for count in weeks][:12]
+        return [
+            FiscalPeriod(fiscal_year, (i + 3) // 3, i + 1, first, last)
+            for i, (first, last) in enumerate(itertools.pairwise([*starts, end]))
+        ]
+
+    def periods(self, first_year: int, last_year: int) -> Iterator[FiscalPeriod]:
+        for fiscal_year in range(first_year, last_year + 1):
+            yield from self.year(fiscal_year)
 
 
 class Calendar:
@@ -54,8 +91,8 @@ class Calendar:
         self._starts = [p.starts_on for p in self.periods]
 
     @classmethod
-    def by_month(cls, start_month: int = 1, first_year: int = 1990, last_year: int = 2060) -> Calendar:
-        return cls(FiscalPeriod(*row) for row in monthly_periods(start_month, first_year, last_year))
+    def of(cls, rule: Rule, first_year: int = 1990, last_year: int = 2060) -> Calendar:
+        return cls(rule.periods(first_year, last_year))
 
     def at(self, day: date) -> FiscalPeriod | None:
         index = bisect_right(self._starts, day) - 1

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from app.ground import fiscal
 from app.ground.database.session import Session
 from app.ground.errors import Invalid, did_you_mean
-from app.ground.fiscal import Calendar, Span
+from app.ground.fiscal import Calendar, Rule, Span
 
 GRAINS = ("day", "week", "month", "quarter", "year", *fiscal.FISCAL_UNITS)
 MOST_BUCKETS = 2_000
@@ -127,4 +127,4 @@ where c.tenant_id = $1 and c.is_default and c.deleted_at is null
 async def calendar(session: Session) -> Calendar:
     """The tenant's default fiscal calendar; calendar months where it has none."""
     rows = await session.connection.fetch(_PERIODS, session.tenant_id)
-    return Calendar(fiscal.FiscalPeriod(*row) for row in rows) if rows else Calendar.by_month()
+    return Calendar(fiscal.FiscalPeriod(*row) for row in rows) if rows else Calendar.of(Rule())

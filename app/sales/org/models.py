@@ -58,9 +58,21 @@ rep_reach = tenant_table(
 fiscal_calendars = record_table(
     "fiscal_calendars",
     Column("name", Text, nullable=False),
+    Column("pattern", Text, nullable=False, server_default=text("'months'")),
     Column("start_month", Integer, nullable=False, server_default=text("1")),
+    Column("week_starts_on", Text, nullable=False, server_default=text("'monday'")),
+    Column("anchor", Text, nullable=False, server_default=text("'nearest'")),
+    Column("named_for", Text, nullable=False, server_default=text("'end'")),
     Column("is_default", Boolean, nullable=False, server_default=text("false")),
+    CheckConstraint("pattern in ('months', 'weeks_4_4_5', 'weeks_4_5_4', 'weeks_5_4_4')", name="pattern"),
     CheckConstraint("start_month between 1 and 12", name="start_month"),
+    CheckConstraint(
+        "week_starts_on in "
+        "('monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday')",
+        name="week_starts_on",
+    ),
+    CheckConstraint("anchor in ('last', 'nearest')", name="anchor"),
+    CheckConstraint("named_for in ('end', 'start')", name="named_for"),
     Index(
         "uq_fiscal_calendars_default", "tenant_id", unique=True,
         postgresql_where=text("is_default and deleted_at is null"),

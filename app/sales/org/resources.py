@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.ground import fiscal
 from app.ground.access import models as access
 from app.ground.access.principal import ROLES
 from app.language.resources import fields as f
@@ -85,8 +86,8 @@ fiscal_calendars = Resource(
     plural="fiscal_calendars",
     title="Fiscal calendar",
     description=(
-        "When the fiscal year begins. A fiscal year is named for the calendar year in which it ends; its periods "
-        "are rows from 1990 to 2060."
+        "When fiscal years begin and what their twelve periods are: months, or whole weeks (4-4-5 and its like) with "
+        "a 53rd week in period 12 of some years. The periods are rows from 1990 to 2060."
     ),
     table=models.fiscal_calendars,
     history=models.fiscal_calendars_history,
@@ -94,6 +95,35 @@ fiscal_calendars = Resource(
         f.text("name", "Name.", "Fiscal year from February", required=True),
         f.integer(
             "start_month", "First month of the fiscal year, 1 to 12.", 2, default=1, minimum=1, maximum=12
+        ),
+        f.choice(
+            "pattern",
+            "The three periods of a quarter: calendar months, or so many weeks each.",
+            fiscal.PATTERNS,
+            default="months",
+            example="weeks_4_5_4",
+        ),
+        f.choice(
+            "week_starts_on",
+            "First day of a week, where periods are weeks; a year ends on the day before.",
+            fiscal.WEEKDAYS,
+            default="monday",
+            example="sunday",
+        ),
+        f.choice(
+            "anchor",
+            "Where periods are weeks: the year ends on the `last` such day of the month before "
+            "`start_month`, or on the one `nearest` to the end of that month.",
+            fiscal.ANCHORS,
+            default="nearest",
+            example="nearest",
+        ),
+        f.choice(
+            "named_for",
+            "The calendar year for which a fiscal year is named: that of its nominal end or start. FY2026 "
+            "from February begins in 2025 or in 2026.",
+            fiscal.NAMINGS,
+            default="end",
         ),
         f.flag("is_default", "Whether fiscal words in queries mean this calendar.", default=False),
     ),

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.ground import fiscal
-from app.ground.fiscal import Calendar, FiscalPeriod
+from app.ground.fiscal import Calendar, Rule
 from app.language.query import periods
 
 ZONES = (
@@ -36,7 +36,7 @@ def test_an_instant_falls_into_the_bucket_of_its_local_day(name: str, grain: str
 
 
 def test_names_of_periods() -> None:
-    today, calendar = date(2026, 5, 20), Calendar.by_month(2)
+    today, calendar = date(2026, 5, 20), Calendar.of(Rule(start_month=2))
 
     def days(text: str) -> tuple[str, str] | None:
         found = fiscal.span(text, today, calendar)
@@ -68,12 +68,7 @@ def test_names_of_periods() -> None:
 
 
 def test_a_calendar_of_four_four_five_is_rows_like_any_other() -> None:
-    rows, begin = [], date(2025, 2, 2)
-    for period in range(1, 13):
-        end = begin + timedelta(weeks=5 if period % 3 == 0 else 4)
-        rows.append(FiscalPeriod(2026, (period + 2) // 3, period, begin, end))
-        begin = end
-    calendar = Calendar(rows)
+    calendar = Calendar.of(Rule("weeks_4_4_5", start_month=2, week_starts_on="sunday"))
     span = fiscal.span("FY2026-Q2", date(2025, 6, 1), calendar)
     assert span is not None
     assert span == (date(2025, 5, 4), date(2025, 8, 3))

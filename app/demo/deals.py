@@ -15,6 +15,7 @@ from app.demo import company as org
 from app.demo.calendar import FIRST_DAY, FIRST_OPENING, LAST_DAY, NOW, TODAY, at, quarter_end, written
 from app.demo.company import PRODUCTS, STAGES, Account, Company, Row, Seller, ref, stage
 from app.demo.dice import Dice, Weighted
+from app.demo.prices import listed
 
 _WON, _LOST, _ABANDONED = "Won", "Lost", "Abandoned"
 
@@ -39,7 +40,6 @@ _BASE_CHANCE = 0.285
 _SEATS = {"smb": 0.5, "mid_market": 1.2, "enterprise": 3.0}
 _CYCLE = {"b2b": (62, 0.5), "saas": (27, 0.45)}
 _SLOWER = {"smb": 0.8, "mid_market": 1.0, "enterprise": 1.35}
-_PER_DOLLAR = {"USD": 1.0, "EUR": 0.92, "GBP": 0.79}
 _SEASON = (0.85, 0.95, 1.1, 1.0, 1.05, 1.0, 0.75, 0.65, 1.15, 1.2, 1.15, 0.7)
 """How many deals are opened, by month."""
 
@@ -172,7 +172,7 @@ def _price(life: Life, products: Weighted[org.Product], dice: Dice) -> int:
         if product.ref in chosen:
             continue
         chosen.add(product.ref)
-        list_price = round(product.list_price * _PER_DOLLAR[currency])
+        list_price = listed(product, currency)
         unit_price = round(list_price * (1 - (dice.around(0.03, 0.25) if dice.chance(0.5) else 0.0)))
         quantity = max(1, int(dice.skewed(2.2 * seats, 0.6)))
         if product.family == "Services":

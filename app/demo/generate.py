@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.demo import activities, company, deals, targets
+from app.demo import activities, company, deals, prices, prospecting, targets
 from app.demo.company import Row
 
 SEED = "attain"
@@ -34,6 +34,8 @@ def generate(
     firm = company.found(seed, accounts)
     lives = list(deals.live(firm, seed, opportunities))
     rows = firm.rows
+    rows |= {"price_books": list(prices.books()), "prices": list(prices.prices())}
+    rows |= prospecting.reach(firm, lives, seed, opportunities // 8).rows
     rows["opportunities"] = [deal.row for deal in lives]
     rows["activities"] = list(activities.done_and_planned(firm, lives, seed, internal_activities))
     rows["quotas"] = list(targets.quotas(firm, seed, per_year=opportunities * 79.0))
@@ -44,8 +46,10 @@ def generate(
 
 
 _ORDER = (
-    ("territories", None), ("teams", "parent_id"), ("reps", "manager_id"), ("products", None), ("pipelines", None),
-    ("stages", None), ("exchange_rates", None), ("accounts", "parent_id"), ("opportunities", None),
+    ("territories", None), ("teams", "parent_id"), ("reps", "manager_id"), ("products", None),
+    ("price_books", None), ("prices", None), ("pipelines", None), ("stages", None), ("exchange_rates", None),
+    ("accounts", "parent_id"), ("contacts", None), ("campaigns", None), ("opportunities", None),
+    ("lead_queues", None), ("scoring_rules", None), ("leads", None), ("campaign_members", None), ("touches", None),
     ("activities", None), ("quotas", None),
 )  # fmt: skip
 

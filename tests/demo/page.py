@@ -51,7 +51,9 @@ engine, and tests hold page, rows and engine together.
 
 {len(demo["reps"])} reps in four levels (Rep 01 leads, 02 to 04 a region each, 05 to 10 a territory each, 11 to 40 sell, three of
 them as sales engineers), {len(demo["territories"])} territories, {len(demo["accounts"]):,} accounts, {len(demo["products"])} products in 4 families, 2 pipelines,
-{len(deals):,} opportunities with {versions:,} steps of history and {sum(len(x["line_items"]) for x in deals):,} line items, {len(demo["activities"]):,} activities, {len(demo["quotas"])} quotas.
+{len(deals):,} opportunities with {versions:,} steps of history and {sum(len(x["line_items"]) for x in deals):,} line items, {len(demo["activities"]):,} activities, {len(demo["quotas"])} quotas;
+{len(demo["contacts"]):,} contacts, {len(demo["leads"]):,} leads ({sum(x["status"] == "converted" for x in demo["leads"])} of them converted into deals above), {len(demo["campaigns"])} campaigns with {len(demo["campaign_members"]):,} members and
+{len(demo["touches"]):,} touches, {len(demo["price_books"])} price books with {len(demo["prices"])} prices.
 Amounts below are US dollars, the home currency.
 
 """.split("\n")[:-1]  # noqa: E501 - the line lengths of the page, not of this file

@@ -69,6 +69,7 @@ contacts = Resource(
         f.text("phone", "Telephone.", "+1 555 0100", max_length=60),
         *merge.fields("contacts"),
     ),
+    timeline=("activities", "touches", "memberships"),
     visible=visibility.contacts,
     standing=visibility.standing,
     follows=(

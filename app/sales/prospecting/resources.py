@@ -120,6 +120,7 @@ leads = Resource(
         f.reference("converted_opportunity_id", "opportunities", "The deal that it became."),
         f.integer("score", "The sum of the scoring rules; null where there are none.", 35, write="never"),
     ),
+    timeline=("activities", "touches", "memberships"),
     visible=visibility.leads,
     standing=visibility.standing,
     listings=(
@@ -170,6 +171,7 @@ campaign_members = Resource(
         f.moment("responded_at", "When the person first answered.", "2026-09-03T14:10:00Z"),
     ),
     label="status",
+    happens=("joined_at", "created_at"),
     visible=visibility.persons,
     standing=visibility.standing,
     follows=_FOLLOWS,
@@ -192,6 +194,7 @@ touches = Resource(
         f.moment("occurred_at", "When.", "2026-09-03T14:10:00Z", required=True),
     ),
     label="kind",
+    happens=("occurred_at",),
     visible=visibility.persons,
     standing=visibility.standing,
     follows=_FOLLOWS,

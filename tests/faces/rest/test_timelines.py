@@ -70,6 +70,41 @@ async def test_an_accounts_timeline(api: Api) -> None:
     }
 
 
+async def test_what_happened_to_a_person(api: Api) -> None:
+    """To a lead, and to a contact that took another one over."""
+    await api.upsert("campaigns", [{"external_id": "fair", "name": "Fair"}])
+    await api.upsert("leads", [{"external_id": "p", "name": "L", "received_at": "2026-01-02T08:00:00Z"}])
+    people = [{"external_id": "p", "name": "P"}, {"external_id": "q", "name": "Q"}]
+    await api.upsert("contacts", people)
+    for of, name in (("lead_id", "l"), ("contact_id", "c")):
+        person = {of: "crm:p" if name == "l" else "crm:q"}
+        call = {
+            "kind": "call",
+            "subject": "Hello",
+            "direction": "outbound",
+            "occurred_at": "2026-01-05T10:00:00Z",
+        }
+        await api.upsert("activities", [{"external_id": name, **call, **person}])
+        touch = {"external_id": name, "kind": "visit", "occurred_at": "2026-01-04T10:00:00Z", **person}
+        await api.upsert("touches", [touch])
+        member = {
+            "external_id": name,
+            "campaign_id": "crm:fair",
+            "joined_at": "2026-01-03T10:00:00Z",
+            **person,
+        }
+        await api.upsert("campaign_members", [member])
+    await api.post("/v1/contacts/crm:p:merge", {"duplicate_ids": ["crm:q"]})
+    for path in ("/v1/leads/crm:p", "/v1/contacts/crm:p", "/v1/contacts/crm:q"):
+        entries = await told(api, path)
+        records = [(x["noun"], x["at"][:10]) for x in entries if x["kind"] == "record"]
+        assert records == [
+            ("activities", "2026-01-05"), ("touches", "2026-01-04"), ("campaign_members", "2026-01-03"),
+        ], path  # fmt: skip
+    changes = [x["changes"] for x in await told(api, "/v1/leads/crm:p") if x["kind"] == "changed"]
+    assert "first_response_at" in {y["field"] for x in changes for y in x}
+
+
 async def test_it_is_seen_as_its_record_is(api: Api) -> None:
     await lived(api)
     assert code(await api.get(f"{DEALS}/crm:d3/timeline", role="rep", rep="r1")) == (404, "not_found")

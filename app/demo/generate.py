@@ -35,7 +35,7 @@ def generate(
     lives = list(deals.live(firm, seed, opportunities))
     rows = firm.rows
     rows |= {"price_books": list(prices.books()), "prices": list(prices.prices())}
-    rows |= prospecting.reach(firm, lives, seed, opportunities // 8).rows
+    rows |= prospecting.reach(firm, lives, seed, opportunities // 16).rows
     rows["opportunities"] = [deal.row for deal in lives]
     rows["activities"] = list(activities.done_and_planned(firm, lives, seed, internal_activities))
     rows["quotas"] = list(targets.quotas(firm, seed, per_year=opportunities * 79.0))

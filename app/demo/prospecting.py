@@ -103,8 +103,8 @@ def _campaigns(found: list[_Campaign], dice: Dice) -> Iterator[Row]:
 
 
 def _take_part(deal: Deal, people: list[str], dice: Dice) -> None:
-    """Of one deal in six it is known who of the account takes part."""
-    if dice.chance(1 / 6):
+    """Of one deal in twelve it is known who of the account takes part."""
+    if dice.chance(1 / 12):
         deal.row["contact_roles"] = [
             {"contact_id": person, "role": dice.pick(_ROLES), "is_primary": place == 0}
             for place, person in enumerate(people)

@@ -25,14 +25,19 @@ from app.language.resources.read import Query
 from app.language.resources.shape import full
 from tests.catalogue.faces import Graph, Question, Rest, must
 
-COMPANIES, PORTIONS = 200, 10
-NOUNS = ("opportunities", "accounts", "contacts", "activities", "quotas")
+COMPANIES, PORTIONS = 120, 10
+NOUNS = (
+    "opportunities", "accounts", "contacts", "activities", "quotas", "leads", "campaign_members", "touches",
+)  # fmt: skip
 EXPAND = {
     "opportunities": ["account", "owner", "activities", "splits", "team", "account.parent", "contact_roles"],
     "accounts": ["parent", "opportunities", "activities", "subsidiaries", "owner", "contacts"],
-    "contacts": ["account", "owner", "activities", "account.parent"],
-    "activities": ["opportunity", "account", "opportunity.account", "contact"],
+    "contacts": ["account", "owner", "activities", "account.parent", "touches", "memberships"],
+    "activities": ["opportunity", "account", "opportunity.account", "contact", "lead"],
     "quotas": ["rep", "team"],
+    "leads": ["owner", "activities", "touches", "memberships"],
+    "campaign_members": ["lead", "contact", "contact.account"],
+    "touches": ["lead", "contact"],
     "reps": ["opportunities", "quotas", "reports"],
 }
 LABELS = {
@@ -41,6 +46,9 @@ LABELS = {
     "contacts": "name",
     "activities": "subject",
     "quotas": "period",
+    "leads": "name",
+    "campaign_members": "status",
+    "touches": "kind",
 }
 
 
@@ -104,7 +112,15 @@ class Company:
                     return self.sees(who, role, "accounts", row["account_id"])
                 if row["contact_id"] is not None:
                     return self.sees(who, role, "contacts", row["contact_id"])
+                if row["lead_id"] is not None:
+                    return self.sees(who, role, "leads", row["lead_id"])
                 return reaches(row["owner_id"])
+            case "leads":
+                # Waiting in a queue it is nobody's.
+                return (row["owner_id"] is None and role in self.unowned_for) or reaches(row["owner_id"])
+            case "campaign_members" | "touches":
+                person = "leads" if row["lead_id"] is not None else "contacts"
+                return self.sees(who, role, person, row["lead_id"] or row["contact_id"])
             case _:
                 held = [x for x in (row["rep_id"],) if x]
                 for name, places in (("team_id", self.teams), ("territory_id", self.territories)):
@@ -177,9 +193,11 @@ class Builder:
                     team=[{"rep_id": f"x:{x}"} for x in row["team"]],
                     contact_roles=[{"contact_id": f"x:{x}"} for x in row["contacts"]],
                 )  # fmt: skip
+            await self._prospects(session, maybe)
             for i in range(chance.randrange(3, 10)):
                 row = {
                     "owner_id": chance.choice(maybe),
+                    "lead_id": chance.choice([*model.rows["leads"], None, None]),
                     "opportunity_id": chance.choice([*model.rows["opportunities"], None, None]),
                     "account_id": chance.choice([*model.rows["accounts"], None, None]),
                     "contact_id": chance.choice([*model.rows["contacts"], None, None]),
@@ -192,6 +210,27 @@ class Builder:
                 quota[holder] = chance.choice(holders[holder])
                 await self._record(session, "quotas", f"q{i}", quota, period="2026", amount=1)
             await self._turn_over(session)
+
+    async def _prospects(self, session: Any, maybe: list[str | None]) -> None:
+        chance, model = self.random, self.model
+        await self.put(
+            session, "campaigns", [{"external_id": f"m{i}", "name": f"Fair {i}"} for i in range(2)]
+        )
+        await self.put(session, "lead_queues", [{"external_id": "w", "name": "Waiting"}])
+        for i in range(chance.randrange(2, 6)):
+            owner = chance.choice(maybe)
+            row = {"owner_id": owner, "queue_id": None if owner else chance.choice(("w", None))}
+            await self._record(session, "leads", f"l{i}", row, name=f"Lead {i}")
+        persons = [(name, key) for name, noun in (("lead_id", "leads"), ("contact_id", "contacts"))
+                   for key in model.rows[noun]]  # fmt: skip
+        for i, (name, key) in enumerate(chance.sample(persons, chance.randrange(1, len(persons)))):
+            person: dict[str, Any] = {"lead_id": None, "contact_id": None, name: key}
+            row = {"campaign_id": chance.choice(("m0", "m1")), **person}
+            await self._record(session, "campaign_members", f"b{i}", row, status="sent")
+            if chance.random() < 0.6:
+                await self._record(
+                    session, "touches", f"o{i}", person, kind="visit", occurred_at="2026-01-05T10:00:00Z"
+                )
 
     async def _record(self, session: Any, noun: str, key: str, row: dict[str, Any], **more: Any) -> None:
         links = {name: f"x:{value}" if value else None for name, value in row.items() if name.endswith("_id")}
@@ -348,6 +387,22 @@ async def through_paths(
             lambda k: has("opportunities", calls[k]["opportunity_id"])
             and has("accounts", deals[calls[k]["opportunity_id"]]["account_id"]),
         ),
+        (
+            "leads",
+            {"touches": {"kind": {"eq": "visit"}}},
+            lambda k: any(t in seen["touches"] for t, x in model.rows["touches"].items() if x["lead_id"] == k),
+        ),
+        (
+            "touches",
+            {"lead": {"name": {"starts_with": "lead"}}},
+            lambda k: has("leads", model.rows["touches"][k]["lead_id"]),
+        ),
+        (
+            "campaign_members",
+            {"contact": {"account": {"name": {"is_null": False}}}},
+            lambda k: has("contacts", (person := model.rows["campaign_members"][k]["contact_id"]))
+            and has("accounts", model.rows["contacts"][person]["account_id"]),
+        ),
         ("reps", {"opportunities": {"amount": {"gte": 0}}}, lambda k: any(
             d in seen["opportunities"] for d, x in deals.items() if x["owner_id"] == k
         )),
@@ -365,7 +420,7 @@ async def through_paths(
 async def events(builder: Builder, session: Any, principal: Principal, seen: dict[str, set[str]]) -> None:
     """Whoever sees the record is told of its changes; of a deleted one those who saw it."""
     names = named(builder)
-    nouns = ("accounts", "contacts", "quotas", "opportunities")
+    nouns = tuple(noun for noun in NOUNS if noun != "activities")
     expected = {(noun, key) for noun in nouns for key in seen[noun]}
     told: set[tuple[str, str]] = set()
     for _ in range(200):

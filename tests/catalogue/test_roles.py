@@ -13,6 +13,7 @@ from app.faces.graphql.schema import schema
 from app.faces.rest import routes
 from app.ground.access.permissions import permits
 from app.ground.access.principal import ROLES
+from app.language.resources import aliases
 from app.language.resources.fields import Field
 from app.language.resources.resource import Child, Resource
 from tests.catalogue.company import written
@@ -253,6 +254,7 @@ def test_graphql_inputs_hold_what_may_be_written_and_no_more() -> None:
         patch = {camel(x.name) for x in noun.writable if x.write == "always"}
         row = {"externalId", "url", "ifVersion", "sourceUpdatedAt"} | ({"history"} if noun.tracked else set())
         row |= {"deleted"} if "delete" in noun.operations else set()
+        row |= {"mergedInto"} if aliases.mergeable(noun) else set()
         made: Any = {name: types[f"{type_name(noun)}{name}"] for name in ("Create", "Patch", "UpsertRow")}
         fields = {name: set(type_.fields) for name, type_ in made.items()}
         assert fields["Create"] == create | lists | {"externalIds"}

@@ -20,7 +20,10 @@ import orjson
 import uvicorn
 import uvloop
 
-_BOOKKEEPING = "{0}.external_ids, {0}.version, {0}.created_at, {0}.updated_at, {0}.deleted_at"
+_BOOKKEEPING = (
+    "coalesce({0}.custom, '{{}}') as custom, "
+    "{0}.external_ids, {0}.version, {0}.created_at, {0}.updated_at, {0}.deleted_at"
+)
 
 _ACCOUNT = f"""(select row_to_json(a) from (select x.id, x.name, x.parent_id, x.owner_id, x.territory_id, x.industry,
     x.segment, x.employees, x.country, x.website, {_BOOKKEEPING.format("x")}

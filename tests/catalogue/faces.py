@@ -226,7 +226,14 @@ class Graph(Face):
                 f"{type_name(noun)}Filter",
                 None if question.filter is None else tree(noun, question.filter),
             ),
-            "sort": (f"[{type_name(noun)}Sort!]", [sort_name(x) for x in question.sort] or None),
+            "customSort": (
+                "[CustomSort!]",
+                [custom_sort(x) for x in question.sort if "custom." in x] or None,
+            ),
+            "sort": (
+                f"[{type_name(noun)}Sort!]",
+                [sort_name(x) for x in question.sort if "custom." not in x] or None,
+            ),
             "last" if backwards else "first": ("Int", question.limit),
             "after": ("String", question.after),
             "before": ("String", question.before),
@@ -317,6 +324,10 @@ def sort_name(name: str) -> str:
     return f"{name.removeprefix('-').upper()}_{'DESC' if name.startswith('-') else 'ASC'}"
 
 
+def custom_sort(name: str) -> Row:
+    return {"field": name.removeprefix("-").removeprefix("custom."), "descending": name.startswith("-")}
+
+
 def sent(noun: Resource | Child, data: Mapping[str, Any]) -> Row:
     """A payload as GraphQL takes it: camelCase, choices upper case."""
     found: Row = {}
@@ -344,6 +355,11 @@ def tree(noun: Resource | Child, filter_: Mapping[str, Any]) -> Row:
             found[name] = [tree(noun, x) for x in value]
         elif name == "not":
             found[name] = tree(noun, value)
+        elif name == "custom":
+            found[name] = [
+                {"field": field} | {camel(operator): operand for operator, operand in how.items()}
+                for field, how in value.items()
+            ]
         elif (target := behind(noun, name)) is not None:
             found[camel(name)] = tree(target, value)
         else:

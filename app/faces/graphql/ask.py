@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from app.faces.graphql.errors import BadQuery
+from app.ground.access.keys import PrincipalCache
 from app.ground.access.principal import Principal
 from app.ground.database.retry import in_transaction
 from app.ground.database.session import Database, Session
 from app.ground.settings import Settings
+from app.language.resources.resource import Resource
 
 T = TypeVar("T")
 
@@ -30,6 +32,7 @@ class Ask:
     database: Database
     settings: Settings
     request_id: str | None = None
+    principals: PrincipalCache | None = None
     cost: int = 0
     """Rows that the selections of this request may reach, nested lists multiplied."""
 
@@ -60,6 +63,11 @@ class Ask:
             else database.reading(tenant) as session,
         ):
             return await work(session)
+
+    def hear(self, resource: Resource) -> None:
+        """Once a change is committed that decides what is known of callers."""
+        if resource.heard_at_once and self.principals is not None:
+            self.principals.expire(self.principal.tenant_id)
 
     async def write(self, work: Callable[[Session], Awaitable[T]], *, bulk: bool = False) -> T:
         """One transaction per mutation field, committed before the field has its value."""

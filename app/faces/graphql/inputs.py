@@ -10,12 +10,12 @@ from typing import Any, ClassVar, cast, get_args, get_origin
 
 import strawberry
 
-from app.faces.graphql.build import Member, declare, enum, fill
+from app.faces.graphql.build import Argument, Member, declare, enum, fill
 from app.faces.graphql.names import action_input_name, camel, child_type_name, enum_name, type_name
-from app.faces.graphql.scalars import Amount, Day, Moment
+from app.faces.graphql.scalars import Amount, Day, Json, Moment
 from app.faces.graphql.types import Types
 from app.language.resources import aliases
-from app.language.resources.fields import Field
+from app.language.resources.fields import CUSTOM, Field
 from app.language.resources.payload import DELETED, MERGED, MERGED_INTO, SOURCE_UPDATED_AT, STUB, class_name
 from app.language.resources.resource import Action, Child, Resource
 
@@ -164,6 +164,11 @@ def _fill_filter(types: Types, inputs: Inputs, operators: _Operators, resource: 
         if declared.operators:
             operator = operators.of(type_name(resource), declared)
             made.add(declared.name, operator.type | None, declared.description, operator.reading)
+    if CUSTOM in resource.by_name:
+        made.add(
+            CUSTOM, list[_CUSTOM_FILTER.type] | None, "Fields that the tenant has added are so, all of them.",
+            _custom_conditions,
+        )  # fmt: skip
     for relation in resource.relations.values():
         target = inputs.filters[relation.target]
         made.add(relation.name, target.type | None, "Its own fields are so.", target.reading)
@@ -199,6 +204,39 @@ def _external_id() -> Input:
 
 
 _EXTERNAL_ID = _external_id()
+
+
+def _custom_filter() -> Input:
+    made = Input(declare("CustomFilter"))
+    made.add("field", str, "Its name.")
+    for operator, text in _OPERATOR_TEXT.items():
+        type_: Any = list[Json] if operator in ("in", "nin") else Json
+        type_ = {"is_null": bool, "in_period": str, "contains": str, "starts_with": str}.get(operator, type_)
+        made.add(operator, type_ | None, text)
+    made.fill(
+        "A field that the tenant has added (`custom_fields`) and what it is compared with, as its kind has it."
+    )
+    return made
+
+
+def _custom_sort() -> type:
+    made = Input(declare("CustomSort"))
+    made.add("field", str, "Its name.")
+    made.add("descending", bool | None, "From the largest, or the latest.")
+    made.fill("An order by a field that the tenant has added.")
+    return made.type
+
+
+_CUSTOM_FILTER = _custom_filter()
+CUSTOM_SORT = Argument(
+    "custom_sort",
+    list[_custom_sort()],
+    "By which fields that the tenant has added; `sort` comes behind them.",
+)
+
+
+def _custom_conditions(sent: Any) -> Any:
+    return [{x.pop("field"): x} for x in map(_CUSTOM_FILTER.reading, sent or ())]
 
 
 def _add_writable(

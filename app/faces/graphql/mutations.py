@@ -13,7 +13,7 @@ from app.faces.graphql.ask import Ask
 from app.faces.graphql.build import Argument, Member, Resolve, Run, declare, enum, fill
 from app.faces.graphql.finished import Finished
 from app.faces.graphql.inputs import Inputs, needs_input
-from app.faces.graphql.names import action_field, camel, pointer, type_name
+from app.faces.graphql.names import action_field, camel, changed, pointer, type_name
 from app.faces.graphql.place import Place
 from app.faces.graphql.scalars import Json
 from app.faces.graphql.select import Compiler
@@ -246,7 +246,7 @@ def _single(
                     case "outcome":
                         answer[key] = receipt.outcome.upper()
                     case "changed":
-                        answer[key] = [camel(name) for name in receipt.changed]
+                        answer[key] = [changed(name) for name in receipt.changed]
                     case "__typename":
                         answer[key] = payload_name
                     case _:
@@ -259,7 +259,9 @@ def _single(
 
         async def run() -> Finished:
             try:
-                return Finished(await ask.write(work))
+                written = await ask.write(work)
+                ask.hear(resource)
+                return Finished(written)
             except VersionConflict as conflict:
                 conflict.current = conflict.current or await ask.read(current)
                 raise
@@ -289,6 +291,7 @@ def _upsert(types: Types, inputs: Inputs, resource: Resource, payload: type) -> 
                 ),
                 bulk=True,
             )  # fmt: skip
+            ask.hear(resource)
             return Finished(place.take(_told(receipts)))
 
         return run
@@ -323,7 +326,7 @@ def _receipt(receipt: Receipt) -> dict[str, Any]:
         "id": receipt.id,
         "outcome": receipt.outcome.upper(),
         "version": receipt.version,
-        "changed": [camel(name) for name in receipt.changed],
+        "changed": [changed(name) for name in receipt.changed],
         "reason": receipt.reason,
         "error": _row_error(receipt),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 
-from app.language.resources.fields import Field
+from app.language.resources.fields import CUSTOM, Field
 from app.language.resources.payload import class_name
 from app.language.resources.resource import Action, Child, Resource
 
@@ -49,6 +49,11 @@ def action_input_name(resource: Resource, action: Action) -> str:
 
 def pointer(path: str) -> str:
     """A JSON pointer of the languages (`/line_items/0/list_price`) in the names that a GraphQL caller wrote."""
-    return "/".join(
-        camel(part) if part.isidentifier() and part.islower() else part for part in path.split("/")
-    )
+    head, custom, rest = path.partition(f"/{CUSTOM}/")
+    parts = (camel(part) if part.isidentifier() and part.islower() else part for part in head.split("/"))
+    return "/".join(parts) + custom + rest
+
+
+def changed(name: str) -> str:
+    """A changed field; those that the tenant has added keep their names."""
+    return name if name.startswith(f"{CUSTOM}.") else camel(name)

@@ -42,6 +42,7 @@ class Place:
         """What this selection comes to, worked out once for each kind of caller and each set of variables in it."""
         principal = self.ask.principal
         key: tuple[Any, ...] = (self.operation, *map(id, self.nodes), principal.role, principal.scopes)
+        key = (*key, principal.tenant.custom)
         if shaping := self.operation.shaping:
             coerced = self.variables.coerced
             values = repr([coerced.get(name, Ellipsis) for name in shaping])

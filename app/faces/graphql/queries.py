@@ -14,7 +14,7 @@ from app.faces.graphql.ask import COUNT_COST, Ask
 from app.faces.graphql.build import Argument, Member, Run
 from app.faces.graphql.connection import Connection
 from app.faces.graphql.finished import Finished, record
-from app.faces.graphql.inputs import Inputs
+from app.faces.graphql.inputs import CUSTOM_SORT, Inputs
 from app.faces.graphql.moments import ARGUMENTS as MOMENTS
 from app.faces.graphql.moments import moment
 from app.faces.graphql.place import Place
@@ -24,6 +24,7 @@ from app.ground.access.permissions import demand
 from app.ground.database.session import Session, compiled
 from app.ground.errors import Forbidden, Invalid, NotFound
 from app.language.resources import read
+from app.language.resources.fields import CUSTOM
 from app.language.resources.filter import Values, both, searched
 from app.language.resources.resource import Catalogue, Resource
 from app.language.resources.shape import Shape
@@ -101,7 +102,7 @@ def _list(types: Types, inputs: Inputs, resource: Resource) -> Member:
             shape=connection.shape,
             filter=where,
             values=made.values,
-            sort=made.sort(resource, arguments.get("sort")) or resource.default_sort,
+            sort=made.sort(resource, arguments) or resource.default_sort,
             limit=limit if connection.needs_rows else 1,
             after=after,
             before=before,
@@ -133,6 +134,7 @@ def _list(types: Types, inputs: Inputs, resource: Resource) -> Member:
         Argument("filter", inputs.filters[resource.plural].type, "Which of them."),
         *(search if resource.search else ()),
         Argument("sort", list[inputs.sorts[resource.plural]], "In which order."),
+        *((CUSTOM_SORT,) if CUSTOM in resource.by_name else ()),
         Argument("first", int, f"At most so many, up to {MOST_ROWS}; {DEFAULT_ROWS} when left out."),
         Argument("after", str, "Only those behind this cursor."),
         Argument("last", int, "At most so many before `before`, the nearest ones."),

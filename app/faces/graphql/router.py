@@ -158,7 +158,7 @@ class GraphQL:
             if operation.node.operation is not OperationType.SUBSCRIPTION:
                 yield orjson.Fragment(await self.answer(asked, principal, request_id))
                 return
-            ask = Ask(principal, self.database, self.settings, request_id)
+            ask = Ask(principal, self.database, self.settings, request_id, self.gate.principals)
             following = self.streams.start(operation, asked.variables, ask, who)
         finally:
             # A stream that waits takes no place among the tenant's requests.
@@ -170,7 +170,7 @@ class GraphQL:
     async def answer(self, asked: Asked, principal: Principal, request_id: str | None) -> bytes:
         """Raises what refuses the operation as a whole."""
         operation = self.documents.operation(asked.query, asked.operation)
-        ask = Ask(principal, self.database, self.settings, request_id)
+        ask = Ask(principal, self.database, self.settings, request_id, self.gate.principals)
         result = await self.executor.run(operation, asked.variables, ask)
         answer: dict[str, Any] = {"data": result.data}
         if result.failures:

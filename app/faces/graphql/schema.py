@@ -31,7 +31,9 @@ def schema(catalogue: Catalogue, metrics: MetricCatalogue) -> AttainSchema:
     """Made once: it takes half a second."""
     made = types.make(catalogue)
     given = inputs.make(made)
-    types.complete(made, {plural: x.type for plural, x in given.filters.items()}, given.sorts)
+    types.complete(
+        made, {plural: x.type for plural, x in given.filters.items()}, given.sorts, inputs.CUSTOM_SORT
+    )
     asked = [*queries.members(made, given), *around.members(catalogue), *numbers.members(catalogue, metrics)]
     done = mutations.members(made, given)
     rendered = AttainSchema(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,10 @@ from app.faces.graphql.types import DEFAULT_ROWS, MOST_ROWS, Parts, Types
 from app.ground.access.permissions import demand
 from app.ground.access.principal import Principal
 from app.ground.errors import Forbidden, Invalid
-from app.language.resources.fields import Field
+from app.language.resources.fields import CUSTOM, Field
 from app.language.resources.filter import Values, from_tree
 from app.language.resources.resource import Resource
+from app.language.resources.select import checked_sort, named_sort
 from app.language.resources.shape import Constant, Item, Leaf, Many, Parent, Shape
 
 CHILD_ROWS = 10
@@ -68,7 +69,7 @@ class Compiler:
                 shape=self.record(target, nodes, rows * first),
                 first=first,
                 filter=self.filter(target, arguments.get("filter")),
-                sort=self.sort(target, arguments.get("sort")),
+                sort=self._bound(target, self.sort(target, arguments)),
             )
         if name != TYPENAME:
             raise TypeError(f"validation let the unknown field {name} pass")
@@ -80,12 +81,22 @@ class Compiler:
         tree = self.inputs.filters[resource.plural].reading(sent)
         return from_tree(self.types.catalogue, resource, self.principal, tree, self.values)
 
-    def sort(self, resource: Resource, sent: Any) -> tuple[str, ...]:
+    def sort(self, resource: Resource, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+        """Fields that the tenant has added come first."""
+        sent = arguments.get("sort")
         names = plain(sent) if sent else ()
         for name in names:
             field = resource.by_name[name.removeprefix("-")]
             self._leaf(resource, field, name)
-        return tuple(names)
+        by_custom = arguments.get("custom_sort") or arguments.get("customSort") or ()
+        return (*(f"{'-' if x.get('descending') else ''}{CUSTOM}.{x['field']}" for x in by_custom), *names)
+
+    def _bound(self, resource: Resource, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The order of a list inside of the statement."""
+        if not any(CUSTOM in name for name in names):
+            return names
+        checked = checked_sort(self.types.catalogue, resource, self.principal, names)
+        return named_sort(self.types.catalogue, resource, self.principal, checked, self.values.add)
 
     def _leaf(self, resource: Resource, field: Field, name: str) -> Leaf:
         if not field.readable_by(self.principal.role):

@@ -10,7 +10,7 @@ import strawberry
 from app.faces.graphql.build import Argument, Member, declare, enum, fill
 from app.faces.graphql.names import camel, child_type_name, enum_name, type_name
 from app.faces.graphql.scalars import Amount, Day, Json, Moment
-from app.language.resources.fields import Field
+from app.language.resources.fields import CUSTOM, Field
 from app.language.resources.resource import Catalogue, Child, Listing, Relation, Resource
 
 MOST_ROWS = 200
@@ -28,6 +28,7 @@ _SCALARS: dict[str, Any] = {
     "day": Day,
     "moment": Moment,
     "json": Json,
+    "custom": Json,
 }
 
 
@@ -97,7 +98,7 @@ def make(catalogue: Catalogue) -> Types:
     return types
 
 
-def complete(types: Types, filters: dict[str, type], sorts: dict[str, Any]) -> None:
+def complete(types: Types, filters: dict[str, type], sorts: dict[str, Any], custom_sort: Argument) -> None:
     """Give the classes their fields. Lists inside a record take the filter and the sort of what they list."""
     for resource in types.catalogue:
         name = type_name(resource)
@@ -116,6 +117,7 @@ def complete(types: Types, filters: dict[str, type], sorts: dict[str, Any]) -> N
                 Argument("first", int, f"At most so many, up to {MOST_ROWS}; {DEFAULT_ROWS} when left out."),
                 Argument("filter", filters[listing.target], "Which of them."),
                 Argument("sort", list[sorts[listing.target]], "In which order."),
+                *((custom_sort,) if CUSTOM in types.catalogue[listing.target].by_name else ()),
             )
             members.append(Member(listing.name, list[target] | None, listing.description, arguments))
         fill(types.records[resource.plural], resource.description, members)

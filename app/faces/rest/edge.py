@@ -133,6 +133,8 @@ class Call:
         answer = await in_transaction(
             self.edge.database, self.principal.tenant_id, attempt, timeout_ms=timeout
         )
+        if self.operation.resource is not None and self.operation.resource.heard_at_once:
+            self.edge.gate.principals.expire(self.principal.tenant_id)
         if key is not None:
             crash.point("after_commit")
         headers = dict(answer.headers)

@@ -83,6 +83,7 @@ async def _answer(call: Call, asked: Question, form: str, prefix: str) -> Respon
         call.catalogue, call.resource, call.principal.role,
         expand=tuple(asked.expand), columns=tuple(asked.columns),
         money_as_text=asked.money == "string" or form == accept.CSV, pointer=f"{prefix}columns",
+        custom=call.principal.tenant.custom, cells=form == accept.CSV,
     )  # fmt: skip
     query = Query(
         resource=call.resource,

@@ -13,7 +13,7 @@ from typing import Any
 from app.faces.rest.operation import Schema
 from app.language.resources import aliases
 from app.language.resources.board import groupable
-from app.language.resources.fields import Field
+from app.language.resources.fields import CUSTOM, Field
 from app.language.resources.payload import DELETED, MERGED_INTO, SOURCE_UPDATED_AT, class_name
 from app.language.resources.resource import Catalogue, Child, Resource
 
@@ -81,6 +81,8 @@ def scalar(field: Field) -> Schema:
             return {"type": "string", "format": "date"}
         case "moment":
             return {"type": "string", "format": "date-time"}
+        case "custom":
+            return {"type": "object", "additionalProperties": True}
         case _:
             return array({"type": "string"})
 
@@ -90,7 +92,7 @@ def read_field(field: Field) -> Schema:
         return array(ref("ExternalId"), description=field.description, examples=[field.example])
     schema: Schema = scalar(field)
     always = field.name in ("id", "version", "created_at", "updated_at") or field.required or (
-        field.default is not None
+        field.default is not None or field.kind == "custom"
     )  # fmt: skip
     if not always:
         schema = nullable(schema)
@@ -380,6 +382,12 @@ class Nouns:
                     "anyOf": [compared(field), ref(condition_name(field))],
                     "description": field.description,
                 }
+        if CUSTOM in resource.by_name:
+            properties[CUSTOM] = {
+                "type": "object",
+                "additionalProperties": True,
+                "description": "By name of a field that the tenant has added: a value, or operators on one.",
+            }
         for relation in resource.relations.values():
             properties[relation.name] = ref(f"{class_name(self.catalogue[relation.target].name)}Filter")
         for listing in resource.listings:

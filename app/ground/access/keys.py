@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Text, and_, bindparam, func, insert, literal_column, or_, select, update
 
+from app.ground.access import custom
 from app.ground.access.door import Door
 from app.ground.access.models import api_keys, tenants, users
 from app.ground.access.principal import ROLES, Principal
@@ -103,6 +104,12 @@ class PrincipalCache:
         seconds = self.seconds if at_most is None else min(self.seconds, at_most)
         self._entries[key_hash] = (time.monotonic() + seconds, principal)
 
+    def expire(self, tenant_id: UUID) -> None:
+        """Its callers are looked up anew; what was good is still remembered as such."""
+        for key_hash, (_, principal) in self._entries.items():
+            if principal.tenant_id == tenant_id:
+                self._entries[key_hash] = (0.0, principal)
+
     def forget(self) -> None:
         self._entries.clear()
 
@@ -114,6 +121,7 @@ _FIND = compiled(
         tenants.c.timezone,
         tenants.c.home_currency,
         tenants.c.settings,
+        literal_column(custom.declared("control.tenants.id"), Text()).label("custom"),
         api_keys.c.id,
         api_keys.c.scopes,
         api_keys.c.user_id,

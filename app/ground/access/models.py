@@ -7,6 +7,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Index,
+    Integer,
     LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -16,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
+from app.ground.access.custom import KINDS
 from app.ground.access.principal import ROLES
 from app.ground.database.tables import MOMENT, metadata, record_table, ref, tenant_table
 
@@ -75,11 +77,33 @@ api_keys = record_table(
     Column("expires_at", MOMENT),
     Column("revoked_at", MOMENT),
     Column("last_used_at", MOMENT),
+    custom=False,
 )
 """`prefix` is what people recognise a key by; of the key itself only the SHA-256 is kept (256 random bits need no
 slow hash)."""
 Index("uq_api_keys_key_hash", api_keys.c.tenant_id, api_keys.c.key_hash, unique=True)
 Index("ix_api_keys_user_id", api_keys.c.tenant_id, api_keys.c.user_id)
+
+custom_fields = record_table(
+    "custom_fields",
+    Column("noun", Text, nullable=False),
+    Column("name", Text, CheckConstraint("name ~ '^[a-z][a-z0-9_]{0,39}$'", name="name"), nullable=False),
+    Column(
+        "kind", Text, CheckConstraint(f"kind in ({', '.join(map(repr, KINDS))})", name="kind"), nullable=False
+    ),
+    Column("title", Text, nullable=False),
+    Column("description", Text),
+    Column("position", Integer, nullable=False, server_default=text("0")),
+    custom=False,
+)
+"""What is declared once is so for ever: values are stored under the name, and are read as that kind."""
+Index(
+    "uq_custom_fields_name",
+    custom_fields.c.tenant_id,
+    custom_fields.c.noun,
+    custom_fields.c.name,
+    unique=True,
+)
 
 idempotency_keys = tenant_table(
     "idempotency_keys",

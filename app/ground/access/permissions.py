@@ -26,10 +26,12 @@ WORK = frozenset(
 )
 EXPECTATIONS = frozenset({"quotas"})
 ACCESS = frozenset({"api_keys", "users"})
+SHAPE = frozenset({"custom_fields"})
+"""What a record is made of: everyone reads it, the admin alone changes it."""
 ANSWERS = frozenset({"events", "metrics"})
 """Read only, for every role: they follow from the records."""
 
-NOUNS = DIRECTORY | WORK | EXPECTATIONS | ACCESS | ANSWERS
+NOUNS = DIRECTORY | WORK | EXPECTATIONS | ACCESS | SHAPE | ANSWERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from app.ground.access.custom import NONE, Custom
+
 ROLES = ("admin", "manager", "rep", "analyst", "integration")
 
 
@@ -34,6 +36,8 @@ class Tenant:
     unowned_visible_to: frozenset[str] = frozenset(ROLES)
     """Roles that see accounts without an owner."""
     limits: Limits = USUAL
+    custom: Custom = NONE
+    """The fields that it has added to nouns."""
 
     @property
     def zone(self) -> ZoneInfo:

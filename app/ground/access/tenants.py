@@ -12,6 +12,7 @@ from zoneinfo import available_timezones
 import asyncpg
 from babel import Locale
 
+from app.ground.access import custom
 from app.ground.access.principal import ROLES, USUAL, Limits, Tenant
 from app.ground.database.session import Session
 from app.ground.errors import Invalid, did_you_mean
@@ -96,6 +97,7 @@ async def find_tenant(connection: asyncpg.Connection, name_or_id: str | None) ->
 
 
 def tenant_of(row: Any, *, id_column: str = "id", name_column: str = "name") -> Tenant:
+    """With the fields that it has declared, where the row tells them (`custom`)."""
     return Tenant(
         id=row[id_column],
         name=row[name_column],
@@ -103,4 +105,5 @@ def tenant_of(row: Any, *, id_column: str = "id", name_column: str = "name") -> 
         home_currency=row["home_currency"],
         unowned_visible_to=frozenset(row["settings"].get("unowned_visible_to", ROLES)),
         limits=Limits(**limits) if (limits := row["settings"].get("limits")) else USUAL,
+        custom=custom.told(row.get("custom")),
     )

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from app.ground.access import custom
 from app.ground.access.keys import hash_of
 from app.ground.access.principal import Principal
 from app.ground.access.tenants import tenant_of
@@ -30,7 +31,10 @@ values ($1, $2, $3, now() + make_interval(secs => $4)) returning expires_at
 _REDEEM = """
 delete from stream_tickets where tenant_id = $1 and ticket_hash = $2 returning caller, expires_at > now() as good
 """
-_TENANT = "select id, name, timezone, home_currency, settings from control.tenants where id = $1"
+_TENANT = (
+    f"select id, name, timezone, home_currency, settings, {custom.declared('$1')} as custom "
+    "from control.tenants where id = $1"
+)
 _ACTIVE = (
     "select exists (select from users where tenant_id = $1 and id = $2 and active and deleted_at is null)"
 )

@@ -18,6 +18,7 @@ import asyncpg
 import jwt
 import orjson
 
+from app.ground.access import custom
 from app.ground.access.credential import LONGEST
 from app.ground.access.jwks import KeySet
 from app.ground.access.keys import PrincipalCache
@@ -31,8 +32,9 @@ from app.ground.settings import Issuer
 _REFUSED_HEADERS = frozenset({"jwk", "jku", "x5u", "crit", "b64"})
 _LEEWAY_SECONDS = 10
 
-_FIND = """
+_FIND = f"""
 select t.id as tenant_id, t.name as tenant_name, t.timezone, t.home_currency, t.settings,
+       {custom.declared("t.id")} as custom,
        u.id, u.name, u.role, u.rep_id, u.active and u.deleted_at is null as may_enter
 from control.tenants t
 left join lateral (

@@ -61,8 +61,9 @@ def _identity() -> list[Column[Any]]:
     ]
 
 
-def record_table(name: str, *columns: Any) -> Table:
-    """A noun's current rows.
+def record_table(name: str, *columns: Any, custom: bool = True) -> Table:
+    """A noun's current rows. Usually they can hold fields that a tenant adds, by name in `custom`: null where none is
+    filled.
 
     `external_ids` holds `[{source, external_id, url}]` as it is read; the table of that name is its unique index.
     `version` counts writes and is the ETag; `updated_at` never runs backwards within a row.
@@ -73,6 +74,7 @@ def record_table(name: str, *columns: Any) -> Table:
         metadata,
         *_identity(),
         *own,
+        *([Column("custom", JSONB)] if custom else []),
         Column("external_ids", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
         Column("version", Integer, nullable=False, server_default=text("1")),
         Column("created_at", MOMENT, nullable=False, server_default=text("now()")),

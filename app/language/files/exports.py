@@ -35,7 +35,7 @@ from app.language.resources.filter import Values
 from app.language.resources.payload import parse_moment
 from app.language.resources.read import Query
 from app.language.resources.resource import Catalogue, Resource
-from app.language.resources.shape import Leaf, Parent, Shape
+from app.language.resources.shape import Leaf, Parent, Picked, Shape
 from app.language.resources.steps import instant
 
 KIND = "export"
@@ -231,6 +231,7 @@ def _query(catalogue: Catalogue, principal: Principal, asked: ExportCreate) -> Q
         shape=shape_of(
             catalogue, resource, principal.role,
             columns=tuple(asked.columns), money_as_text=asked.format != "ndjson", pointer="/columns",
+            custom=principal.tenant.custom, cells=asked.format != "ndjson",
         ),
         filter=filter_,
         values=values,
@@ -291,6 +292,8 @@ def _columns(catalogue: Catalogue, resource: Resource, shape: Shape, prefix: str
         if isinstance(item, Parent):
             target = catalogue[resource.relations[item.relation].target]
             found += _columns(catalogue, target, item.shape, f"{prefix}{alias}.")
+        elif isinstance(item, Picked):
+            found += (Typed(f"{prefix}{alias}.{name}", kind) for name, kind in item.fields)
         else:
             kind = resource.by_name[item.field].kind if isinstance(item, Leaf) else "json"
             found.append(Typed(f"{prefix}{alias}", kind))

@@ -88,7 +88,7 @@ async def create(session: Session, principal: Principal, catalogue: Catalogue, a
     demand(principal, resource.permission_name, "write")
     if asked.delimiter in ('"', "\r", "\n", "\x00"):
         raise Invalid.field("/delimiter", "invalid_value", "This character cannot stand between cells.")
-    mapping.check(resource, asked.mapping, asked.constants)
+    mapping.check(resource, asked.mapping, asked.constants, principal.tenant.custom)
     return await operations.start(
         session, principal, KIND, resource.plural, asked.model_dump(exclude_unset=True)
     )
@@ -265,7 +265,7 @@ def _plan(asked: ImportCreate, resource: Resource, place: Place, principal: Prin
         return None
     return mapping.plan(
         resource, place.header, asked.mapping, asked.constants, source=asked.source,
-        zone=principal.tenant.zone, restore=asked.apostrophes == "restore",
+        tenant=principal.tenant, restore=asked.apostrophes == "restore",
     )  # fmt: skip
 
 
@@ -347,8 +347,8 @@ def _renamed(
 ) -> tuple[dict[str, Any], list[tuple[str | None, FieldError]]]:
     """An NDJSON row: its values are typed already, so a mapping renames, translates and completes references."""
     if asked.mapping is None:
-        return {**asked.constants, **values}, []
-    row, errors = dict(asked.constants), []
+        return {**mapping.filled(asked.constants), **values}, []
+    row, errors = mapping.filled(asked.constants), []
     for key, said in asked.mapping.items():
         if said is None or key not in values:
             continue
@@ -365,7 +365,7 @@ def _renamed(
                 continue
         elif spec.reference is not None and isinstance(value, str):
             value = f"{spec.reference}:{value}"
-        row[spec.field] = value
+        mapping.put(row, spec.field, value)
     return row, errors
 
 
@@ -378,6 +378,6 @@ def _error(record: Record, row: dict[str, Any], column: str | None, fault: Field
 def _refused(record: Record, row: dict[str, Any], receipt: Receipt, plan: Plan | None) -> list[RowError]:
     column_of = plan.column_of if plan else {}
     return [
-        _error(record, row, column_of.get(fault.pointer.split("/")[1] if fault.pointer else ""), fault)
+        _error(record, row, column_of.get(mapping.named(fault.pointer)), fault)
         for fault in (receipt.errors if receipt.outcome == "failed" else ())
     ]

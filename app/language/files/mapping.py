@@ -17,8 +17,12 @@ from zoneinfo import ZoneInfo
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.ground.access.custom import Custom
+from app.ground.access.principal import Tenant
 from app.ground.errors import FieldError, Invalid, did_you_mean
 from app.language.files.safety import restored
+from app.language.resources.custom import PREFIX
+from app.language.resources.fields import CUSTOM
 from app.language.resources.payload import SOURCE, payloads
 from app.language.resources.resource import Resource
 
@@ -85,7 +89,7 @@ class Plan:
     ignored: tuple[str, ...]
 
     def mapped(self, values: Sequence[str]) -> Mapped:
-        found = Mapped(dict(self.constants))
+        found = Mapped(filled(self.constants))
         for index, column, name, convert in self.cells:
             try:
                 value = convert(values[index])
@@ -93,13 +97,35 @@ class Plan:
                 found.errors.append((column, FieldError(f"/{name}", why.code, why.message)))
                 continue
             if value is not _LEAVE:
-                found.row[name] = value
+                put(found.row, name, value)
         return found
 
 
-def targets(resource: Resource) -> list[str]:
+def put(row: dict[str, Any], name: str, value: Any) -> None:
+    """A row holds the fields that the tenant has added as an object of their own."""
+    if name.startswith(PREFIX):
+        row[CUSTOM] = (row.get(CUSTOM) or {}) | {name.removeprefix(PREFIX): value}
+    else:
+        row[name] = value
+
+
+def filled(constants: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row holds before any of its cells is read."""
+    row: dict[str, Any] = {}
+    for name, value in constants.items():
+        put(row, name, value)
+    return row
+
+
+def named(pointer: str) -> str:
+    """The field that a fault is about: `/splits/0/share` is of `splits`, `/custom/tier` of `custom.tier`."""
+    _, *parts = pointer.split("/")
+    return ".".join(parts[:2] if parts[:1] == [CUSTOM] else parts[:1])
+
+
+def targets(resource: Resource, custom: Custom) -> list[str]:
     """What a row of the noun may hold."""
-    return list(get_type_hints(payloads(resource).row))
+    return [*get_type_hints(payloads(resource).row), *(PREFIX + name for name in custom.of(resource.plural))]
 
 
 def plan(
@@ -109,14 +135,14 @@ def plan(
     constants: Mapping[str, Any],
     *,
     source: str,
-    zone: ZoneInfo,
+    tenant: Tenant,
     restore: bool,
 ) -> Plan:
     """Raises Invalid where the mapping names a column that the file has not, or two columns for one field.
 
     Without a mapping a column is the field of its name, and other columns are ignored.
     """
-    known = targets(resource)
+    known = targets(resource, tenant.custom)
     named = mapping if mapping is not None else {name: name for name in header if name in known}
     errors: list[FieldError] = []
     column_of: dict[str, str] = {}
@@ -136,7 +162,7 @@ def plan(
             errors.append(FieldError(pointer, "repeated", f"`{spec.field}` is given twice."))
         else:
             column_of[spec.field] = column
-            convert = _reading(resource, spec, source, zone, restore)
+            convert = _reading(resource, spec, source, tenant, restore)
             cells.append((header.index(column), column, spec.field, convert))
     if errors:
         raise Invalid("The mapping does not fit the file.", code="mapping_misfit", errors=errors)
@@ -150,10 +176,13 @@ def plan(
 
 
 def check(
-    resource: Resource, mapping: Mapping[str, str | ImportColumn | None] | None, constants: Mapping[str, Any]
+    resource: Resource,
+    mapping: Mapping[str, str | ImportColumn | None] | None,
+    constants: Mapping[str, Any],
+    custom: Custom,
 ) -> None:
     """What can be said of a mapping before the file is there."""
-    known = targets(resource)
+    known = targets(resource, custom)
     errors = [
         FieldError(
             pointer, "unknown_field", f'There is no field "{name[:80]}" to write.{did_you_mean(name, known)}'
@@ -172,8 +201,8 @@ def check(
         raise Invalid("The mapping names fields that are not there.", code="mapping_misfit", errors=errors)
 
 
-def _reading(resource: Resource, spec: ImportColumn, source: str, zone: ZoneInfo, restore: bool) -> Convert:
-    read = _of_kind(resource, spec, source, zone)
+def _reading(resource: Resource, spec: ImportColumn, source: str, tenant: Tenant, restore: bool) -> Convert:
+    read = _of_kind(resource, spec, source, tenant)
     empty = _LEAVE if spec.empty == "leave" else None
     values, otherwise = spec.values, spec.otherwise
 
@@ -192,9 +221,11 @@ def _reading(resource: Resource, spec: ImportColumn, source: str, zone: ZoneInfo
     return convert
 
 
-def _of_kind(resource: Resource, spec: ImportColumn, source: str, zone: ZoneInfo) -> Convert:
-    declared = resource.by_name.get(spec.field)
-    kind = declared.kind if declared else ("json" if _is_list(resource, spec.field) else "text")
+def _of_kind(resource: Resource, spec: ImportColumn, source: str, tenant: Tenant) -> Convert:
+    declared, added = resource.by_name.get(spec.field), tenant.custom.of(resource.plural)
+    kind: str = declared.kind if declared else ("json" if _is_list(resource, spec.field) else "text")
+    if spec.field.startswith(PREFIX):
+        kind = added.get(spec.field.removeprefix(PREFIX), kind)
     if spec.field == "if_version":
         kind = "integer"
     elif spec.field == "source_updated_at":
@@ -215,8 +246,8 @@ def _of_kind(resource: Resource, spec: ImportColumn, source: str, zone: ZoneInfo
         case "day":
             return lambda cell: _moment(cell, spec.format).date().isoformat() if spec.format else cell.strip()
         case "moment":
-            return lambda cell: _stamped(cell, spec.format, zone)
-        case "json":
+            return lambda cell: _stamped(cell, spec.format, tenant.zone)
+        case "json" | "custom":
             return _json
         case _:
             return lambda cell: cell

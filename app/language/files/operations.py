@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from app.ground.access import custom
 from app.ground.access.idempotency import caller_of
 from app.ground.access.principal import Principal
 from app.ground.access.tenants import tenant_of
@@ -210,8 +211,8 @@ async def finish(
     )  # fmt: skip
 
 
-_STANDING = """
-select t.id, t.name, t.timezone, t.home_currency, t.settings,
+_STANDING = f"""
+select t.id, t.name, t.timezone, t.home_currency, t.settings, {custom.declared("t.id")} as custom,
        coalesce(u.role, k.role) as key_role, coalesce(u.rep_id, k.rep_id) as key_rep, k.scopes,
        k.id is not null and (k.user_id is null or u.active) as key_lives,
        p.role as user_role, p.rep_id as user_rep, p.active as user_lives

@@ -18,19 +18,28 @@ class Binds:
     """The named parameters of one statement while it is built.
 
     `tenant`, `rep`, `home`, `as_of` and `known_at` are the same in every statement; what a caller compares with is
-    `v0`, `v1` … in the order in which it was read. `role` and `sees_all` shape the text, so they are part of any
-    cache key. `known_now` is set where no `known_at` was asked.
+    `v0`, `v1` … in the order in which it was read. `role`, `sees_all` and `custom`, the nouns to which the tenant has
+    added fields, shape the text, so they are part of any cache key. `known_now` is set where no `known_at` was asked.
     """
 
     known_now = False
     few = False
     ever = False
 
-    def __init__(self, *, role: str, sees_all: bool, sees_unowned: bool = True, as_of: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        role: str,
+        sees_all: bool,
+        sees_unowned: bool = True,
+        as_of: bool = False,
+        custom: frozenset[str] = frozenset(),
+    ) -> None:
         self.role = role
         self.sees_all = sees_all
         self.sees_unowned = sees_unowned
         self.as_of = as_of
+        self.custom = custom
 
     @classmethod
     def of(cls, principal: Principal, *, as_of: bool = False) -> Binds:
@@ -39,6 +48,7 @@ class Binds:
             sees_all=principal.sees_all,
             sees_unowned=principal.role in principal.tenant.unowned_visible_to,
             as_of=as_of,
+            custom=principal.tenant.custom.nouns,
         )
 
     def for_few(self) -> Binds:
@@ -59,15 +69,15 @@ class Binds:
 
     @classmethod
     def signed(cls, signature: tuple[Any, ...]) -> Binds:
-        role, sees_all, sees_unowned, as_of, known_now = signature
-        binds = cls(role=role, sees_all=sees_all, sees_unowned=sees_unowned, as_of=as_of)
+        role, sees_all, sees_unowned, as_of, known_now, custom = signature
+        binds = cls(role=role, sees_all=sees_all, sees_unowned=sees_unowned, as_of=as_of, custom=custom)
         binds.known_now = known_now
         return binds
 
     @property
     def signature(self) -> tuple[object, ...]:
         """What of the asker shapes the text of a statement."""
-        return (self.role, self.sees_all, self.sees_unowned, self.as_of, self.known_now)
+        return (self.role, self.sees_all, self.sees_unowned, self.as_of, self.known_now, self.custom)
 
     @property
     def tenant(self) -> BindParameter[Any]:
@@ -96,6 +106,7 @@ class Binds:
             "rep": principal.rep_id,
             "home": principal.tenant.home_currency,
             "zone": principal.tenant.timezone,
+            **principal.tenant.custom.binds,
         }
 
 

@@ -133,6 +133,13 @@ class Batch:
     """What is stored, whatever the table: one statement."""
     claims: int = 0
     """How many external ids it names for the first time."""
+    custom: tuple[str, ...] = ()
+    """The tenant's own fields that stand in any of its rows, `custom.tier`."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What a version of a record consists of."""
+        return (*self.resource.plain_columns, *self.custom)
 
     @property
     def standing(self) -> list[Draft]:

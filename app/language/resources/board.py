@@ -37,7 +37,7 @@ from app.language.query.binds import Binds, constant
 from app.language.resources.convert import converted
 from app.language.resources.fields import Field
 from app.language.resources.filter import Condition, Filter, Group, condition_of
-from app.language.resources.read import Query, mark_of, values_of
+from app.language.resources.read import Query, mark_of, order_of, values_of
 from app.language.resources.resource import Catalogue, Resource
 from app.language.resources.scopes import demand_nouns
 from app.language.resources.select import checked_sort, ordering, record_json, sort_keys
@@ -89,15 +89,17 @@ async def grouped(
             f"{resource.title} is grouped by {', '.join(fields) or 'nothing'}.{did_you_mean(by, fields)}",
         )
     field = fields[by]
-    sort = checked_sort(catalogue, resource, principal.role, query.sort or resource.default_sort)
+    sort = checked_sort(catalogue, resource, principal, query.sort or resource.default_sort)
     label = (f"{field.relation}.{catalogue[field.target].label}",) if field.target else ()
     demand_nouns(principal, catalogue, resource, query.shape, query.filter, (*sort, *label))
+    values = await values_of(session, principal, query)
+    order = order_of(principal, catalogue, resource, sort, values)
     statement = _statement(
-        catalogue, _Asked(resource, query.shape, query.filter, sort, by, Binds.of(principal).signature)
+        catalogue, _Asked(resource, query.shape, query.filter, order, by, Binds.of(principal).signature)
     )
     rows = await session.fetch(
         statement,
-        **await values_of(session, principal, query),
+        **values,
         page_size=query.limit,
         most_groups=MOST_GROUPS + 1,
     )

@@ -13,7 +13,8 @@ from app.ground.database.session import Session
 from app.ground.database.tables import metadata
 from app.ground.errors import NotFound, did_you_mean
 from app.language.query.binds import Binds
-from app.language.resources.fields import Field
+from app.language.resources import custom
+from app.language.resources.fields import CUSTOM, Field
 from app.language.resources.resource import Catalogue, Resource
 
 MOST_UNKNOWN = 50
@@ -32,7 +33,28 @@ async def describe(session: Session, principal: Principal, resource: Resource) -
     """Fields with their types, operators and picklists, relations, children, verbs, and the caller's permissions."""
     demand(principal, resource.permission_name, "read")
     offered = await _offered(session, resource)
-    return _description(principal, resource, offered, await _unknown(session, principal, resource))
+    unknown = await _unknown(session, principal, resource)
+    found = _description(principal, resource, offered, unknown)
+    return found | {CUSTOM: await _custom(session, resource, offered, unknown)}
+
+
+async def _custom(
+    session: Session, resource: Resource, offered: dict[str, Any], unknown: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The fields that the tenant has added, in its order."""
+    rows = await session.connection.fetch(
+        "select name, kind, title, description from custom_fields"
+        " where tenant_id = $1 and noun = $2 and deleted_at is null order by position, name",
+        session.tenant_id,
+        resource.plural,
+    )
+    found = []
+    for row in rows:
+        name = custom.PREFIX + row["name"]
+        field = custom.field(name, row["kind"])
+        told = {"label": row["title"], "description": row["description"]}
+        found.append(_field(field, offered.get(name, []), unknown.get(name, [])) | told)
+    return found
 
 
 def _description(
@@ -137,23 +159,28 @@ async def _unknown(
     session: Session, principal: Principal, resource: Resource
 ) -> dict[str, list[dict[str, Any]]]:
     """Values that came in and that no list offers, among the records that the caller sees; the most frequent ones."""
-    picklists = [x for x in resource.fields if x.kind == "picklist" and x.readable_by(principal.role)]
+    picklists = [x.name for x in resource.fields if x.kind == "picklist" and x.readable_by(principal.role)]
+    added = principal.tenant.custom.of(resource.plural)
+    picklists += (custom.PREFIX + name for name, kind in added.items() if kind == "picklist")
     if not picklists:
         return {}
     binds = Binds.of(principal)
     listed = metadata.tables["picklist_values"]
     parts = []
-    for field in picklists:
+    for name in picklists:
         record = resource.table.alias("record")
-        column = record.c[field.name]
+        if name.startswith(custom.PREFIX):
+            column = custom.value(record, literal(name.removeprefix(custom.PREFIX), String), "picklist")
+        else:
+            column = record.c[name]
         known = select(listed.c.value).where(
             listed.c.tenant_id == binds.tenant,
-            listed.c.field == f"{resource.name}.{field.name}",
+            listed.c.field == f"{resource.name}.{name}",
             listed.c.deleted_at.is_(None),
         )
         condition = resource.visible(record, binds)
         statement = select(
-            literal(field.name, String).label("field"), column.label("value"), func.count().label("records")
+            literal(name, String).label("field"), column.label("value"), func.count().label("records")
         ).where(
             record.c.tenant_id == binds.tenant,
             record.c.deleted_at.is_(None),

@@ -29,6 +29,7 @@ KindName = Literal[
     "day",
     "moment",
     "json",
+    "custom",
 ]
 
 _EQUALITY = ("eq", "ne", "in", "nin", "is_null")
@@ -47,11 +48,15 @@ OPERATORS: dict[str, tuple[str, ...]] = {
     "day": (*_EQUALITY, *_ORDER, "in_period"),
     "moment": (*_EQUALITY, *_ORDER, "in_period"),
     "json": (),
+    "custom": (),
 }
 
 SORTABLE = frozenset(
     {"id", "text", "choice", "picklist", "integer", "money", "number", "flag", "day", "moment"}
 )
+
+CUSTOM = "custom"
+"""What a tenant has added lies under this name."""
 
 Expression = Callable[["FromClause", "Binds"], "ColumnElement[Any]"]
 
@@ -158,3 +163,16 @@ def moment(name: str, description: str, example: str = "2026-03-31T16:30:00Z", *
 
 def json_list(name: str, description: str, example: Any, **rest: Any) -> Field:
     return Field(name=name, kind="json", description=description, example=example, **rest)
+
+
+def custom() -> Field:
+    """Every field that the tenant has added to the noun, by name; each has its own kind (`custom_fields`)."""
+    return Field(
+        name=CUSTOM,
+        kind="custom",
+        description=(
+            "Fields that the tenant has added (`custom_fields`), by name. A change names those that change; null "
+            "clears. Filter and sort by `custom.<name>`."
+        ),
+        example={},
+    )

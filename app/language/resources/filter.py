@@ -41,8 +41,8 @@ from app.ground.errors import FieldError, Invalid, did_you_mean
 from app.language.query import merged
 from app.language.query.binds import Binds
 from app.language.query.source import source
-from app.language.resources import words
-from app.language.resources.fields import Field
+from app.language.resources import custom, words
+from app.language.resources.fields import CUSTOM, Field
 from app.language.resources.payload import parse_moment
 from app.language.resources.references import parse as parse_reference
 from app.language.resources.resource import Catalogue, Child, Resource
@@ -56,7 +56,10 @@ MAX_VALUES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`path` leads to the field: relation, child or listing names, then the field. `slots` name the values."""
+    """`path` leads to the field: relation, child or listing names, then the field. `slots` name the values.
+
+    Of a field that the tenant has added the path ends in its kind (`custom`, `number`), and the last slot is its name.
+    """
 
     path: tuple[str, ...]
     operator: str
@@ -215,9 +218,10 @@ class _Reader:
         last = path[-1]
         owner = self.walk(resource, path[:-1])
         nested = last in owner.children or last in owner.listings or last in owner.relations
-        if nested:
-            inner = self.tree(resource, value, tuple(path))
-            return [inner] if inner is not None else []
+        if nested or (last == CUSTOM and owner.custom):
+            parts = value if last == CUSTOM and isinstance(value, list) else [value]
+            inner = [self.tree(resource, part, tuple(path)) for part in parts]
+            return [part for part in inner if part is not None]
         if isinstance(value, Mapping):
             return [self.condition(resource, path, operator, operand) for operator, operand in value.items()]
         if value is None:
@@ -230,7 +234,7 @@ class _Reader:
             raise Invalid.field(self.pointer, "path_too_long", f"A path takes at most {MAX_STEPS} steps.")
         place = _Place.of(resource, self.principal.role)
         for step in steps:
-            target = place.step(step, self.catalogue, self.principal.role)
+            target = place.step(step, self.catalogue, self.principal)
             if target is None:
                 raise self.unknown(step, place)
             place = target
@@ -256,6 +260,7 @@ class _Reader:
         target = place.fields.get(path[-1])
         if target is None:
             raise self.unknown(path[-1], place)
+        name = (self.values.add(path[-1]),) if place.of_tenant else ()
         if (
             text_form
             and operator == "eq"
@@ -271,9 +276,9 @@ class _Reader:
                 f'"{target.name}" takes no operator "{operator[:40]}"; it takes {", ".join(target.operators)}.'
                 + did_you_mean(operator, target.operators),
             )
-        path = tuple(path)
+        path = (*path[:-1], target.kind) if name else tuple(path)
         if operator == "is_null":
-            return Condition(path, "is_null" if self.truth(raw) else "is_not_null", ())
+            return Condition(path, "is_null" if self.truth(raw) else "is_not_null", name)
         if operator == "in_period":
             if not isinstance(raw, str) or len(raw) > 60:
                 raise Invalid.field(
@@ -281,9 +286,9 @@ class _Reader:
                 )
             start, end = self.values.add(None), self.values.add(None)
             self.values.periods.append((start, end, raw, target.kind))
-            return Condition(path, "in_period", (start, end))
+            return Condition(path, "in_period", (start, end, *name))
         if operator in ("in", "nin"):
-            return self.members(path, target, operator, raw.split(",") if isinstance(raw, str) else raw)
+            return self.members(path, target, operator, raw.split(",") if isinstance(raw, str) else raw, name)
         value = self.value(target, raw)
         form = "key" if isinstance(value, tuple) else "value"
         slots = (
@@ -291,16 +296,18 @@ class _Reader:
             if isinstance(value, tuple)
             else (self.values.add(value),)
         )
-        return Condition(path, operator, slots, form)
+        return Condition(path, operator, (*slots, *name), form)
 
-    def members(self, path: tuple[str, ...], target: Field, operator: str, raw: Any) -> Filter:
+    def members(
+        self, path: tuple[str, ...], target: Field, operator: str, raw: Any, name: tuple[str, ...]
+    ) -> Filter:
         if not isinstance(raw, Sequence) or len(raw) > MAX_VALUES:
             raise Invalid.field(self.pointer, "invalid_value", f"Give a list of at most {MAX_VALUES} values.")
         found = [self.value(target, x) for x in raw]
         plain = [x for x in found if not isinstance(x, tuple)]
         keys = [x for x in found if isinstance(x, tuple)]
         parts: list[Filter] = (
-            [Condition(path, operator, (self.values.add(plain),))] if plain or not keys else []
+            [Condition(path, operator, (self.values.add(plain), *name))] if plain or not keys else []
         )
         if keys:
             slots = (self.values.add([x[0] for x in keys]), self.values.add([x[1] for x in keys]))
@@ -398,23 +405,31 @@ class _Place:
     relations: Mapping[str, str]
     children: Mapping[str, Child]
     listings: Mapping[str, Any]
+    custom: Resource | None = None
+    """The noun, where its tenants may add fields."""
+    of_tenant: bool = False
+    """Whether these are fields that the tenant has added."""
 
     @classmethod
     @lru_cache(maxsize=1024)
     def of(cls, resource: Resource, role: str) -> _Place:
         return cls(
             resource.title,
-            {x.name: x for x in resource.all_fields if x.readable_by(role) and x.kind != "json"},
+            {x.name: x for x in resource.all_fields if x.readable_by(role) and x.operators},
             {name: r.target for name, r in resource.relations.items()},
             resource.children_by_name,
             resource.listings_by_name,
+            resource if CUSTOM in resource.by_name else None,
         )
 
-    def step(self, name: str, catalogue: Catalogue, role: str) -> _Place | None:
+    def step(self, name: str, catalogue: Catalogue, principal: Principal) -> _Place | None:
         if name in self.relations:
-            return _Place.of(catalogue[self.relations[name]], role)
+            return _Place.of(catalogue[self.relations[name]], principal.role)
         if name in self.listings:
-            return _Place.of(catalogue[self.listings[name].target], role)
+            return _Place.of(catalogue[self.listings[name].target], principal.role)
+        if name == CUSTOM and self.custom is not None:
+            added = custom.fields(principal.tenant.custom, self.custom.plural)
+            return _Place(f"{self.title}'s {CUSTOM}", added, {}, {}, {}, of_tenant=True)
         if name in self.children:
             child = self.children[name]
             relations = {x.relation: x.target for x in child.fields if x.relation and x.target}
@@ -460,6 +475,10 @@ def _along(
     if condition.operator == "words":
         assert isinstance(resource, Resource)
         return words.matching(resource, record, condition.slots, binds)
+    if path[0] == CUSTOM:
+        name = bindparam(condition.slots[-1], type_=Text(), required=True)
+        target = custom.field(CUSTOM, path[1])  # pyright: ignore[reportArgumentType]
+        return _compare(custom.value(record, name, path[1]), target, condition, binds, None)
     if len(path) == 1:
         target = resource.by_name[path[0]]
         column = target.expression(record, binds) if target.expression else record.c[target.name]

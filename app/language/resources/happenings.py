@@ -28,6 +28,7 @@ from app.ground.database.tables import MOMENT
 from app.language.query import paging
 from app.language.query.binds import Binds, constant
 from app.language.resources import read
+from app.language.resources.custom import PREFIX, flat
 from app.language.resources.read import Page
 from app.language.resources.resource import Catalogue, Resource
 from app.language.resources.scopes import demand_nouns
@@ -62,7 +63,7 @@ async def page(
         **binds.standing(principal), **place, record_id=record_id, page_size=limit + 1,
     )  # fmt: skip
     shown = rows[:limit]
-    entries = [_entry(resource, principal.role, row) for row in shown]
+    entries = [_entry(resource, principal, row) for row in shown]
     await _label(session, catalogue, resource, entries)
     return Page(
         rows=[orjson.dumps(x).decode() for x in entries],
@@ -73,7 +74,7 @@ async def page(
     )
 
 
-def _entry(resource: Resource, role: str, row: Any) -> dict[str, Any]:
+def _entry(resource: Resource, principal: Principal, row: Any) -> dict[str, Any]:
     entry = {
         "id": row["k1"], "at": row["at_text"], "kind": row["kind"], "actor": None, "origin": None, "source": None,
         "inferred": False, "changes": [], "noun": None, "record": None,
@@ -84,10 +85,13 @@ def _entry(resource: Resource, role: str, row: Any) -> dict[str, Any]:
     entry |= {name: new[name] for name in ("actor", "origin", "source", "inferred")}
     if old is None:
         return entry | {"kind": "created"}
+    told = [x.name for x in resource.fields if x.write != "never" and x.readable_by(principal.role)]
+    old, new = flat(old), flat(new)
+    told += (PREFIX + name for name in principal.tenant.custom.of(resource.plural))
     changes = [
-        {"field": x.name, "old": old[x.name], "new": new[x.name], "old_label": None, "new_label": None}
-        for x in resource.fields
-        if x.write != "never" and x.readable_by(role) and x.name in new and old[x.name] != new[x.name]
+        {"field": name, "old": old.get(name), "new": new.get(name), "old_label": None, "new_label": None}
+        for name in told
+        if old.get(name) != new.get(name)
     ]
     changes += [
         {"field": name, "old": None, "new": None, "old_label": None, "new_label": None}

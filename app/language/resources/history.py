@@ -20,6 +20,7 @@ from app.ground.errors import NotFound
 from app.language.query import paging
 from app.language.query.binds import Binds, constant
 from app.language.query.paging import Key
+from app.language.resources import custom
 from app.language.resources.read import Page, one
 from app.language.resources.resource import Catalogue, Resource
 from app.language.resources.shape import Leaf, Shape
@@ -143,7 +144,9 @@ def _columns(resource: Resource, h: Any, binds: Binds) -> list[ColumnElement[Any
         h.c.source,
     ]
     for field in resource.fields:
-        if field.name in h.c and field.readable_by(binds.role):
+        if field.kind == "custom":
+            columns.append(custom.shown(resource, h, binds).label(field.name))
+        elif field.name in h.c and field.readable_by(binds.role):
             column = h.c[field.name]
             columns.append(
                 (func.trim_scale(column) if field.kind in ("money", "number") else column).label(field.name)

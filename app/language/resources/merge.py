@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from app.ground.database.tables import ref
 from app.ground.errors import Conflict, NotFound
+from app.language.resources import custom
 from app.language.resources import fields as f
 from app.language.resources.aliases import LINK
 from app.language.resources.batch import Batch, Draft
@@ -118,7 +119,7 @@ async def absorb(
         await _repoint(cause, duplicate["id"], survivor["id"])
         await _take_names(cause, cause.resource, duplicate["id"], survivor["id"])
         await _end(cause, duplicate, survivor["id"])
-        state |= await _place(cause, state, duplicate) | _gaps(cause.resource, state, duplicate)
+        state |= await _place(cause, state, duplicate) | _gaps(cause, cause.resource, state, duplicate)
         state["external_ids"] = together(state["external_ids"], duplicate["external_ids"])
         state[_TAKEN] = [*state[_TAKEN], str(duplicate["id"]), *duplicate[_TAKEN]]
     return {name: value for name, value in state.items() if value != survivor[name]}
@@ -142,13 +143,21 @@ def together(own: Iterable[Mapping[str, Any]], taken: Iterable[Mapping[str, Any]
     return [*map(dict, own), *({k: v for k, v in x.items() if k != "stub"} | {"merged": True} for x in taken)]
 
 
-def _gaps(resource: Resource, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+def _gaps(
+    cause: Batch, resource: Resource, mine: Mapping[str, Any], theirs: Mapping[str, Any]
+) -> dict[str, Any]:
     """What the one says where the other says nothing."""
-    return {
+    found = {
         x.name: theirs[x.name]
         for x in resource.writable
-        if x.target != resource.plural and mine[x.name] is None and theirs[x.name] is not None
+        if x.kind != "custom"
+        and x.target != resource.plural
+        and mine[x.name] is None
+        and theirs[x.name] is not None
     }
+    if f.CUSTOM in resource.stored_names:
+        found |= custom.gaps(cause.principal.tenant.custom.of(resource.plural), mine, theirs)
+    return found
 
 
 async def _place(cause: Batch, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
@@ -286,7 +295,7 @@ async def _join_twins(
     for pair in pairs:
         mine, theirs = stored[pair["mine"]], stored[pair["theirs"]]
         names = together(mine["external_ids"], theirs["external_ids"])
-        changes[pair["mine"]] = _gaps(noun, mine, theirs) | {"external_ids": names}
+        changes[pair["mine"]] = _gaps(cause, noun, mine, theirs) | {"external_ids": names}
         await _take_names(cause, noun, pair["theirs"], pair["mine"])
     await follow(cause, noun.plural, {pair["theirs"]: {} for pair in pairs}, delete=True)
     await follow(cause, noun.plural, changes)

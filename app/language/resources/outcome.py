@@ -7,6 +7,8 @@ from typing import Any
 from app.ground.events import outbox
 from app.language.resources import store
 from app.language.resources.batch import Batch, Draft, Version
+from app.language.resources.custom import together
+from app.language.resources.fields import CUSTOM
 
 
 def record_history(batch: Batch) -> None:
@@ -81,6 +83,7 @@ def same_history(batch: Batch, draft: Draft) -> bool:
 def _row(batch: Batch, draft: Draft, version: Version, changed: list[str]) -> dict[str, Any]:
     return {
         **version.values,
+        CUSTOM: together(version.values) if batch.custom else None,
         "record_id": draft.record_id,
         "valid_from": version.valid_from,
         "valid_to": version.valid_to,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Annotated, Any, Literal, NotRequired, Required
@@ -31,6 +31,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from app.ground import money
+from app.ground.access.principal import Principal
 from app.ground.errors import FieldError, did_you_mean
 from app.language.resources import aliases
 from app.language.resources.fields import Field
@@ -108,6 +109,13 @@ def parse_moment(value: Any) -> datetime | date:
     )
 
 
+def instant(value: datetime | date, principal: Principal) -> datetime:
+    """A day stands for its first moment in the tenant's zone."""
+    if isinstance(value, datetime):
+        return value
+    return datetime.combine(value, time.min, principal.tenant.zone)
+
+
 def _currency(value: str) -> str:
     if value not in money.currencies():
         raise PydanticCustomError(
@@ -148,6 +156,8 @@ def annotation(field: Field) -> Any:
             return Annotated[Literal[field.values], described]  # pyright: ignore[reportInvalidTypeForm]
         case "json":
             return Annotated[list[Annotated[str, StringConstraints(max_length=120)]], described]
+        case "custom":
+            return Annotated[dict[str, Any], described]
         case "reference":
             bounds = StringConstraints(min_length=1, max_length=320)
             return Annotated[str, Strict(), bounds, AfterValidator(_clean), described]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from app.ground.database.ids import new_id
-from app.language.resources import stubs, told
+from app.language.resources import custom, stubs, told
 from app.language.resources.batch import BEGINNING, Batch, Draft, Point
 from app.language.resources.outcome import same_history
-from app.language.resources.resource import Resource
 from app.language.resources.timeline import fold, points_of
 from app.language.resources.versions import stored_versions
 
@@ -23,8 +22,8 @@ async def plan(batch: Batch) -> None:
     """What each record will be. Where only the present changes that is one step; where the past does, its whole
     history is folded anew."""
     resource = batch.resource
-    columns = resource.own_columns
-    stored = resource.stored_names
+    columns = batch.columns
+    stored = resource.stored_names.union(batch.custom)
     rewriting: list[tuple[Draft, Since]] = []
     for draft in batch.standing:
         own = {k: v for k, v in draft.changes.items() if k in stored}
@@ -56,7 +55,7 @@ async def plan(batch: Batch) -> None:
         elif not (draft.delete or draft.restore):
             draft.same = True
     if rewriting:
-        await _rewrite(batch, rewriting, columns)
+        await _rewrite(batch, rewriting)
 
 
 def _advance(batch: Batch) -> Any:
@@ -80,11 +79,13 @@ def _carried_back(draft: Draft, batch: Batch) -> list[Point]:
     return [Point(BEGINNING, base, inferred=True), *draft.history, *last]
 
 
-async def _rewrite(batch: Batch, drafts: list[tuple[Draft, Since]], columns: Sequence[str]) -> None:
+async def _rewrite(batch: Batch, drafts: list[tuple[Draft, Since]]) -> None:
     resource = batch.resource
-    writable = [f.name for f in resource.writable]
-    stored = await stored_versions(batch, [d for d, _ in drafts], columns)
+    stored = await stored_versions(batch, [d for d, _ in drafts])
     await told.load(batch, [d for d, _ in drafts])
+    custom.complete(batch, (x for versions in stored.values() for x in versions), told.loaded(batch))
+    writable = [*(f.name for f in resource.writable), *batch.custom]
+    columns = batch.columns
     for draft, since in drafts:
         assert draft.before is not None
         if stubs.completes(draft):
@@ -134,14 +135,13 @@ def _without(point: Point, names: Iterable[str]) -> Point:
 _NOT_COMPARED = frozenset({"version", "created_at", "updated_at", "deleted_at", "visible", "tenant_id", "id"})
 
 
-def compare(draft: Draft, resource: Resource) -> None:
+def compare(draft: Draft, batch: Batch) -> None:
     """Name what changed, and with it the outcome."""
     changed_children = draft.changed
     if draft.before is None:
         draft.outcome = "created"
-        draft.changed = [
-            f.name for f in resource.fields if draft.after.get(f.name) not in (None, [])
-        ] + changed_children
+        names = (*(f.name for f in batch.resource.fields), *batch.custom)
+        draft.changed = [name for name in names if draft.after.get(name) not in (None, [])] + changed_children
         draft.after["version"] = 1
         return
     before, after = draft.before, draft.after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from app.language.resources import aliases, references
 from app.language.resources.filter import Filter, Values, meaning
 from app.language.resources.resource import Catalogue, Resource
 from app.language.resources.scopes import demand_nouns
-from app.language.resources.select import Question, checked_sort, statement
+from app.language.resources.select import Question, checked_sort, named_sort, statement
 from app.language.resources.shape import Shape
 
 CHUNK = 1000
@@ -67,10 +68,11 @@ class Page:
 
 async def page(session: Session, principal: Principal, catalogue: Catalogue, query: Query) -> Page:
     """Raises Invalid for a sort that is not there, BadCursor for a cursor of another question."""
-    sort = checked_sort(catalogue, query.resource, principal.role, query.sort or query.resource.default_sort)
+    sort = checked_sort(catalogue, query.resource, principal, query.sort or query.resource.default_sort)
     demand_nouns(principal, catalogue, query.resource, query.shape, query.filter, sort)
     mark = mark_of(principal, query, sort)
     values = await values_of(session, principal, query)
+    order = order_of(principal, catalogue, query.resource, sort, values)
     if query.after is not None and query.before is not None:
         raise Invalid.field("?before", "two_cursors", "Give a cursor forwards or backwards, not both.")
     length = len(sort) + (not any(name.removeprefix("-") == "id" for name in sort))
@@ -81,7 +83,7 @@ async def page(session: Session, principal: Principal, catalogue: Catalogue, que
         plural=query.resource.plural,
         shape=query.shape,
         filter=query.filter,
-        sort=sort,
+        sort=order,
         nulls=cursor.nulls if cursor else None,
         backwards=backwards,
         deleted=query.deleted,
@@ -197,6 +199,25 @@ def mark_of(principal: Principal, query: Query, sort: tuple[str, ...]) -> str:
     """What a cursor of this list is bound to; in which order its conditions were given is no part of it."""
     asked = meaning(query.filter, query.values)
     return paging.fingerprint((principal.tenant_id, query.resource.plural, asked, sort))
+
+
+def order_of(
+    principal: Principal,
+    catalogue: Catalogue,
+    resource: Resource,
+    sort: tuple[str, ...],
+    values: dict[str, Any],
+) -> tuple[str, ...]:
+    """A checked order for a statement; the names in it that are values go to them."""
+
+    places = itertools.count()
+
+    def add(name: str) -> str:
+        slot = f"s{next(places)}"
+        values[slot] = name
+        return slot
+
+    return named_sort(catalogue, resource, principal, sort, add)
 
 
 async def values_of(session: Session, principal: Principal, query: Query) -> dict[str, Any]:

@@ -196,8 +196,15 @@ class Resource:
     check: Callable[[Batch], Awaitable[None]] = _nothing
     settled: Callable[[Batch], Awaitable[None]] = _nothing
     event_types: Callable[[Draft], Iterable[str]] | None = None
+    heard_at_once: bool = False
+    """Whether its records decide what is known of whoever comes in, so that a change must not wait for them to come
+    anew."""
     unique: tuple[tuple[str, ...], ...] = field(default=())
-    """Fields whose combination is unique among live rows, by a partial unique index of the table."""
+    """Fields whose combination is unique among live rows, by a unique index of the table."""
+
+    def __post_init__(self) -> None:
+        if f.CUSTOM in self.table.columns:
+            object.__setattr__(self, "fields", (*self.fields, f.custom()))
 
     @cached_property
     def all_fields(self) -> tuple[Field, ...]:
@@ -276,6 +283,11 @@ class Resource:
     def own_columns(self) -> tuple[str, ...]:
         """Those of them that a write of this noun stores; others are kept up by other nouns' writes."""
         return tuple(x for x in self.columns if not self.table.columns[x].info.get("untracked"))
+
+    @cached_property
+    def plain_columns(self) -> tuple[str, ...]:
+        """Those without the tenant's own fields, which a write takes apart."""
+        return tuple(x for x in self.own_columns if x != f.CUSTOM)
 
     @property
     def is_settled(self) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
 from sqlalchemy import Integer, Select, Text, bindparam, case, cast, func, literal_column, null, or_, select
-from sqlalchemy.dialects.postgresql import JSON, UUID
+from sqlalchemy.dialects.postgresql import JSON, JSONB, UUID
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
+from app.ground.access.principal import Principal
 from app.ground.database.session import Statement, compiled
 from app.ground.database.tables import external_ids
 from app.ground.errors import Invalid, did_you_mean
@@ -19,10 +20,11 @@ from app.language.query import merged, paging
 from app.language.query.binds import Binds, constant
 from app.language.query.paging import Key
 from app.language.query.source import source
-from app.language.resources.fields import Field
+from app.language.resources import custom
+from app.language.resources.fields import CUSTOM, Field
 from app.language.resources.filter import Filter, condition_of
 from app.language.resources.resource import Catalogue, Child, Resource
-from app.language.resources.shape import Constant, Leaf, Many, Parent, Shape
+from app.language.resources.shape import Constant, Leaf, Many, Parent, Picked, Shape
 from app.language.resources.sight import visible
 
 
@@ -93,6 +95,8 @@ class _Writer:
                 return self.leaf(resource, item, record)
             case Parent():
                 return null() if known is not None else self.parent(resource, item, record, seen)
+            case Picked():
+                return null() if known is not None else self.picked(item, record)
             case Many():
                 return (
                     literal_column("'[]'::json") if known is not None else self.many(resource, item, record)
@@ -104,6 +108,9 @@ class _Writer:
         if leaf.field == "id":
             return record.c.id
         field = resource.by_name[leaf.field]
+        if field.kind == "custom":
+            assert isinstance(resource, Resource)
+            return custom.shown(resource, record, self.binds)
         column = expression(field, record, self.binds)
         if leaf.form == "upper":
             return func.upper(column)
@@ -111,6 +118,15 @@ class _Writer:
             column = func.trim_scale(column)
             return cast(column, Text) if leaf.form == "text" else column
         return column
+
+    def picked(self, item: Picked, record: FromClause) -> ColumnElement[Any]:
+        values = (
+            record.c[CUSTOM].op("->", return_type=JSONB())(constant(x)).label(x) for x, _ in item.fields
+        )
+        row = select(*values).correlate(record).subquery(self.alias("j"))
+        return (
+            select(func.row_to_json(literal_column(row.name), type_=JSON)).select_from(row).scalar_subquery()
+        )
 
     def parent(
         self, resource: Resource | Child, item: Parent, record: FromClause, known_sight: Sight
@@ -206,6 +222,10 @@ def _sort_expression(
     path: list[str],
     descending: bool,
 ) -> tuple[ColumnElement[Any], bool, bool]:
+    if path[0] == CUSTOM:
+        kind, _, slot = path[1].partition(":")
+        name = bindparam(slot, type_=Text(), required=True)
+        return custom.value(record, name, kind), descending, True
     if len(path) == 1:
         field = resource.by_name[path[0]]
         column = resource.table.columns.get(field.name) if field.expression is None else None
@@ -240,9 +260,10 @@ def ordering(keys: Sequence[Key], *, backwards: bool = False) -> list[Any]:
 
 
 def checked_sort(
-    catalogue: Catalogue, resource: Resource, role: str, names: Sequence[str]
+    catalogue: Catalogue, resource: Resource, principal: Principal, names: Sequence[str]
 ) -> tuple[str, ...]:
     """Refuses what cannot be sorted by, or may not be read. A noun's own order is not questioned."""
+    role = principal.role
     if tuple(names) == resource.default_sort:
         return resource.default_sort
     for name in names:
@@ -256,6 +277,12 @@ def checked_sort(
             if not last and index < 2 and step in place.relations:
                 place = catalogue[place.relations[step].target]
                 continue
+            if index == len(path) - 2 and step == CUSTOM and CUSTOM in place.by_name:
+                added = custom.fields(principal.tenant.custom, place.plural)
+                if path[-1] in added:
+                    break
+                hint = custom.unknown(place, path[-1], added)
+                raise Invalid.field("?sort", "unknown_sort", hint)
             known = [x.name for x in place.all_fields if x.sortable and x.readable_by(role)]
             raise Invalid.field(
                 "?sort",
@@ -265,6 +292,31 @@ def checked_sort(
     if len(names) > 4 or len(set(names)) < len(names):
         raise Invalid.field("?sort", "invalid_sort", "Sort by at most four different fields.")
     return tuple(names)
+
+
+def named_sort(
+    catalogue: Catalogue,
+    resource: Resource,
+    principal: Principal,
+    names: Sequence[str],
+    add: Callable[[str], str],
+) -> tuple[str, ...]:
+    """A checked order as a statement has it: of a field that the tenant has added it knows the kind and, by what `add`
+    makes of the name, where the name will be."""
+    if not any(CUSTOM in name for name in names):
+        return tuple(names)
+    found: list[str] = []
+    for name in names:
+        *steps, last = name.removeprefix("-").split(".")
+        if steps and steps[-1] == CUSTOM:
+            place = resource
+            for step in steps[:-1]:
+                place = catalogue[place.relations[step].target]
+            kind = principal.tenant.custom.of(place.plural)[last]
+            sign = "-" if name.startswith("-") else ""
+            name = sign + ".".join((*steps, f"{kind}:{add(last)}"))
+        found.append(name)
+    return tuple(found)
 
 
 @lru_cache(maxsize=2048)

@@ -46,7 +46,14 @@ class Many:
     sort: tuple[str, ...] = ()
 
 
-Item = Leaf | Constant | Parent | Many
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """Some of the fields that the tenant has added, each with its kind."""
+
+    fields: tuple[tuple[str, str], ...]
+
+
+Item = Leaf | Constant | Parent | Many | Picked
 
 
 @dataclass(frozen=True, slots=True)

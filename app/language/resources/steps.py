@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -14,17 +14,16 @@ from sqlalchemy import any_, bindparam, select, true
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.ground.access.principal import Principal
 from app.ground.database import script
 from app.ground.database.session import Statement, compiled
 from app.ground.errors import Conflict, NotFound, VersionConflict
 from app.language.query.binds import Binds
-from app.language.resources import aliases, freshness, picklists, references, stubs, told
+from app.language.resources import aliases, custom, freshness, picklists, references, stubs, told
 from app.language.resources import reply as replies
 from app.language.resources.batch import BEGINNING, Batch, Draft, Point
 from app.language.resources.children import load_children, plan_children, store_children
 from app.language.resources.outcome import record_history, tell_events
-from app.language.resources.payload import child_names, unusable
+from app.language.resources.payload import child_names, instant, unusable
 from app.language.resources.plan import compare, plan
 from app.language.resources.records import CLAIMED, STORED, LostRace, refuse_out_of_reach, store_records
 from app.language.resources.references import Lookups, Names
@@ -42,6 +41,7 @@ async def run(batch: Batch, *, missing: str = "error", reply: Reply | None = Non
     await freshness.set_aside(batch)
     for draft in batch.standing:
         _begin(draft, batch)
+    custom.spread(batch)
     await resource.prepare(batch)
     for draft in batch.standing:
         if draft.is_new:
@@ -50,8 +50,9 @@ async def run(batch: Batch, *, missing: str = "error", reply: Reply | None = Non
     await plan(batch)
     for draft in batch.standing:
         plan_children(draft, batch)
-        compare(draft, resource)
+        compare(draft, batch)
     await resource.check(batch)
+    custom.gather(batch)
     record_history(batch)
     store_records(batch)
     store_children(batch)
@@ -107,6 +108,7 @@ async def look_up(batch: Batch, missing: str) -> None:
     lookups = Lookups(batch.session, batch.principal)
     moment = lookups.value("select to_json(clock_timestamp())") if batch.moment == BEGINNING else None
     known = _identify(batch, lookups)
+    custom.check(batch)
     slots = _references(batch)
     living = {
         target: lookups.living(
@@ -243,13 +245,6 @@ def _refuse_future(draft: Draft, moment: datetime) -> None:
     for index, row in enumerate(draft.changes.get("history") or ()):
         if row["at"] > moment:
             draft.refuse(f"history/{index}/at", "in_the_future", "History cannot begin in the future.")
-
-
-def instant(value: datetime | date, principal: Principal) -> datetime:
-    """A day stands for its first moment in the tenant's zone."""
-    if isinstance(value, datetime):
-        return value
-    return datetime.combine(value, time.min, principal.tenant.zone)
 
 
 async def load(batch: Batch) -> None:

@@ -26,6 +26,7 @@ from app.language.query import paging
 from app.language.query.binds import Binds
 from app.language.resources import read
 from app.language.resources.concerned import statements
+from app.language.resources.fields import CUSTOM
 from app.language.resources.filter import Condition, Filter, Group, meaning
 from app.language.resources.read import Query
 from app.language.resources.resource import Catalogue, Child, Resource
@@ -200,6 +201,8 @@ def _followable(resource: Resource, tree: Filter | None) -> None:
         place: Resource | Child = resource
         if rest and head in resource.children_by_name:
             place, (head, *rest) = resource.children_by_name[head], rest
+        if head == CUSTOM and place is resource and condition.operator != "in_period":
+            continue
         field = place.by_name.get(head)
         if rest or field is None or field.expression is not None or condition.operator == "in_period":
             raise Invalid.field(

@@ -16,6 +16,7 @@ import orjson
 
 from app.ground.database.script import Part
 from app.language.resources.batch import Batch, Draft, Point
+from app.language.resources.custom import flat, nested
 
 Points = dict[datetime, Point]
 """By moment what was told of it."""
@@ -45,9 +46,14 @@ async def load(batch: Batch, drafts: Iterable[Draft]) -> None:
     )
     found: dict[Any, Points] = batch.facts.setdefault(_STORED, {})
     for row in rows:
-        changes = {name: row[name] for name in row["told_names"]}
+        changes = flat({name: row[name] for name in row["told_names"]})
         point = Point(row["told_of"], changes, row["told_inferred"])
         found.setdefault(row["of_record"], {})[point.at] = point
+
+
+def loaded(batch: Batch) -> Iterable[Point]:
+    """All that was loaded."""
+    return (point for points in batch.facts.get(_STORED, {}).values() for point in points.values())
 
 
 def merged(batch: Batch, draft: Draft) -> list[Point]:
@@ -89,7 +95,7 @@ def remember(batch: Batch) -> None:
     rows = [(d.record_id, point) for d in batch.standing for point in new.get(d.record_id, {}).values()]
     if rows:
         rows.sort(key=lambda row: (row[0], row[1].at))
-        texts = [orjson.dumps(dict(point.changes), default=str).decode() for _, point in rows]
+        texts = [orjson.dumps(nested(point.changes), default=str).decode() for _, point in rows]
         given = [[id_ for id_, _ in rows], [x.at for _, x in rows], texts, [x.inferred for _, x in rows]]
         batch.storing.append(Part(_KEEP, [batch.session.tenant_id, *given]))
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from app.language.resources.batch import BEGINNING, Batch, Draft, Version
+from app.language.resources.custom import flat
 
 
-async def stored_versions(
-    batch: Batch, drafts: Iterable[Draft], columns: Sequence[str]
-) -> dict[Any, list[Version]]:
+async def stored_versions(batch: Batch, drafts: Iterable[Draft]) -> dict[Any, list[Version]]:
     """What is known now of each draft's past, in order. Kept in `batch.facts` for the comparison that follows."""
-    history = batch.resource.history
+    history, columns = batch.resource.history, batch.resource.own_columns
     drafts = list(drafts)
     found: dict[Any, list[Version]] = {d.record_id: [] for d in drafts}
     entries: dict[Any, list[tuple[Any, Version]]] = {d.record_id: [] for d in drafts}
@@ -27,7 +26,8 @@ async def stored_versions(
         for row in rows:
             # The driver reads `-infinity` as the first moment there is, and without a zone.
             begins = row["valid_from"] if row["valid_from"].tzinfo else BEGINNING
-            version = Version(begins, row["valid_to"], {name: row[name] for name in columns}, row["inferred"])
+            values = flat({name: row[name] for name in columns})
+            version = Version(begins, row["valid_to"], values, row["inferred"])
             found[row["record_id"]].append(version)
             entries[row["record_id"]].append((row["entry_id"], version))
     batch.facts.setdefault("stored_entries", {}).update(entries)

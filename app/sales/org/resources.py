@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from app.ground import fiscal
 from app.ground.access import models as access
+from app.ground.access.custom import KINDS
 from app.ground.access.principal import ROLES
 from app.language.resources import fields as f
 from app.language.resources.resource import Listing, Resource
 from app.sales.org import calendars, hierarchy, models
+from app.sales.org import custom_fields as fields_of_tenants
 from app.sales.org.actions import reassign_manager
 
 reps = Resource(
@@ -178,6 +180,35 @@ picklist_values = Resource(
     unique=(("field", "value"),),
 )
 
+custom_fields = Resource(
+    name="custom_field",
+    plural="custom_fields",
+    title="Custom field",
+    description=(
+        "A field that the tenant adds to a noun, whose records then carry it under `custom`. A deleted one is retired: "
+        "it is not shown any more, and its values are kept for when it is restored. What a picklist offers stands in "
+        "`picklist_values`, under `opportunity.custom.<name>`."
+    ),
+    table=access.custom_fields,
+    history=None,
+    fields=(
+        f.text("noun", "The noun, by its plural.", "opportunities", required=True, write="create", max_length=60),
+        f.text(
+            "name", "What it is called in `custom`: a-z, 0-9 and _.", "buying_reason",
+            required=True, write="create", max_length=40,
+        ),
+        f.choice("kind", "What it holds.", KINDS, required=True, write="create", example="picklist"),
+        f.text("title", "What people read.", "Buying reason", required=True),
+        f.text("description", "What it means, and who fills it in.", "Why they buy now.", max_length=1000),
+        f.integer("position", "Order in a form.", 1, default=0),
+    ),
+    label="title",
+    default_sort=("noun", "position", "name"),
+    check=fields_of_tenants.check,
+    heard_at_once=True,
+    unique=(("noun", "name"),),
+)  # fmt: skip
+
 users = Resource(
     name="user",
     plural="users",
@@ -219,4 +250,14 @@ api_keys = Resource(
     operations=frozenset({"list", "get"}),
 )
 
-RESOURCES = (reps, teams, territories, fiscal_calendars, exchange_rates, picklist_values, users, api_keys)
+RESOURCES = (
+    reps,
+    teams,
+    territories,
+    fiscal_calendars,
+    exchange_rates,
+    picklist_values,
+    custom_fields,
+    users,
+    api_keys,
+)

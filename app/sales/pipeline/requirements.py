@@ -8,12 +8,15 @@ from uuid import UUID
 
 from app.ground.errors import did_you_mean
 from app.language.resources.batch import Batch, Draft
+from app.language.resources.custom import PREFIX
+from app.language.resources.fields import CUSTOM
 
 
 async def check_names(batch: Batch) -> None:
     """A stage may demand what somebody can fill in: written fields of a deal, and its lists."""
     deals = batch.catalogue["opportunities"]
-    known = {x.name for x in deals.writable} | set(deals.children_by_name)
+    known = {x.name for x in deals.writable} - {CUSTOM} | set(deals.children_by_name)
+    known |= {PREFIX + name for name in batch.principal.tenant.custom.of(deals.plural)}
     for draft in batch.standing:
         for name in _names(draft.after):
             if name not in known:

@@ -37,6 +37,10 @@ def example(field: Field) -> Any:
             return field.example
 
 
+ANOTHER: dict[str, dict[str, Any]] = {"custom_fields": {"name": "another"}}
+"""What a second record must say otherwise although the first is deleted."""
+
+
 def new(resource: Resource) -> dict[str, Any]:
     given = {camel(x.name): example(x) for x in resource.fields if x.required}
     return given | EXTRA.get(resource.plural, {})
@@ -110,7 +114,7 @@ async def test_a_noun_lives(api: Api, resource: Resource) -> None:
     assert back["outcome"] == "RESTORED"
     assert back[one]["deletedAt"] is None
 
-    rows = [{"externalId": "first", **new(resource), name: value}]
+    rows = [{"externalId": "first", **new(resource), **ANOTHER.get(resource.plural, {}), name: value}]
     await write(f"delete{noun}(id: $id)", "($id: ID!)", id=record["id"])
     upsert = f"""mutation ($rows: [{noun}UpsertRow!]!) {{
         upsert{class_name(resource.plural)}(source: "hub", rows: $rows) {{ rows {{ id outcome error }} }}

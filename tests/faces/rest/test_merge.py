@@ -395,3 +395,22 @@ async def test_graphql_merges_too(api: Api, two: dict[str, str]) -> None:
     assert told["data"]["upsertAccounts"]["rows"] == [{"id": two["acme"], "reason": "merged"}], told
     node = {"query": "query($id: ID!) { node(id: $id) { id } }", "variables": {"id": two["sub"]}}
     assert (await api.post("/graphql", node)).json()["data"]["node"]["id"] == two["acme"]
+
+
+async def test_a_row_of_a_source_brings_the_tenants_own_fields_along(api: Api) -> None:
+    for name in ("tier", "reason"):
+        declared = await api.post(
+            "/v1/custom_fields", {"noun": "accounts", "name": name, "kind": "text", "title": name}
+        )
+        assert declared.status_code == 201, declared.text
+    rows = [
+        {"external_id": "acme", "custom": {"tier": "gold"}},
+        {"external_id": "globex", "custom": {"tier": "tin", "reason": "price"}},
+    ]
+    assert (await api.upsert("accounts", rows))["counts"]["updated"] == 2
+    told = await api.upsert("accounts", [{"external_id": "globex", "merged_into": "crm:acme"}])
+    assert told["counts"]["updated"] == 1, told
+    acme = (await api.get("/v1/accounts/crm:acme")).json()
+    assert acme["custom"] == {"tier": "gold", "reason": "price"}
+    versions = await api.data("/v1/accounts/crm:acme/history")
+    assert versions[-1]["custom"] == acme["custom"]

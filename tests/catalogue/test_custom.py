@@ -355,6 +355,9 @@ async def test_other_tenants_share_neither_names_nor_kinds_but_the_statement(
             await add(rest, key, name, kind)
             await add(rest, key, name, kind, "reps")
         rep = await must(rest.write(key, CATALOGUE["reps"], "create", None, {"name": "R"}))
+        if name and kind:
+            below = {"name": "R2", "manager_id": rep["id"], CUSTOM: {name: 10 if kind == "number" else "10"}}
+            await must(rest.write(key, CATALOGUE["reps"], "create", None, below))
         for i, size in enumerate((9, 10, 100)):
             sizes = {} if not name else {CUSTOM: {name: size if kind == "number" else str(size)}}
             await must(
@@ -377,6 +380,10 @@ async def test_other_tenants_share_neither_names_nor_kinds_but_the_statement(
         refusal = await names(key, filter={CUSTOM: {"size": {"eq": 9}}})
         assert isinstance(refusal, Refused)
         assert "width" not in (refusal.text or "") or key == keys[2]
+    inside = '{ reps { nodes { reports(filter: {custom: [{field: "size", eq: "10.0"}]}) { name } } } }'
+    for at, want in ((1, []), (0, ["R2"]), (1, [])):
+        answer = await graph.send(keys[at], inside)
+        assert [x["name"] for row in answer["nodes"] for x in row["reports"]] == want
     nested = '{ accounts { nodes { name contacts(customSort: [{field: "size"}]) { id } } } }'
     document = (
         "{ reps { nodes { accounts: opportunities(first: 5) { id } } }"

@@ -46,6 +46,8 @@ class Operation:
     fragments: dict[str, FragmentDefinitionNode]
     shaping: tuple[str, ...]
     """Variables that stand anywhere below the root fields: in directives and in the arguments of nested lists."""
+    argued: bool
+    """Whether any list below the root fields has arguments: they may say `me`, a day, or a name of the tenant's own."""
 
 
 class Documents:
@@ -105,7 +107,8 @@ class Documents:
         fragments = {x.name.value: x for x in document.definitions if isinstance(x, FragmentDefinitionNode)}
         roots = [x.selection_set for x in _roots(operations[0].selection_set, fragments) if x.selection_set]
         shaping = variables_in(roots, fragments)
-        return Operation(text, operations[0], fragments, tuple(sorted(shaping)))
+        below = _found([*roots, *fragments.values()])
+        return Operation(text, operations[0], fragments, tuple(sorted(shaping)), below.argued)
 
     def _keep(self, operation: Operation) -> None:
         self._kept[operation.text] = operation
@@ -118,6 +121,10 @@ class _Named(Visitor):
     def __init__(self) -> None:
         super().__init__()
         self.names: set[str] = set()
+        self.argued = False
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        self.argued = self.argued or bool(node.arguments)
 
     def enter_variable(self, node: VariableNode, *_: Any) -> None:
         self.names.add(node.name.value)
@@ -125,10 +132,14 @@ class _Named(Visitor):
 
 def variables_in(nodes: Iterable[Node], fragments: dict[str, FragmentDefinitionNode]) -> set[str]:
     """The names of the variables in these nodes, or in any fragment that they may spread."""
+    return _found((*nodes, *fragments.values())).names
+
+
+def _found(nodes: Iterable[Node]) -> _Named:
     found = _Named()
-    for node in (*nodes, *fragments.values()):
+    for node in nodes:
         visit(node, found)
-    return found.names
+    return found
 
 
 def _roots(selections: SelectionSetNode, fragments: dict[str, FragmentDefinitionNode]) -> Iterable[FieldNode]:

@@ -42,12 +42,13 @@ class Place:
         """What this selection comes to, worked out once for each kind of caller and each set of variables in it."""
         principal = self.ask.principal
         key: tuple[Any, ...] = (self.operation, *map(id, self.nodes), principal.role, principal.scopes)
-        key = (*key, principal.tenant.custom)
+        if self.operation.argued:
+            # A filter below may say `me`, a day of the tenant's zone, or a field that the tenant has added.
+            key = (*key, principal.tenant_id, principal.rep_id, principal.tenant.custom)
         if shaping := self.operation.shaping:
             coerced = self.variables.coerced
             values = repr([coerced.get(name, Ellipsis) for name in shaping])
             if len(values) > _LONGEST_KEY:
                 return make()
-            # A filter below may say `me`, or name a day of the tenant's zone.
-            key = (*key, values, principal.tenant_id, principal.rep_id)
+            key = (*key, values)
         return self.documents.planned(key, make)

@@ -263,3 +263,15 @@ async def test_a_search_by_words(api: Api) -> None:
     )
     assert data["opportunities"] == {"totalCount": 1, "nodes": [{"name": "Deal 3"}]}
     assert (await api.data('{ reps(q: "zzz") { totalCount } }'))["reps"]["totalCount"] == 0
+
+
+async def test_what_a_nested_filter_says_hangs_on_who_asks(api: Api) -> None:
+    """One document, planned once, and asked by people of the same role."""
+    document = """{ accounts { nodes { opportunities(filter: {ownerId: {eq: "me"}}) { ownerId } } } }"""
+    met = set()
+    for rep in ("r1", "r2"):
+        nodes = (await api.data(document, role="analyst", rep=rep))["accounts"]["nodes"]
+        owners = {deal["ownerId"] for node in nodes for deal in node["opportunities"]}
+        assert owners == {api.reps[rep]}
+        met |= owners
+    assert len(met) == 2

@@ -280,3 +280,47 @@ async def test_a_retried_beginning_is_the_same_import(empty: Api) -> None:
     second = await empty.post("/v1/imports", body, headers=headers)
     assert second.headers["idempotency-replayed"] == "true"
     assert first.json() == second.json()
+
+
+async def test_what_is_exported_with_fields_of_the_tenant_is_imported_again(empty: Api) -> None:
+    for name, kind in (("tier", "text"), ("score", "number"), ("seen_on", "day"), ("sure", "flag")):
+        made = await empty.post(
+            "/v1/custom_fields", {"noun": "accounts", "name": name, "kind": kind, "title": name}
+        )
+        assert made.status_code == 201, made.text
+    content = (
+        "Id,Name,Tier,Score,Seen,Sure\n"
+        'a,A,gold,"1.234,5",31.03.2026,yes\n'
+        "b,B,,,,\n"
+        'c,C,tin,"1,1234567",,\n'
+        "d,D,tin,x,,no\n"
+    )
+    mapping = {
+        "Id": "external_id", "Name": "name", "Tier": "custom.tier", "Sure": "custom.sure",
+        "Score": {"field": "custom.score", "decimal": ",", "thousands": "."},
+        "Seen": {"field": "custom.seen_on", "format": "%d.%m.%Y"},
+    }  # fmt: skip
+    done = await imported(empty, content, mapping=mapping)
+    assert (done["counts"]["created"], done["counts"]["failed"]) == (2, 2), done
+    assert await refused(empty, done["id"]) == [
+        (3, 4, "Score", "number_digits"),
+        (4, 5, "Score", "not_a_number"),
+    ]
+    stored = {"score": 1234.5, "seen_on": "2026-03-31", "sure": True, "tier": "gold"}
+    assert (await empty.get("/v1/accounts/file:a")).json()["custom"] == stored
+    wrong = await empty.post(
+        "/v1/imports", {"noun": "accounts", "source": "file", "mapping": {"Tier": "custom.teir"}}
+    )
+    assert code(wrong) == (422, "mapping_misfit")
+    assert "custom.tier" in wrong.text
+    asked = {"noun": "accounts", "format": "csv", "columns": ["name", "custom.score"], "sort": ["name"]}
+    export = await empty.post("/v1/exports", asked)
+    made = await ended(empty, export.headers["location"].rpartition("/")[2])
+    assert (await empty.client.get(made["result"]["url"])).text == "name,custom.score\r\nA,1234.5\r\nB,\r\n"
+    whole = await empty.post("/v1/exports", {"noun": "accounts", "format": "csv"})
+    made = await ended(empty, whole.headers["location"].rpartition("/")[2])
+    text = (await empty.client.get(made["result"]["url"])).text
+    assert "custom.score,custom.seen_on,custom.sure,custom.tier" in text
+    again = "external_id,name,custom.score,custom.seen_on,custom.sure,custom.tier\na,A,1234.5,2026-03-31,true,gold\n"
+    done = await imported(empty, again)
+    assert done["counts"]["unchanged"] == 1, done

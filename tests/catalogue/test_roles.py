@@ -14,6 +14,7 @@ from app.faces.rest import routes
 from app.ground.access.permissions import permits
 from app.ground.access.principal import ROLES
 from app.language.resources import aliases
+from app.language.resources.board import groupable
 from app.language.resources.fields import Field
 from app.language.resources.resource import Child, Resource
 from tests.catalogue.company import written
@@ -173,6 +174,11 @@ async def test_a_hidden_field_cannot_be_asked_by(
         f"{{ {root}(filter: {{{alias}: {{isNull: false}}}}) {{ totalCount }} }}",
         f"{{ {root}(filter: {{or: [{{not: {{{alias}: {{isNull: false}}}}}}]}}) {{ totalCount }} }}",
         f"{{ {root}(sort: [{name}]) {{ nodes {{ id }} }} }}",
+        *(
+            [f"{{ {root} {{ groups(by: {field.name.upper()}) {{ hasMore }} }} }}"]
+            if field.name in groupable(noun)
+            else []
+        ),
         f'{{ {camel(noun.name)}(id: "{world.make.known[noun.plural][0]}") {{ {alias} }} }}',
         f'{{ node(id: "{world.make.known[noun.plural][0]}") {{ ... on {type_name(noun)} {{ {alias} }} }} }}',
         *(behind(place, way, alias) for place, way in ways(noun.plural)),

@@ -1,4 +1,4 @@
-"""A page of records under the names that were asked for: edges, nodes, pageInfo, totalCount."""
+"""A page of records under the names that were asked for: edges, nodes, pageInfo, totalCount, groups."""
 
 from __future__ import annotations
 
@@ -6,53 +6,54 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from graphql import FieldNode
 
+from app.faces.graphql.ask import COUNT_COST
+from app.faces.graphql.groups import Groups
 from app.faces.graphql.names import type_name
+from app.faces.graphql.rows import Places, Rows
 from app.faces.graphql.select import Compiler
 from app.language.resources.filter import Values
 from app.language.resources.read import Page
 from app.language.resources.resource import Resource
-from app.language.resources.shape import Constant, Shape
-
-_NOTHING = Shape((("", Constant("")),))
-"""For whoever counts only."""
-
-Rows = list[list[Any]]
-"""For each shape the rows of the page."""
+from app.language.resources.shape import Shape
 
 
 @dataclass(slots=True)
 class Connection:
     """Which rows a selection needs, and how they are put together once they are there.
 
-    `nodes` and `edges { node }` usually ask for the same, or only one of them is there: then the rows of the statement
-    are the rows of the answer. Where they differ, one statement brings both, and only then is its JSON read here.
     Once made it is only read, by every request that asks the same.
     """
 
     compiler: Compiler
     resource: Resource
-    shapes: list[Shape] = field(default_factory=list)
+    places: Places
     parts: list[tuple[str, Callable[[Page, Rows], Any]]] = field(default_factory=list)
     total: bool = False
     needs_rows: bool = False
     needs_cursors: bool = False
-    shape: Shape = _NOTHING
+    shape: Shape = field(init=False)
+    groups: dict[str, Groups] = field(default_factory=dict)
+    """By the name in the answer."""
+
+    @property
+    def needs_page(self) -> bool:
+        return self.needs_rows or self.total or not self.groups
 
     @property
     def values(self) -> Values:
         return self.compiler.values
 
-    @property
-    def cost_of_a_row(self) -> int:
-        return self.compiler.cost
+    def cost(self, rows: int) -> int:
+        """Of a page of so many."""
+        own = self.compiler.cost * rows + COUNT_COST * self.total
+        return own + sum(x.cost for x in self.groups.values())
 
     @classmethod
     def of(cls, compiler: Compiler, resource: Resource, nodes: Sequence[FieldNode]) -> Connection:
         name = f"{type_name(resource)}Connection"
-        made = cls(compiler, resource)
+        made = cls(compiler, resource, Places(compiler, resource))
         for key, found in compiler.selected.fields(name, nodes).items():
             match found[0].name.value:
                 case "nodes":
@@ -64,47 +65,23 @@ class Connection:
                 case "totalCount":
                     made.total = True
                     write = _total
+                case "groups":
+                    made.groups[key] = Groups.of(compiler, resource, found)
+                    write = _later
                 case _:
                     write = _constant(name)
             made.parts.append((key, write))
-        made.shape = made._whole_shape()
+        made.shape = made.places.shape
         return made
 
     def assemble(self, page: Page) -> dict[str, Any]:
-        rows = self._rows(page)
+        rows = self.places.split(page.rows)
         return {key: write(page, rows) for key, write in self.parts}
 
     def _place(self, nodes: Sequence[FieldNode]) -> int:
         """The number of the shape that these nodes want."""
         self.needs_rows = True
-        shape = self.compiler.record(self.resource, nodes)
-        if shape not in self.shapes:
-            self.shapes.append(shape)
-        return self.shapes.index(shape)
-
-    def _whole_shape(self) -> Shape:
-        if len(self.shapes) < 2:
-            return self.shapes[0] if self.shapes else _NOTHING
-        return Shape(
-            tuple(
-                (f"{number}.{alias}", item)
-                for number, shape in enumerate(self.shapes)
-                for alias, item in shape.items
-            )
-        )
-
-    def _rows(self, page: Page) -> Rows:
-        if len(self.shapes) < 2:
-            return [[orjson.Fragment(row) for row in page.rows]]
-        split: Rows = [[] for _ in self.shapes]
-        for row in page.rows:
-            parts: list[dict[str, Any]] = [{} for _ in self.shapes]
-            for name, value in orjson.loads(row).items():
-                number, _, alias = name.partition(".")
-                parts[int(number)][alias] = value
-            for kept, part in zip(split, parts, strict=True):
-                kept.append(part)
-        return split
+        return self.places.add(nodes)
 
     def _nodes(self, found: Sequence[FieldNode]) -> Callable[[Page, Rows], Any]:
         place = self._place(found)
@@ -149,6 +126,10 @@ class Connection:
 
 def _total(page: Page, _: Rows) -> Any:
     return page.total
+
+
+def _later(*_: Any) -> Any:
+    """What another statement brings; its place among the names is kept."""
 
 
 def _constant(text: str) -> Callable[[Page, Rows], Any]:

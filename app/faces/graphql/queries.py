@@ -10,7 +10,7 @@ from uuid import UUID
 import strawberry
 from sqlalchemy import Text, Uuid, bindparam, literal_column, select, union_all
 
-from app.faces.graphql.ask import COUNT_COST, Ask
+from app.faces.graphql.ask import Ask
 from app.faces.graphql.build import Argument, Member, Run
 from app.faces.graphql.connection import Connection
 from app.faces.graphql.finished import Finished, record
@@ -24,6 +24,7 @@ from app.ground.access.permissions import demand
 from app.ground.database.session import Session, compiled
 from app.ground.errors import Forbidden, Invalid, NotFound
 from app.language.resources import read
+from app.language.resources.board import grouped
 from app.language.resources.fields import CUSTOM
 from app.language.resources.filter import Values, both, searched
 from app.language.resources.resource import Catalogue, Resource
@@ -91,7 +92,7 @@ def _list(types: Types, inputs: Inputs, resource: Resource) -> Member:
                 Compiler(types, inputs, ask.principal, place.selected), resource, place.nodes
             )
         )
-        ask.charge(connection.cost_of_a_row * limit + COUNT_COST * connection.total)
+        ask.charge(connection.cost(limit))
         made = Compiler(types, inputs, ask.principal, place.selected, connection.values.copy())
         as_of, known_at = _moments(arguments, ask)
         where = made.filter(resource, arguments.get("filter"))
@@ -112,14 +113,24 @@ def _list(types: Types, inputs: Inputs, resource: Resource) -> Member:
             known_at=known_at,
         )
 
-        async def work(session: Session) -> read.Page:
-            page = await read.page(session, ask.principal, types.catalogue, query)
-            if not page.rows and made.values.references:
+        boards = {key: (groups, groups.asked(query)) for key, groups in connection.groups.items()}
+
+        async def work(session: Session) -> dict[str, Any]:
+            page = read.NO_PAGE
+            if connection.needs_page:
+                page = await read.page(session, ask.principal, types.catalogue, query)
+            answer = connection.assemble(page)
+            empty = not page.rows
+            for key, (groups, asked) in boards.items():
+                found = await grouped(session, ask.principal, types.catalogue, asked, groups.by)
+                answer[key] = groups.assemble(found)
+                empty = empty and not any(x.count for x in found.columns)
+            if empty and made.values.references:
                 await _demand_references(session, ask, types.catalogue, made.values)
-            return page
+            return answer
 
         async def run() -> Finished:
-            return Finished(connection.assemble(await ask.read(work)))
+            return Finished(await ask.read(work))
 
         return run
 

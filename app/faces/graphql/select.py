@@ -9,7 +9,7 @@ from typing import Any
 from graphql import FieldNode
 
 from app.faces.graphql.inputs import Inputs, plain
-from app.faces.graphql.names import child_type_name, type_name
+from app.faces.graphql.names import camel, child_type_name, type_name
 from app.faces.graphql.selection import TYPENAME, Selected
 from app.faces.graphql.types import DEFAULT_ROWS, MOST_ROWS, Parts, Types
 from app.ground.access.permissions import demand
@@ -103,6 +103,9 @@ class Compiler:
             raise _unreadable(resource, name, self.principal.role)
         return Leaf(field.name, "upper" if field.kind == "choice" else "plain")
 
+    def demand_readable(self, resource: Resource, name: str) -> None:
+        self._leaf(resource, resource.by_name[name], camel(name))
+
     def _demand_field(self, resource: Resource, reference: str, name: str, parts: Parts) -> None:
         field = resource.by_name.get(reference)
         if field is not None and not field.readable_by(self.principal.role):
@@ -113,9 +116,11 @@ def _unreadable(resource: Resource, name: str, role: str) -> Forbidden:
     return Forbidden(f"A {role} may not read {name} of {type_name(resource)}.")
 
 
-def rows_asked(first: int | None, name: str = "first") -> int:
+def rows_asked(
+    first: int | None, name: str = "first", *, usual: int = DEFAULT_ROWS, most: int = MOST_ROWS
+) -> int:
     if first is None:
-        return DEFAULT_ROWS
-    if not 1 <= first <= MOST_ROWS:
-        raise Invalid.field(f"/{name}", "out_of_range", f"`{name}` is a whole number from 1 to {MOST_ROWS}.")
+        return usual
+    if not 1 <= first <= most:
+        raise Invalid.field(f"/{name}", "out_of_range", f"`{name}` is a whole number from 1 to {most}.")
     return first

@@ -10,6 +10,8 @@ import strawberry
 from app.faces.graphql.build import Argument, Member, declare, enum, fill
 from app.faces.graphql.names import camel, child_type_name, enum_name, type_name
 from app.faces.graphql.scalars import Amount, Day, Json, Moment
+from app.language.resources import board
+from app.language.resources.board import MOST_GROUPS, groupable
 from app.language.resources.fields import CUSTOM, Field
 from app.language.resources.resource import Catalogue, Child, Listing, Relation, Resource
 
@@ -187,5 +189,49 @@ def _complete_connection(types: Types, resource: Resource) -> None:
             Member("nodes", list[record], "The records."),
             Member("page_info", PageInfo, "Where the page stands."),
             Member("total_count", int, "How many records the filter holds; counted only when asked for."),
+            *_groups(resource, record),
         ],
     )
+
+
+def _groups(resource: Resource, record: type) -> list[Member]:
+    """The whole list by columns; nothing where no field makes groups."""
+    fields = groupable(resource)
+    if not fields:
+        return []
+    name = type_name(resource)
+    nouns = resource.plural.replace("_", " ")
+    group = fill(
+        declare(f"{name}Group"),
+        f"The {nouns} that share a value.",
+        [
+            Member("key", str | None, "The value, as a filter takes it; null where they have none."),
+            Member("label", str | None, "The value in words."),
+            Member("count", int, "How many there are."),
+            *(
+                Member(x, Amount | None, "What they are worth, in the home currency.")
+                for x in resource.amounts
+            ),
+            Member("nodes", list[record], "The first of them, in the order of the list."),
+            Member(
+                "next_cursor", str | None,
+                "Leads on, as `after` of the list whose filter holds this group's value besides.",
+            ),
+        ],
+    )  # fmt: skip
+    groups = fill(
+        declare(f"{name}Groups"),
+        f"The {nouns} of a list by columns.",
+        [
+            Member("nodes", list[group], "The groups; of picklists and boards also the empty ones."),
+            Member("has_more", bool, f"Whether there are groups beyond the largest {MOST_GROUPS}."),
+        ],
+    )
+    by = enum(f"{name}GroupBy", [(x.upper(), x) for x in fields], "What makes the groups.")
+    most = f"At most so many of each group, up to {board.MOST_ROWS}; {board.USUAL_ROWS} when left out."
+    arguments = (
+        Argument("by", by, "The field whose values make the groups.", required=True),
+        Argument("first", int, most),
+    )
+    text = "All that the filter holds by the values of a field, whatever page this is."
+    return [Member("groups", groups, text, arguments)]

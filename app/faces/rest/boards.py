@@ -12,11 +12,10 @@ from app.faces.rest.edge import Call
 from app.faces.rest.lists import VARIES, demand_references
 from app.ground.errors import Invalid
 from app.language.resources import board
+from app.language.resources.board import MOST_ROWS, USUAL_ROWS
 from app.language.resources.columns import shape_of
 from app.language.resources.filter import Values
 from app.language.resources.read import Query
-
-USUAL_ROWS, MOST_ROWS = 20, 50
 
 
 async def grouped(call: Call) -> Response:
@@ -62,10 +61,7 @@ def _group(column: board.Column, kind: str, *, as_text: bool) -> bytes:
     return head + amounts + b',"data":[%s],"next_cursor":%s}' % (rows, orjson.dumps(column.next_cursor))
 
 
-def _amount(value: Any, as_text: bool) -> bytes:
-    """Exact digits, as PostgreSQL added them."""
-    if value is None:
+def _amount(digits: str | None, as_text: bool) -> bytes:
+    if digits is None:
         return b"null"
-    text = f"{value:f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return orjson.dumps(text) if as_text else text.encode()
+    return orjson.dumps(digits) if as_text else digits.encode()

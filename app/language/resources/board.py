@@ -45,6 +45,8 @@ from app.language.resources.shape import Shape
 from app.language.resources.sight import visible
 
 MOST_GROUPS = 100
+USUAL_ROWS, MOST_ROWS = 20, 50
+"""Of each group."""
 _GROUPABLE = frozenset({"reference", "choice", "picklist", "flag"})
 
 
@@ -55,7 +57,8 @@ class Column:
     key: Any
     label: str | None
     count: int
-    amounts: dict[str, Any]
+    amounts: dict[str, str | None]
+    """Exact digits, as PostgreSQL added them."""
     rows: list[str]
     next_cursor: str | None
     """Leads on in the list that is filtered to this group."""
@@ -68,12 +71,19 @@ class Board:
     """Whether there are groups beyond those shown, which are the largest."""
 
 
-def groupable(resource: Resource, role: str) -> dict[str, Field]:
+def groupable(resource: Resource, role: str | None = None) -> dict[str, Field]:
+    """The fields that make groups; with a `role` those that it may read."""
     return {
         x.name: x
         for x in resource.fields
-        if x.kind in _GROUPABLE and x.expression is None and x.readable_by(role)
+        if x.kind in _GROUPABLE and x.expression is None and (role is None or x.readable_by(role))
     }
+
+
+def most_groups(field: Field) -> int:
+    """How many groups of it a board may have."""
+    known = {"choice": len(field.values), "flag": 2}.get(field.kind)
+    return MOST_GROUPS if known is None else min(MOST_GROUPS, known + 1)
 
 
 async def grouped(
@@ -126,8 +136,15 @@ def _column(
     if first["count"] > len(texts):
         keys = [last[f"k{i}"] for i in range(length)]
         cursor = paging.encode(keys, mark_of(principal, _narrowed(query, field, first["key"]), sort))
-    amounts = {name: first[name] for name in query.resource.amounts}
+    amounts = {name: _digits(first[name]) for name in query.resource.amounts}
     return Column(first["key"], first["label"], first["count"], amounts, texts, cursor)
+
+
+def _digits(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _narrowed(query: Query, field: Field, key: Any) -> Query:

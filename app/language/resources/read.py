@@ -66,6 +66,10 @@ class Page:
         return self.cursor(0) if self.has_previous and self.rows else None
 
 
+NO_PAGE = Page([], [], False, False, "")
+"""Of a list of which only something else was asked."""
+
+
 async def page(session: Session, principal: Principal, catalogue: Catalogue, query: Query) -> Page:
     """Raises Invalid for a sort that is not there, BadCursor for a cursor of another question."""
     sort = checked_sort(catalogue, query.resource, principal, query.sort or query.resource.default_sort)

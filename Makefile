@@ -7,7 +7,7 @@ ATTAIN_DATA_DIR ?= .attain
 export ATTAIN_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test chaos overload check format contract migration bench kills abuse fuzz clients ui lock stop clean
+.PHONY: help run install test drawn chaos overload check format contract migration bench kills abuse fuzz clients ui lock stop clean
 
 help: ## show what can be asked
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -29,8 +29,11 @@ $(VENV)/.complete: $(VENV)/.runtime requirements-dev.lock
 	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 
-test: install ## every test but the drawn requests of `make fuzz`, on two processes
+test: install ## every test but those of `make drawn`, on two processes
 	$(BIN)/python -m pytest -n 2 -q --ignore=tests/fuzz
+
+drawn: install ## 25 drawn requests for each operation and identity, judged by the contract
+	$(BIN)/python -m pytest -n 2 -q tests/fuzz
 
 chaos: install ## ten thousand requests of callers who go away
 	ATTAIN_CHAOS_REQUESTS=10000 $(BIN)/python -m pytest -q -rP tests/test_chaos.py | grep -v "request  "

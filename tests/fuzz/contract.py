@@ -37,6 +37,9 @@ CONFIG: dict[str, Any] = {
 FILTERS = 24
 """Of the hundreds of filters of a list, as many are drawn from: they are alike, and each has tests of its own."""
 
+CONDITIONS = 8
+"""Of the fields of a filter in a body. Filters nest into each other without end, and a strategy knows all of them."""
+
 
 def fewer_filters(document: dict[str, Any]) -> dict[str, Any]:
     made = copy.deepcopy(document)
@@ -47,7 +50,19 @@ def fewer_filters(document: dict[str, Any]) -> dict[str, Any]:
             chance = random.Random(None if LONG else operation["operationId"])
             left_out = chance.sample(filters, max(0, len(filters) - FILTERS))
             operation["parameters"] = [x for x in listed if x not in left_out]
+    for name, schema in made["components"]["schemas"].items():
+        if name.endswith("Filter"):
+            _narrow(name, schema)
     return made
+
+
+def _narrow(name: str, schema: dict[str, Any]) -> None:
+    """To some fields, and to `not` of all that leads on to another filter."""
+    fields = {x: y for x, y in schema["properties"].items() if "Filter" not in repr(y)}
+    chosen = random.Random(None if LONG else name).sample(list(fields), min(len(fields), CONDITIONS))
+    first = next(iter(schema["example"]))
+    schema["properties"] = {x: fields[x] for x in fields if x in chosen or x == first}
+    schema["properties"]["not"] = {"$ref": f"#/components/schemas/{name}"}
 
 
 def loaded(document: dict[str, Any]) -> Any:

@@ -378,8 +378,10 @@ class Nouns:
         }
         for field in resource.all_fields:
             if field.operators:
+                value = compared(field)
+                # A list asks for one of its values, null for none at all.
                 properties[field.name] = {
-                    "anyOf": [compared(field), ref(condition_name(field))],
+                    "anyOf": [value, array(value), ref(condition_name(field)), {"type": "null"}],
                     "description": field.description,
                 }
         if CUSTOM in resource.by_name:

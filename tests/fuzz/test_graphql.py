@@ -21,7 +21,7 @@ TEXTS = st.text(max_size=5)
 schemathesis.graphql.scalar("Date", DAYS.map(nodes.String))
 schemathesis.graphql.scalar("DateTime", MOMENTS.map(nodes.String))
 schemathesis.graphql.scalar(
-    "Decimal", st.decimals(allow_nan=False, allow_infinity=False).map(lambda x: nodes.Float(f"{x:f}"))
+    "Decimal", st.decimals(allow_nan=False, allow_infinity=False).map(lambda x: nodes.Float(float(x)))
 )
 schemathesis.graphql.scalar("JSON", TEXTS.map(nodes.String) | st.integers().map(nodes.Int))
 SCHEMA = schemathesis.graphql.from_file(contract_files()["openapi/schema.graphql"])

@@ -73,6 +73,25 @@ async def test_too_many_and_too_long() -> None:
     places.leave(await places.enter("a"))
 
 
+async def test_a_burst_after_a_pause_is_not_hopeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Places fell free fast whenever somebody waited; that nobody came for an hour makes them no slower."""
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    places = queue(2, most_each=2, seconds=1)
+
+    async def burst() -> None:
+        tasks = [asyncio.create_task(places.enter("a")) for _ in range(30)]
+        await asyncio.sleep(0)
+        assert places.waiting == 28
+        for number, task in enumerate(tasks):
+            places.leave(await task)
+            assert not places.is_hopeless("a"), number
+
+    await burst()
+    now += 3600
+    await burst()
+
+
 async def test_none_is_lost_when_callers_go_away() -> None:
     """Cancelled before, while and just after a place is given: whatever happens, every place comes back."""
     chance = random.Random(7)

@@ -111,6 +111,7 @@ def _list(types: Types, inputs: Inputs, resource: Resource) -> Member:
             total=connection.total,
             as_of=as_of,
             known_at=known_at,
+            cursors=connection.needs_cursors,
         )
 
         boards = {key: (groups, groups.asked(query)) for key, groups in connection.groups.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, unquote_plus
 
 import orjson
 from starlette.responses import Response
@@ -22,6 +22,9 @@ from app.language.resources.read import Page, Query
 from app.language.resources.shape import Shape
 
 FORMS = (accept.JSON, accept.NDJSON, accept.CSV)
+_STANDS = "%!$&'()*+,/:;=?@[]"
+"""What stands for itself in a query string, and in a header between `<` and `>`."""
+
 VARIES = {"Vary": "Accept, Authorization", "Cache-Control": "private, no-store"}
 
 
@@ -54,9 +57,7 @@ async def _changes(call: Call, cursor: str) -> Response:
     rest = {"has_more": found.has_more, "next_cursor": found.next_cursor, "previous_cursor": None}
     headers = {}
     if found.has_more:
-        sent = [item for item in call.parameters.sent if item[0] != "changes_since"]
-        following = urlencode([*sent, ("changes_since", found.next_cursor)])
-        headers = {"Link": f'<{call.request.scope["path"]}?{following}>; rel="next"'}
+        headers = {"Link": f'<{_here_but(call, changes_since=found.next_cursor)}>; rel="next"'}
     return Response(body + orjson.dumps(rest)[1:], headers=VARIES | headers, media_type=accept.JSON)
 
 
@@ -147,16 +148,24 @@ def links(call: Call, page: Page) -> dict[str, str]:
     """RFC 8288; relative, since only the caller knows by which name it reached us."""
     if call.request.method == "POST":
         return {}
-    asked = [item for item in call.parameters.sent if item[0] not in ("cursor", "before")]
     found = []
-    for relation, parameter, cursor in (
-        ("next", "cursor", page.next_cursor),
-        ("prev", "before", page.previous_cursor),
-    ):
-        if cursor is not None:
-            query = urlencode([*asked, (parameter, cursor)])
-            found.append(f'<{call.request.scope["path"]}?{query}>; rel="{relation}"')
+    if page.next_cursor is not None:
+        found.append(f'<{_here_but(call, cursor=page.next_cursor, before=None)}>; rel="next"')
+    if page.previous_cursor is not None:
+        found.append(f'<{_here_but(call, cursor=None, before=page.previous_cursor)}>; rel="prev"')
     return {"Link": ", ".join(found)} if found else {}
+
+
+def _here_but(call: Call, **parameters: str | None) -> str:
+    """The path and the query string as they were sent, with other values of these parameters.
+
+    As they were sent, since to take apart and encode anew costs as much as everything else about a filter.
+    """
+    scope = call.request.scope
+    sent = scope["query_string"].decode("ascii").split("&")
+    kept = [part for part in sent if part and unquote_plus(part.partition("=")[0]) not in parameters]
+    kept += [f"{name}={quote(value, safe='')}" for name, value in parameters.items() if value is not None]
+    return f"{scope['path']}?{quote('&'.join(kept), safe=_STANDS)}"
 
 
 def _stream(call: Call, query: Query, form: str, limit: int | None) -> Response:

@@ -27,6 +27,7 @@ class Parameters:
         self.sent = tuple(items)
         self.items = list(self.sent)
         self.known: set[str] = set()
+        self._names = {name for name, _ in self.sent}
 
     @classmethod
     def of(cls, scope: Scope) -> Parameters:
@@ -50,9 +51,7 @@ class Parameters:
 
     def many(self, name: str) -> list[str]:
         """A list, by comma or by repeating the parameter; with nothing behind it an empty one."""
-        self.known.add(name)
-        found = [value for key, value in self.items if key == name]
-        self.items = [item for item in self.items if item[0] != name]
+        found = self._taken(name)
         parts = [part.strip() for value in found if value.strip() for part in value.split(",")]
         if "" in parts:
             raise Invalid.field(
@@ -61,12 +60,18 @@ class Parameters:
         return parts
 
     def one(self, name: str) -> str | None:
-        self.known.add(name)
-        found = [value for key, value in self.items if key == name]
-        self.items = [item for item in self.items if item[0] != name]
+        found = self._taken(name)
         if len(found) > 1:
             raise Invalid.field(f"?{name}", "repeated", f"Give `{name}` once.")
         return found[0] if found else None
+
+    def _taken(self, name: str) -> list[str]:
+        self.known.add(name)
+        if name not in self._names:
+            return []
+        found = [value for key, value in self.items if key == name]
+        self.items = [item for item in self.items if item[0] != name]
+        return found
 
     def number(self, name: str, default: int, *, least: int = 1, most: int) -> int:
         text = self.one(name)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property, partial
 from typing import Any
 from uuid import UUID
 
@@ -41,27 +42,33 @@ class Query:
     total: bool = False
     as_of: datetime | None = None
     known_at: datetime | None = None
+    cursors: bool = True
+    """Whether the page must tell what lies around it."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Page:
-    """`rows` are JSON texts in the order asked for. `total` is None unless it was asked for."""
+    """`rows` are JSON texts in the order asked for. `total` is None unless it was asked for. Of a page without cursors
+    nothing else is known."""
 
     rows: list[str]
-    keys: list[tuple[str | None, ...]]
+    keys: Sequence[tuple[str | None, ...]]
     has_more: bool
     has_previous: bool
-    question: str
+    question: str | Callable[[], str]
+    """What its cursors are bound to; reckoned when the first of them is asked for."""
     total: int | None = None
 
     def cursor(self, index: int) -> str:
+        if not isinstance(self.question, str):
+            self.question = self.question()
         return paging.encode(self.keys[index], self.question)
 
-    @property
+    @cached_property
     def next_cursor(self) -> str | None:
         return self.cursor(-1) if self.has_more and self.rows else None
 
-    @property
+    @cached_property
     def previous_cursor(self) -> str | None:
         return self.cursor(0) if self.has_previous and self.rows else None
 
@@ -74,14 +81,14 @@ async def page(session: Session, principal: Principal, catalogue: Catalogue, que
     """Raises Invalid for a sort that is not there, BadCursor for a cursor of another question."""
     sort = checked_sort(catalogue, query.resource, principal, query.sort or query.resource.default_sort)
     demand_nouns(principal, catalogue, query.resource, query.shape, query.filter, sort)
-    mark = mark_of(principal, query, sort)
     values = await values_of(session, principal, query)
     order = order_of(principal, catalogue, query.resource, sort, values)
     if query.after is not None and query.before is not None:
         raise Invalid.field("?before", "two_cursors", "Give a cursor forwards or backwards, not both.")
     length = len(sort) + (not any(name.removeprefix("-") == "id" for name in sort))
     text = query.after if query.after is not None else query.before
-    cursor = paging.decode(text, mark, length) if text is not None else None
+    mark = partial(mark_of, principal, query, sort)
+    cursor = paging.decode(text, mark(), length) if text is not None else None
     backwards = query.before is not None
     question = Question(
         plural=query.resource.plural,
@@ -95,10 +102,13 @@ async def page(session: Session, principal: Principal, catalogue: Catalogue, que
         single=None,
         trusted=False,
         asker=Binds.of(principal, as_of=query.as_of is not None).signature,
+        cursors=query.cursors,
     )
     if cursor:
         values |= {f"k{i}": value for i, value in enumerate(cursor.values)}
-    rows = await session.fetch(statement(catalogue, question), **values, page_size=query.limit + 1)
+    # The row beyond the page tells that there is more.
+    page_size = query.limit + query.cursors
+    rows = await session.fetch(statement(catalogue, question), **values, page_size=page_size)
     total = rows[0]["total"] if query.total else None
     if query.total:
         rows = [row for row in rows if row["json"] is not None]
@@ -107,7 +117,7 @@ async def page(session: Session, principal: Principal, catalogue: Catalogue, que
         rows.reverse()
     return Page(
         rows=[row[0] for row in rows],
-        keys=[tuple(row)[1 : length + 1] for row in rows],
+        keys=[row[1 : length + 1] for row in rows] if query.cursors else [],
         has_more=True if backwards else more,
         has_previous=more if backwards else cursor is not None,
         question=mark,

@@ -43,6 +43,7 @@ class Question:
     single: str | None
     trusted: bool
     asker: tuple[Any, ...]
+    cursors: bool = True
 
 
 Sight = Literal["unknown", "visible", "living"]
@@ -323,7 +324,8 @@ def named_sort(
 def statement(catalogue: Catalogue, question: Question) -> Statement:
     """The SQL of a read. Each row is `(json, key 0, key 1 …)`, with `total` behind them where it is asked for.
 
-    One row comes beyond the page, by which one knows that there is more; a single record comes alone.
+    One row comes beyond the page, by which one knows that there is more; a single record comes alone. Without
+    `cursors` there are no keys.
     """
     binds = Binds.signed(question.asker)
     resource = catalogue[question.plural]
@@ -345,7 +347,7 @@ def statement(catalogue: Catalogue, question: Question) -> Statement:
             .where(*wheres, _is(resource, record, binds, question))
         )
     keys = sort_keys(catalogue, resource, record, binds, question.sort)
-    columns = [cast(key.expression, Text).label(f"k{i}") for i, key in enumerate(keys)]
+    columns = [cast(x.expression, Text).label(f"k{i}") for i, x in enumerate(keys) if question.cursors]
     page: Select[Any] = select(body.label("json"), *columns).select_from(record).where(*wheres)
     if question.nulls is not None:
         page = page.where(paging.beyond(keys, question.nulls, backwards=question.backwards))

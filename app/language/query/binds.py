@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Integer, Text, bindparam, literal_column
@@ -25,6 +27,7 @@ class Binds:
     known_now = False
     few = False
     ever = False
+    fixed: Mapping[ColumnElement[Any], BindParameter[Any]] = MappingProxyType({})
 
     def __init__(
         self,
@@ -60,6 +63,12 @@ class Binds:
         probing = copy(self)
         probing.few = True
         return probing
+
+    def fixing(self, values: Mapping[ColumnElement[Any], BindParameter[Any]]) -> Binds:
+        """The same, where the statement already demands that these columns have these values."""
+        known = copy(self)
+        known.fixed = values
+        return known
 
     def for_ever(self) -> Binds:
         """The same, for a condition that is asked of everything that was ever so: every version, every link."""

@@ -464,6 +464,24 @@ def condition_of(
     return _along(catalogue, resource, record, binds, tree, tree.path)
 
 
+def fixed(resource: Resource, record: FromClause, tree: Filter | None) -> dict[ColumnElement[Any], Any]:
+    """The columns of `record` that can have one value only where the filter holds, with that value."""
+    if isinstance(tree, Group) and tree.kind == "and":
+        return {column: x for part in tree.items for column, x in fixed(resource, record, part).items()}
+    if (
+        not isinstance(tree, Condition)
+        or tree.operator != "eq"
+        or tree.form != "value"
+        or len(tree.path) != 1
+    ):
+        return {}
+    field = resource.by_name[tree.path[0]]
+    if field.expression is not None:
+        return {}
+    type_ = _SQL_TYPES.get(field.kind, Text())
+    return {record.c[field.name]: bindparam(tree.slots[0], type_=type_, required=True)}
+
+
 def _along(
     catalogue: Catalogue,
     resource: Resource | Child,

@@ -22,7 +22,7 @@ from app.language.query.paging import Key
 from app.language.query.source import source
 from app.language.resources import custom
 from app.language.resources.fields import CUSTOM, Field
-from app.language.resources.filter import Filter, condition_of
+from app.language.resources.filter import Filter, condition_of, fixed
 from app.language.resources.resource import Catalogue, Child, Resource
 from app.language.resources.shape import Constant, Leaf, Many, Parent, Picked, Shape
 from app.language.resources.sight import visible
@@ -333,7 +333,8 @@ def statement(catalogue: Catalogue, question: Question) -> Statement:
     wheres: list[ColumnElement[bool]] = [record.c.tenant_id == binds.tenant]
     if not question.deleted:
         wheres.append(record.c.deleted_at.is_(None))
-    asker = binds if question.single is None else binds.for_few()
+    known = fixed(resource, record, question.filter)
+    asker = binds.fixing(known) if question.single is None else binds.for_few()
     if not question.trusted and (seen := visible(resource, record, asker)) is not None:
         wheres.append(seen)
     if question.filter is not None:

@@ -39,13 +39,19 @@ def standing(binds: Binds) -> ColumnElement[str]:
 
 
 def _within_reach(rep: ColumnElement[Any], binds: Binds) -> ColumnElement[bool]:
-    if not binds.few:
+    one = binds.fixed.get(rep)
+    if one is None and not binds.few:
         return rep.in_(reach(binds))
-    # One look into the index; to hash a whole subtree of reps first takes as long as some fifty of them.
+    # One look into the index; to hash a whole subtree of reps first takes as long as some fifty of them. Of the one
+    # rep whose records are asked for it is one look for all of them.
     link = rep_reach.alias()
     return exists(
         select(1)
-        .where(link.c.tenant_id == binds.tenant, link.c.manager_id == binds.rep, link.c.rep_id == rep)
+        .where(
+            link.c.tenant_id == binds.tenant,
+            link.c.manager_id == binds.rep,
+            link.c.rep_id == (rep if one is None else one),
+        )
         .offset(literal_column("0"))
     )
 

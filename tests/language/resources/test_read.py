@@ -252,3 +252,28 @@ async def test_a_path_into_the_past_shows_no_more_than_today(database: Any, comp
         )
         async with database.transaction(company.id) as session:
             assert len((await read.page(session, asker, CATALOGUE, query)).rows) == count
+
+
+async def test_a_filter_by_owner_shows_what_all_show_of_that_owner(database: Any, company: Any) -> None:
+    """Whose records are asked for is then looked up once, and not for each record; who sees them stays the same."""
+    admin = company.principal()
+    await upsert(database, admin, [deal(2, owner_id="crm:r2", splits=[{"rep_id": "crm:r0", "percent": 100}])])
+    async with database.transaction(company.id) as session:
+        reps = [r["id"] for r in await session.connection.fetch("select id from reps order by name")]
+    shown = 0
+    for asker in [admin, *(company.principal("manager", rep) for rep in reps)]:
+        rows = [orjson.loads(x) for x in (await ask(database, asker, limit=200)).rows]
+        for owner in reps:
+            of_owner = {x["id"] for x in rows if x["owner_id"] == str(owner)}
+            others = {x["id"] for x in rows} - of_owner
+            shown += 0 < len(of_owner) < 10
+            for tree, wanted in (
+                ({"owner_id": str(owner)}, of_owner),
+                ({"and": [{"owner_id": str(owner)}, {"currency": "USD"}]}, of_owner),
+                ({"owner_id": {"ne": str(owner)}}, others),
+                ({"not": {"owner_id": str(owner)}}, others),
+                ({"or": [{"owner_id": str(owner)}, {"currency": "USD"}]}, of_owner | others),
+            ):
+                page = await ask(database, asker, tree=tree, limit=200)
+                assert {orjson.loads(x)["id"] for x in page.rows} == wanted, (asker.role, tree)
+    assert shown > len(reps)

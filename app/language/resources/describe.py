@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from sqlalchemy import String, func, literal, select, union_all
+from sqlalchemy import String, case, exists, func, literal, not_, select, tuple_
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import FromClause
 
 from app.ground.access.permissions import ACTIONS, demand, permits
 from app.ground.access.principal import Principal
@@ -165,36 +167,51 @@ async def _unknown(
     if not picklists:
         return {}
     binds = Binds.of(principal)
+    record = resource.table.alias("record")
+    wheres = [record.c.tenant_id == binds.tenant, record.c.deleted_at.is_(None)]
+    if (seen := resource.visible(record, binds)) is not None:
+        wheres.append(seen)
+    # Counted by each picklist in turn while the records are read once: where one has its value the others have none.
+    columns = [_picked(record, name).label(f"p{i}") for i, name in enumerate(picklists)]
+    values = select(*columns).where(*wheres).subquery("chosen").c
+    named = [(x.is_not(None), literal(name, String)) for x, name in zip(values, picklists, strict=True)]
+    counted = (
+        select(
+            case(*named).label("field"), func.coalesce(*values).label("value"), func.count().label("records")
+        )
+        .group_by(func.grouping_sets(*(tuple_(x) for x in values)))
+        .subquery("counted")
+    )
     listed = metadata.tables["picklist_values"]
-    parts = []
-    for name in picklists:
-        record = resource.table.alias("record")
-        if name.startswith(custom.PREFIX):
-            column = custom.value(record, literal(name.removeprefix(custom.PREFIX), String), "picklist")
-        else:
-            column = record.c[name]
-        known = select(listed.c.value).where(
+    is_listed = exists(
+        select(1).where(
             listed.c.tenant_id == binds.tenant,
-            listed.c.field == f"{resource.name}.{name}",
+            listed.c.field == literal(f"{resource.name}.", String) + counted.c.field,
+            listed.c.value == counted.c.value,
             listed.c.deleted_at.is_(None),
         )
-        condition = resource.visible(record, binds)
-        statement = select(
-            literal(name, String).label("field"), column.label("value"), func.count().label("records")
-        ).where(
-            record.c.tenant_id == binds.tenant,
-            record.c.deleted_at.is_(None),
-            column.is_not(None),
-            column.not_in(known),
-        )
-        if condition is not None:
-            statement = statement.where(condition)
-        parts.append(
-            statement.group_by(column).order_by(func.count().desc(), column).limit(MOST_UNKNOWN).subquery()
-        )
-    statement = union_all(*(select(part) for part in parts))
+    )
+    place = func.row_number().over(
+        partition_by=counted.c.field, order_by=(counted.c.records.desc(), counted.c.value)
+    )
+    unlisted = (
+        select(*counted.c, place.label("place"))
+        .where(counted.c.value.is_not(None), not_(is_listed))
+        .subquery("unlisted")
+    )
+    statement = (
+        select(unlisted.c.field, unlisted.c.value, unlisted.c.records)
+        .where(unlisted.c.place <= MOST_UNKNOWN)
+        .order_by(unlisted.c.field, unlisted.c.place)
+    )
     rows = await session.fetch(statement, **binds.standing(principal))
     found: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         found.setdefault(row["field"], []).append({"value": row["value"], "records": row["records"]})
     return found
+
+
+def _picked(record: FromClause, name: str) -> ColumnElement[Any]:
+    if name.startswith(custom.PREFIX):
+        return custom.value(record, literal(name.removeprefix(custom.PREFIX), String), "picklist")
+    return record.c[name]

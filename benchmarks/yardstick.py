@@ -26,7 +26,7 @@ _BOOKKEEPING = (
 )
 
 _ACCOUNT = f"""(select row_to_json(a) from (select x.id, x.name, x.parent_id, x.owner_id, x.territory_id, x.industry,
-    x.segment, x.employees, x.country, x.website, {_BOOKKEEPING.format("x")}
+    x.segment, x.employees, x.country, x.website, x.merged_into_id, x.merged_ids, {_BOOKKEEPING.format("x")}
     from accounts x where x.tenant_id = $1 and x.id = o.account_id) a) as account"""
 
 _OWNER = f"""(select row_to_json(r) from (select x.id, x.name, x.email, x.title, x.function, x.manager_id, x.team_id,

@@ -1,14 +1,14 @@
 """Several statements sent as one: each is a part, and PostgreSQL runs them all in a single round trip.
 
 Parts of one script see the world as it was before it: none sees what another stores, but through `returning` and the
-other's name. Foreign keys are checked when all are done. The text of a combination is made once; one text serves one
-row and ten thousand, since rows travel as one array a column.
+other's name. Foreign keys are checked when all are done. The text of a combination is made once for a single row, whose
+values are parameters, and once for any number, which travel as one array a column.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -27,6 +27,25 @@ class Part:
 
 # An alias may hold a dollar (`j$1`); a parameter never follows a letter.
 _PARAMETER = re.compile(r"(?<![\w$])\$(\d+)")
+
+
+def source(types: Mapping[str, str], first: int, *, single: bool) -> str:
+    """Rows that come as parameters from `$first` on, to stand behind FROM as `x`. `types` are those of the columns.
+
+    Lists stand behind a sub-select each: by the length of a list the planner would think a plan for these few rows
+    much cheaper than one for any number, and plan anew every time. A single row needs neither; to start up as many
+    sub-selects as it has columns takes longer than to store it.
+    """
+    places = enumerate(types.items(), start=first)
+    if single:
+        return f"(select {', '.join(f'${i}::{type_} as {name}' for i, (name, type_) in places)}) x"
+    lists = ", ".join(f"(select ${i}::{type_}[])" for i, (_, type_) in places)
+    return f"unnest({lists}) x({', '.join(types)})"
+
+
+def arguments(columns: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    """The values of `source`, given by column."""
+    return [column[0] for column in columns] if len(columns[0]) == 1 else columns
 
 
 async def execute(session: Session, parts: Sequence[Part], answer: str = "select 1 as done") -> Any:

@@ -28,15 +28,18 @@ class Event:
 
 # `changed` travels as one text per event: unnest would take an array of arrays apart to its last element, and field
 # names hold no comma.
+_COLUMNS = {
+    "type": "text", "noun": "text", "record_id": "uuid", "version": "int", "changed": "text", "at": "timestamptz",
+    "origin": "text", "actor": "uuid",
+}  # fmt: skip
 _WRITE = """
 insert into events (tenant_id, type, noun, record_id, version, changed, at, origin, actor)
-select $1, e.type, e.noun, e.record_id, e.version,
-       case e.changed when '' then '{}' else string_to_array(e.changed, ',') end,
-       coalesce(e.at, now()), e.origin, e.actor
-from unnest($2::text[], $3::text[], $4::uuid[], $5::int[], $6::text[], $7::timestamptz[], $8::text[], $9::uuid[])
-     with ordinality as e (type, noun, record_id, version, changed, at, origin, actor, place)
-order by e.place
+select $1, x.type, x.noun, x.record_id, x.version,
+       case x.changed when '' then '{{}}' else string_to_array(x.changed, ',') end,
+       coalesce(x.at, now()), x.origin, x.actor
+from {rows}
 """
+_ONE, _MANY = (_WRITE.format(rows=script.source(_COLUMNS, 2, single=single)) for single in (True, False))
 
 
 async def write(session: Session, events: Sequence[Event]) -> None:
@@ -47,17 +50,14 @@ async def write(session: Session, events: Sequence[Event]) -> None:
 
 def part(tenant_id: UUID, events: Sequence[Event]) -> Part:
     """The same as a part of another's statement."""
-    return Part(
-        _WRITE,
-        [
-            tenant_id,
-            [event.type for event in events],
-            [event.noun for event in events],
-            [event.record_id for event in events],
-            [event.version for event in events],
-            [",".join(event.changed) for event in events],
-            [event.at for event in events],
-            [event.origin for event in events],
-            [event.actor for event in events],
-        ],
-    )
+    columns = [
+        [event.type for event in events],
+        [event.noun for event in events],
+        [event.record_id for event in events],
+        [event.version for event in events],
+        [",".join(event.changed) for event in events],
+        [event.at for event in events],
+        [event.origin for event in events],
+        [event.actor for event in events],
+    ]
+    return Part(_ONE if len(events) == 1 else _MANY, [tenant_id, *script.arguments(columns)])

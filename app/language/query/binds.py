@@ -26,6 +26,7 @@ class Binds:
 
     known_now = False
     few = False
+    new = False
     ever = False
     fixed: Mapping[ColumnElement[Any], BindParameter[Any]] = MappingProxyType({})
 
@@ -61,7 +62,7 @@ class Binds:
         beforehand.
         """
         probing = copy(self)
-        probing.few = True
+        probing.few, probing.new = True, False
         return probing
 
     def fixing(self, values: Mapping[ColumnElement[Any], BindParameter[Any]]) -> Binds:
@@ -69,6 +70,12 @@ class Binds:
         known = copy(self)
         known.fixed = values
         return known
+
+    def for_new(self) -> Binds:
+        """The same, for records that the asking statement itself stores: it sees no row that would refer to them."""
+        asking = self.for_few()
+        asking.new = True
+        return asking
 
     def for_ever(self) -> Binds:
         """The same, for a condition that is asked of everything that was ever so: every version, every link."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Text, bindparam, column, func, literal_column, null, select, true
+from sqlalchemy import BigInteger, Integer, Text, bindparam, column, func, literal_column, null, select, true
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY, JSON
 
@@ -81,12 +81,13 @@ class Lookups:
         if not wanted:
             return {}
         binds = Binds.of(self.principal)
-        statement = _seen(resource, binds.signature, named, hold)
+        single = len(wanted) == 1
+        statement = _seen(resource, binds.signature, named, single, hold)
         given: dict[str, Any] = binds.standing(self.principal)
         if named:
-            given["sources"], given["external_ids"] = _columns(wanted)
+            given["source"], given["external_id"] = script.arguments(_columns(wanted))
         else:
-            given["ids"] = wanted
+            given["id"] = wanted[0] if single else wanted
         return self._add(statement.sql, statement.arguments(given))
 
     def _add(self, sql: str, arguments: Sequence[Any]) -> dict[int | None, Any]:
@@ -126,8 +127,7 @@ def _columns(keys: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
     return [key[0] for key in keys], [key[1] for key in keys]
 
 
-# A list hides behind a sub-select from the planner: by its length it would think each plan for few rows much cheaper
-# than the one for any number, and plan anew every time.
+# The lists hide behind sub-selects: see `script.source`.
 _NAMED = """
 select k.place, x.record_id as id, null::json as data
 from unnest((select $3::text[]), (select $4::text[])) with ordinality k(source, external_id, place)
@@ -136,19 +136,17 @@ join external_ids x on x.tenant_id = $1 and x.noun = $2 and x.source = k.source 
 
 
 @lru_cache(maxsize=512)
-def _seen(resource: Resource, asker: tuple[Any, ...], named: bool, hold: bool) -> Statement:
+def _seen(
+    resource: Resource, asker: tuple[Any, ...], named: bool, single: bool, hold: bool
+) -> Statement:
     """`(place, id, data)` of wanted records, each found by itself: OFFSET 0 keeps the planner from reading the table
     instead, and from asking of all records what is asked of few."""
     binds = Binds.signed(asker)
     record = resource.table.alias("record")
 
-    def given(name: str, type_: Any) -> Any:
-        return select(bindparam(name, type_=ARRAY(type_), required=True)).scalar_subquery()
-
+    types: dict[str, Any] = {"source": Text(), "external_id": Text()} if named else {"id": _UUID}
+    k = _one(types) if single else _many(types)
     if named:
-        k = func.unnest(given("sources", Text()), given("external_ids", Text())).table_valued(
-            column("source", Text()), column("external_id", Text()), with_ordinality="place", name="k"
-        ).render_derived()  # fmt: skip
         x = external_ids.alias("x")
         origin: Any = k.join(
             x, (x.c.tenant_id == binds.tenant) & (x.c.noun == constant(resource.plural))
@@ -156,10 +154,6 @@ def _seen(resource: Resource, asker: tuple[Any, ...], named: bool, hold: bool) -
         )  # fmt: skip
         id_ = x.c.record_id
     else:
-        type_ = postgresql.UUID(as_uuid=True)
-        k = func.unnest(given("ids", type_)).table_valued(
-            column("id", type_), with_ordinality="place", name="k"
-        ).render_derived()  # fmt: skip
         origin, id_ = k, k.c.id
     one = select(record.c.id).where(
         record.c.tenant_id == binds.tenant, record.c.id == id_, record.c.deleted_at.is_(None)
@@ -173,6 +167,23 @@ def _seen(resource: Resource, asker: tuple[Any, ...], named: bool, hold: bool) -
     return compiled(
         select(k.c.place, found.c.id, null().cast(JSON).label("data")).select_from(origin.join(found, true()))
     )
+
+
+_UUID = postgresql.UUID(as_uuid=True)
+
+
+def _one(types: Mapping[str, Any]) -> Any:
+    given = (bindparam(name, type_=type_, required=True).label(name) for name, type_ in types.items())
+    return select(*given, literal_column("1", BigInteger()).label("place")).subquery("k")
+
+
+def _many(types: Mapping[str, Any]) -> Any:
+    lists = (
+        select(bindparam(name, type_=ARRAY(type_), required=True)).scalar_subquery()
+        for name, type_ in types.items()
+    )
+    columns = (column(name, type_) for name, type_ in types.items())
+    return func.unnest(*lists).table_valued(*columns, with_ordinality="place", name="k").render_derived()
 
 
 async def by_keys(

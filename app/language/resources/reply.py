@@ -77,7 +77,7 @@ def unseen(principal: Principal, resource: Resource) -> Part | None:
 @lru_cache(maxsize=512)
 def _unseen(resource: Resource, asker: tuple[Any, ...]) -> Statement | None:
     row = _row(resource)
-    visible = resource.visible(row, Binds.signed(asker).for_few())
+    visible = resource.visible(row, Binds.signed(asker).for_new())
     if visible is None:
         return None
     return compiled(

@@ -1,4 +1,4 @@
-"""The set-based parts of a write, made from a table's own columns: one text for one row and for ten thousand."""
+"""The set-based parts of a write, made from a table's own columns: for one row and for ten thousand."""
 
 from __future__ import annotations
 
@@ -13,34 +13,28 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as _asyncpg_dialect
 from sqlalchemy.types import TypeEngine
 
+from app.ground.database import script
 from app.ground.database.script import Part
 from app.ground.database.tables import MOMENT, metadata
 
 _dialect = _asyncpg_dialect()
 
 
-def _array_type(type_: TypeEngine[Any]) -> str:
+def _sent_as(type_: TypeEngine[Any]) -> str:
     """`unnest` would take a list of lists apart, so what is a list in itself travels as one text."""
     if isinstance(type_, JSONB | ARRAY):
-        return "text[]"
+        return "text"
     if isinstance(type_, TIMESTAMP):
-        return "timestamptz[]"
-    return f"{type_.compile(_dialect).partition('(')[0].lower()}[]"
+        return "timestamptz"
+    return type_.compile(_dialect).partition("(")[0].lower()
 
 
-def _types(table: Table, columns: Sequence[str]) -> str:
-    """One array for each column, from `$2` on; the tenant is `$1`.
-
-    Each behind a sub-select: by the length of a list the planner would think a plan for these few rows much cheaper
-    than one for any number, and plan anew every time.
-    """
-    return ", ".join(
-        f"(select ${i}::{_array_type(table.columns[name].type)})" for i, name in enumerate(columns, start=2)
-    )
+def _source(types: Mapping[str, TypeEngine[Any]], first: int, *, single: bool) -> str:
+    return script.source({name: _sent_as(type_) for name, type_ in types.items()}, first, single=single)
 
 
 def _value(name: str, type_: TypeEngine[Any]) -> str:
-    """A column of `unnest` as it is stored; an open end of history comes as null."""
+    """A column as it is stored; an open end of history comes as null."""
     if isinstance(type_, JSONB):
         return f"x.{name}::jsonb"
     if isinstance(type_, ARRAY):
@@ -50,14 +44,17 @@ def _value(name: str, type_: TypeEngine[Any]) -> str:
     return f"x.{name}"
 
 
+def _types(table: Table, columns: Sequence[str]) -> dict[str, TypeEngine[Any]]:
+    return {name: table.columns[name].type for name in columns}
+
+
 @lru_cache
-def _insert(table_name: str, columns: tuple[str, ...], behind: str) -> str:
-    table = metadata.tables[table_name]
-    names = ", ".join(columns)
-    values = ", ".join(_value(name, table.columns[name].type) for name in columns)
+def _insert(table_name: str, columns: tuple[str, ...], behind: str, single: bool) -> str:
+    types = _types(metadata.tables[table_name], columns)
+    values = ", ".join(_value(name, type_) for name, type_ in types.items())
     return (
-        f"insert into {table_name} (tenant_id, {names}) "
-        f"select $1, {values} from unnest({_types(table, columns)}) x({names}) {behind}"
+        f"insert into {table_name} (tenant_id, {', '.join(columns)}) "
+        f"select $1, {values} from {_source(types, 2, single=single)} {behind}"
     )
 
 
@@ -67,20 +64,18 @@ is inferred, and which fields changed."""
 
 
 @lru_cache
-def _given(table_name: str, columns: tuple[str, ...], spans: bool) -> str:
-    table = metadata.tables[table_name]
-    types = {name: table.columns[name].type for name in columns} | (_SPAN if spans else {})
-    lists = ", ".join(f"(select ${i}::{_array_type(x)})" for i, x in enumerate(types.values(), start=1))
+def _given(table_name: str, columns: tuple[str, ...], spans: bool, single: bool) -> str:
+    types = _types(metadata.tables[table_name], columns) | (_SPAN if spans else {})
     values = ", ".join(f"{_value(name, x)} as {name}" for name, x in types.items())
-    return f"select {values} from unnest({lists}) x({', '.join(types)})"
+    return f"select {values} from {_source(types, 1, single=single)}"
 
 
 def given(
     table: Table, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, spans: bool, name: str
 ) -> Part:
     """Rows for other parts to read, so that a value travels once, however often it is stored."""
-    types = {x: table.columns[x].type for x in columns} | (_SPAN if spans else {})
-    return Part(_given(table.name, tuple(columns), spans), _arrays(types, rows), name)
+    types = _types(table, columns) | (_SPAN if spans else {})
+    return Part(_given(table.name, tuple(columns), spans, len(rows) == 1), _arguments(types, rows), name)
 
 
 @lru_cache
@@ -122,18 +117,16 @@ def begin_given(tenant_id: UUID, history: Table, columns: Sequence[str], source:
 
 
 @lru_cache
-def _update(table_name: str, columns: tuple[str, ...]) -> str:
-    table = metadata.tables[table_name]
-    settings = ", ".join(
-        f"{name} = {_value(name, table.columns[name].type)}" for name in columns if name != "id"
-    )
+def _update(table_name: str, columns: tuple[str, ...], single: bool) -> str:
+    types = _types(metadata.tables[table_name], columns)
+    settings = ", ".join(f"{name} = {_value(name, type_)}" for name, type_ in types.items() if name != "id")
     return (
-        f"update {table_name} t set {settings} from unnest({_types(table, columns)}) x({', '.join(columns)}) "
+        f"update {table_name} t set {settings} from {_source(types, 2, single=single)} "
         f"where t.tenant_id = $1 and t.id = x.id"
     )
 
 
-def _arrays(types: Mapping[str, TypeEngine[Any]], rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+def _arguments(types: Mapping[str, TypeEngine[Any]], rows: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
     arrays: list[list[Any]] = []
     for name, type_ in types.items():
         values = [row.get(name) for row in rows]
@@ -142,7 +135,7 @@ def _arrays(types: Mapping[str, TypeEngine[Any]], rows: Sequence[Mapping[str, An
         elif isinstance(type_, ARRAY):
             values = [None if x is None else ",".join(x) for x in values]
         arrays.append(values)
-    return arrays
+    return script.arguments(arrays)
 
 
 def insertion(
@@ -155,8 +148,8 @@ def insertion(
     name: str = "",
 ) -> Part:
     """`behind` is `on conflict …` or `returning …`."""
-    lists = _arrays({x: table.columns[x].type for x in columns}, rows)
-    return Part(_insert(table.name, tuple(columns), behind), [tenant_id, *lists], name)
+    text = _insert(table.name, tuple(columns), behind, len(rows) == 1)
+    return Part(text, [tenant_id, *_arguments(_types(table, columns), rows)], name)
 
 
 def change(
@@ -166,8 +159,8 @@ def change(
     rows: Sequence[Mapping[str, Any]],
 ) -> Part:
     """Overwrite rows by their id."""
-    lists = _arrays({x: table.columns[x].type for x in columns}, rows)
-    return Part(_update(table.name, tuple(columns)), [tenant_id, *lists])
+    text = _update(table.name, tuple(columns), len(rows) == 1)
+    return Part(text, [tenant_id, *_arguments(_types(table, columns), rows)])
 
 
 def removal(tenant_id: UUID, table: Table, ids: Sequence[UUID]) -> Part:

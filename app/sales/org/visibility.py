@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, literal_column, or_, select
+from sqlalchemy import Select, and_, exists, false, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
@@ -57,6 +57,8 @@ def _within_reach(rep: ColumnElement[Any], binds: Binds) -> ColumnElement[bool]:
 
 
 def _linked(table: str, record: FromClause, binds: Binds) -> ColumnElement[bool]:
+    if binds.new:
+        return false()
     link = rows(metadata.tables[table], binds)
     linked = select(1).where(
         link.c.tenant_id == binds.tenant,
@@ -84,7 +86,7 @@ def opportunities(record: FromClause, binds: Binds) -> ColumnElement[bool] | Non
 
 def _visible_deal(condition: Any, binds: Binds) -> ColumnElement[bool]:
     deal = rows(metadata.tables["opportunities"], binds)
-    seen = opportunities(deal, binds)
+    seen = opportunities(deal, binds.for_few() if binds.new else binds)
     assert seen is not None
     return exists(
         select(1).where(deal.c.tenant_id == binds.tenant, condition(deal), deal.c.deleted_at.is_(None), seen)

@@ -182,7 +182,7 @@ def places() -> dict[str, tuple[str, Any]]:
         "permission": ("app.faces.rest.router.demand", nested),
         "a connection": ("app.ground.database.session.Database.connection", broken),
         "a statement": ("app.ground.database.session._Alone.fetch", driver),
-        "a write": ("app.ground.access.idempotency.claim", nested),
+        "a write": ("app.ground.access.idempotency.claim", broken),
         "the language": ("app.language.resources.read.page", nested),
         "parsing": ("app.faces.rest.bodies.parse", broken),
         "shape": ("app.faces.rest.lists.shape_of", broken),
@@ -262,7 +262,7 @@ async def test_a_write_that_the_database_refuses_tells_nothing(
     async def failing(*_: Any) -> None:
         raise asyncpg.InternalServerError(CANARY)
 
-    monkeypatch.setattr("app.ground.database.script.execute", failing)
+    monkeypatch.setattr("app.ground.database.script.finish", failing)
     answer = await client.post("/v1/accounts", json={"name": "x"}, headers=own)
     assert answer.status_code == 500
     assert CANARY not in answer.text + logged()

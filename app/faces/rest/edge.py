@@ -18,7 +18,7 @@ from app.faces.rest.streams import Streams
 from app.ground import crash
 from app.ground.access import idempotency
 from app.ground.access.gate import Gate
-from app.ground.access.idempotency import Answer, Claim
+from app.ground.access.idempotency import Answer, Answered, Claim
 from app.ground.access.principal import Principal
 from app.ground.database.retry import in_transaction
 from app.ground.database.session import Database, Session
@@ -105,24 +105,27 @@ class Call:
         return await self.write_once(body, lambda session, _: work(session))
 
     async def write_once(
-        self, body: bytes, work: Callable[[Session, Claim | None], Awaitable[Written]]
+        self,
+        body: bytes,
+        work: Callable[[Session, Claim | None], Awaitable[Written]],
+        *,
+        asks_itself: bool = False,
     ) -> Response:
-        """As `write`, for work that keeps its answer itself where there is a claim."""
+        """As `write`, for work that keeps its answer itself where there is a claim. Some also asks for the key itself,
+        along with what else it looks up; its transaction begins behind that."""
         key = self.request.headers.get("idempotency-key") if self.request.method == "POST" else None
         timeout = self.edge.settings.bulk_statement_timeout_ms if self.operation.bulk else None
 
         async def attempt(session: Session) -> Answer:
             claim: Claim | None = None
-            if key is not None:
-                crash.point("before_claim")
-                held = await idempotency.claim(
-                    session, self.principal, key, self._route, hashlib.sha256(body).digest()
-                )
-                if isinstance(held, Answer):
-                    return held
-                claim = held
-                crash.point("after_claim")
-            written = await work(session, claim)
+            try:
+                if key is not None:
+                    claim = idempotency.claim(self.principal, key, self._route, hashlib.sha256(body).digest())
+                    if not asks_itself:
+                        await idempotency.take(session, claim)
+                written = await work(session, claim)
+            except Answered as before:
+                return before.answer
             if claim is not None:
                 crash.point("after_effect")
                 if not written.kept:
@@ -131,7 +134,7 @@ class Call:
             return Answer(written.status, written.headers, written.body)
 
         answer = await in_transaction(
-            self.edge.database, self.principal.tenant_id, attempt, timeout_ms=timeout
+            self.edge.database, self.principal.tenant_id, attempt, timeout_ms=timeout, opening=asks_itself
         )
         if self.operation.resource is not None and self.operation.resource.heard_at_once:
             self.edge.gate.principals.expire(self.principal.tenant_id)

@@ -55,7 +55,7 @@ async def created(call: Call) -> Response:
         lambda session, reply: write.create(
             session, call.principal, call.catalogue, call.resource, data, reply=reply
         ),
-        status=201,
+        status=201, asks_itself=True,
     )  # fmt: skip
 
 
@@ -120,7 +120,12 @@ def _shape(call: Call, parameters: Parameters) -> Shape:
 
 
 async def _written(
-    call: Call, body: bytes, run: Callable[[Any, Reply], Awaitable[Receipt]], *, status: int = 200
+    call: Call,
+    body: bytes,
+    run: Callable[[Any, Reply], Awaitable[Receipt]],
+    *,
+    status: int = 200,
+    asks_itself: bool = False,
 ) -> Response:
     accept.chosen(call.request)
     shape = _shape(call, call.parameters)
@@ -131,7 +136,8 @@ async def _written(
             assert claim is not None
             return claim.part(status, _headers(call, id_, version, status))
 
-        receipt = await run(session, Reply(shape, keep if claim else None))
+        reply = Reply(shape, keep if claim else None, claim if asks_itself else None)
+        receipt = await run(session, reply)
         assert receipt.id is not None
         headers = _headers(call, receipt.id, receipt.version, status)
         text = receipt.json
@@ -142,7 +148,7 @@ async def _written(
         return Written(status, text.encode(), headers, kept=receipt.json is not None)
 
     try:
-        return await call.write_once(body, answer)
+        return await call.write_once(body, answer, asks_itself=asks_itself)
     except VersionConflict as conflict:
         if conflict.current is None:
             conflict.current = await _current(call, shape)

@@ -14,6 +14,9 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+import orjson
+
+from app.ground import crash
 from app.ground.access.principal import Principal
 from app.ground.database.script import Part
 from app.ground.database.session import Session
@@ -27,12 +30,22 @@ class Answer(NamedTuple):
     replayed: bool = False
 
 
+class Answered(Exception):
+    """The key was used for this very request before."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+
 # Both in one message. A first request that ends just between the look and the lock goes unseen; the second then fails
 # at the key itself, and is run again (`database/retry.py`).
-_CLAIM = """
-select pg_try_advisory_xact_lock($4) as free, k.route, k.body_hash, k.status, k.headers, k.body
-from (select 1) one left join idempotency_keys k on k.tenant_id = $1 and k.caller = $2 and k.key = $3
+_LOOK = """
+select json_build_object(
+    'free', pg_try_advisory_xact_lock($4), 'route', k.route, 'body_hash', encode(k.body_hash, 'hex'), 'status', k.status,
+    'headers', k.headers, 'body', convert_from(k.body, 'UTF8')
+) from (select 1) one left join idempotency_keys k on k.tenant_id = $1 and k.caller = $2 and k.key = $3
 """
+_HOLD = "select pg_try_advisory_xact_lock($1) as free"
 _KEEP = """
 insert into idempotency_keys (tenant_id, caller, key, route, body_hash, status, headers, body)
 select $1::uuid, $2::text, $3::text, $4::text, $5::bytea, $6::smallint, $7::jsonb, {body}
@@ -43,13 +56,44 @@ _WITH_ANSWER = _KEEP.format(body="convert_to(answer.json::text, 'UTF8') from ans
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A key that is ours until the transaction ends: what the first request answers is kept under it."""
+    """A key that is to be ours until the transaction ends: what the first request answers is kept under it.
+
+    `question` is asked first, and `hear` judges what it told. Where it was asked outside of the transaction that stores,
+    `hold` goes into the statement that does: retries that look while that one runs are then told so.
+    """
 
     tenant_id: UUID
     caller: str
     key: str
     route: str
     body_hash: bytes
+
+    @property
+    def question(self) -> Part:
+        """A select of one JSON value."""
+        return Part(_LOOK, [self.tenant_id, self.caller, self.key, self._number])
+
+    def hear(self, told: str) -> None:
+        """Raises Answered where the request was answered before, Conflict while it is, Invalid for another request."""
+        found = orjson.loads(told)
+        if not found["free"]:
+            raise Conflict(
+                "The first request with this Idempotency-Key is still running.",
+                code="idempotency_in_flight",
+                headers={"Retry-After": "1"},
+            )
+        if found["status"] is not None:
+            if found["route"] != self.route or found["body_hash"] != self.body_hash.hex():
+                raise Invalid(
+                    "This Idempotency-Key was used for another request; take a new one.",
+                    code="idempotency_key_reused",
+                )
+            raise Answered(Answer(found["status"], found["headers"], found["body"].encode(), replayed=True))
+        crash.point("after_claim")
+
+    @property
+    def hold(self) -> Part:
+        return Part(_HOLD, [self._number], "held")
 
     def part(self, status: int, headers: Mapping[str, str]) -> Part:
         """Keeps the JSON of another part, `answer (json)`, in the same statement."""
@@ -63,33 +107,25 @@ class Claim:
             self.tenant_id, self.caller, self.key, self.route, self.body_hash, status, dict(headers)
         ]  # fmt: skip
 
+    @property
+    def _number(self) -> int:
+        name = f"{self.tenant_id}/{self.caller}/{self.key}"
+        return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
 
-async def claim(
-    session: Session, principal: Principal, key: str, route: str, body_hash: bytes
-) -> Claim | Answer:
-    """The key for ourselves, or the answer of the time that it was used. `route` is method and path with its ids."""
+
+def claim(principal: Principal, key: str, route: str, body_hash: bytes) -> Claim:
+    """`route` is method and path with its ids."""
     if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
         raise Invalid.field(
             "?Idempotency-Key", "length", "An Idempotency-Key has 1 to 255 visible ASCII characters."
         )
-    caller = caller_of(principal)
-    [found] = await session.connection.fetch(
-        _CLAIM, session.tenant_id, caller, key, _number(f"{session.tenant_id}/{caller}/{key}")
-    )
-    if not found["free"]:
-        raise Conflict(
-            "The first request with this Idempotency-Key is still running.",
-            code="idempotency_in_flight",
-            headers={"Retry-After": "1"},
-        )
-    if found["status"] is None:
-        return Claim(session.tenant_id, caller, key, route, body_hash)
-    if found["route"] != route or found["body_hash"] != body_hash:
-        raise Invalid(
-            "This Idempotency-Key was used for another request; take a new one.",
-            code="idempotency_key_reused",
-        )
-    return Answer(found["status"], found["headers"], found["body"], replayed=True)
+    crash.point("before_claim")
+    return Claim(principal.tenant_id, caller_of(principal), key, route, body_hash)
+
+
+async def take(session: Session, claim: Claim) -> None:
+    """The key for ourselves, from now to the end of the transaction; raises as `Claim.hear`."""
+    claim.hear(await session.connection.fetchval(claim.question.sql, *claim.question.arguments))
 
 
 async def purge(session: Session, older_than: timedelta) -> int:
@@ -108,6 +144,3 @@ def caller_of(principal: Principal) -> str:
         return f"user:{principal.user_id}"
     return f"key:{principal.key_id}"
 
-
-def _number(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

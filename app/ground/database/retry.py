@@ -36,11 +36,17 @@ async def in_transaction(
     *,
     timeout_ms: int | None = None,
     attempts: int = ATTEMPTS,
+    opening: bool = False,
 ) -> T:
-    """Run `work` in a transaction of its own and commit. `work` may run several times, so it keeps nothing outside."""
+    """Run `work` in a transaction of its own and commit. `work` may run several times, so it keeps nothing outside.
+    With `opening` the transaction begins where it is needed."""
     for attempt in range(attempts):
         try:
-            async with database.transaction(tenant_id, timeout_ms=timeout_ms) as session:
+            async with (
+                database.opening(tenant_id)
+                if opening
+                else database.transaction(tenant_id, timeout_ms=timeout_ms)
+            ) as session:
                 return await work(session)
         except asyncpg.PostgresError as error:
             if not collided(error):

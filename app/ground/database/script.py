@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import asyncpg
+
 from app.ground.database.session import Session
 
 
@@ -63,10 +65,34 @@ def _script(parts: tuple[tuple[str, str, int], ...], answer: str) -> str:
     return f"with {', '.join(named)} {answer}"
 
 
+async def finish(session: Session, parts: Sequence[Part], answer: str) -> Any:
+    """As `execute`, where the session stands alone and nothing is written behind it."""
+    text = _script(tuple((part.sql, part.name, len(part.arguments)) for part in parts), answer)
+    try:
+        return await session.finish(text, *(x for part in parts for x in part.arguments))
+    except asyncpg.InvalidTextRepresentationError as error:
+        if _REFUSED not in str(error):
+            raise
+        raise Refused from None
+
+
+_REFUSED = "refused by its own answer"
+
+
+class Refused(Exception):
+    """A script has undone itself."""
+
+
+def refusal(condition: str) -> str:
+    """An expression of `answer` that ends the script where the condition holds: `Refused`, and nothing is stored. A cast
+    that fails is the one way in which SQL alone can raise."""
+    return f"(case when {condition} then '{_REFUSED}' end)::int"
+
+
 async def ask(session: Session, parts: Sequence[Part]) -> list[Any]:
     """Rows of all selects under each other: `(part, …)`, where `part` is the place of the select that gave the row."""
     text = _union(tuple((part.sql, part.name, len(part.arguments)) for part in parts))
-    return await session.connection.fetch(text, *(x for part in parts for x in part.arguments))
+    return await session.look(text, *(x for part in parts for x in part.arguments))
 
 
 @lru_cache(maxsize=1024)

@@ -55,6 +55,9 @@ class Session:
 
     __slots__ = ("connection", "tenant_id")
 
+    alone = False
+    """Whether the next statement may be a transaction of its own."""
+
     def __init__(self, connection: Any, tenant_id: UUID) -> None:
         self.connection: asyncpg.Connection = connection
         self.tenant_id = tenant_id
@@ -81,6 +84,68 @@ class Session:
     async def execute(self, statement: Statement | ClauseElement, /, **values: Any) -> str:
         sql, arguments = self._prepare(statement, values)
         return await self.connection.execute(sql, *arguments)
+
+
+    async def look(self, sql: str, *arguments: Any) -> list[Any]:
+        """A question that locks nothing, so that it may be asked outside of the transaction."""
+        return await self.connection.fetch(sql, *arguments)
+
+    async def finish(self, sql: str, *arguments: Any) -> Any:
+        """The one row of a `with …` that stands `alone`. Its main select has no FROM; nothing may be written behind it."""
+        raise NotImplementedError
+
+
+class _Opening(Session):
+    """A transaction that begins with the first statement on `connection`. A look before that stands alone; where
+    nothing but looks came before the last statement, that one does too, and there is no BEGIN and no COMMIT to send."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, connection: Any, tenant_id: UUID) -> None:
+        super().__init__(_Beginning(connection, tenant_id), tenant_id)
+        self._raw = connection
+
+    @property
+    def alone(self) -> bool:
+        return not self._raw.is_in_transaction()
+
+    async def look(self, sql: str, *arguments: Any) -> list[Any]:
+        if not self.alone:
+            return await self._raw.fetch(sql, *arguments)
+        return await _Alone(self._raw, self.tenant_id).fetch(sql, *arguments)
+
+    async def finish(self, sql: str, *arguments: Any) -> Any:
+        text = _tenant_first(sql, len(arguments))
+        return await self._raw.fetchrow(text, *arguments, str(self.tenant_id))
+
+
+class _Beginning:
+    __slots__ = ("_begin", "_connection")
+
+    def __init__(self, connection: Any, tenant_id: UUID) -> None:
+        self._connection = connection
+        self._begin = _begin(tenant_id)
+
+    async def _begun(self) -> Any:
+        if not self._connection.is_in_transaction():
+            await self._connection.execute(self._begin)
+        return self._connection
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
+        return await (await self._begun()).fetch(sql, *arguments)
+
+    async def fetchrow(self, sql: str, *arguments: Any) -> Any:
+        return await (await self._begun()).fetchrow(sql, *arguments)
+
+    async def fetchval(self, sql: str, *arguments: Any) -> Any:
+        return await (await self._begun()).fetchval(sql, *arguments)
+
+    async def execute(self, sql: str, *arguments: Any) -> str:
+        return await (await self._begun()).execute(sql, *arguments)
+
+
+def _begin(tenant_id: UUID) -> str:
+    return f"BEGIN; SET LOCAL app.tenant_id = '{UUID(str(tenant_id))}'"
 
 
 class _Alone:
@@ -116,6 +181,17 @@ def _behind_its_tenant(sql: str, parameters: int) -> str:
         f"SELECT q.* FROM (SELECT set_config('app.tenant_id', ${parameters + 1}, true) AS t OFFSET 0) s "
         f"CROSS JOIN LATERAL (SELECT * FROM ({sql}) q WHERE s.t IS NOT NULL OFFSET 0) q"
     )
+
+
+@lru_cache(maxsize=1024)
+def _tenant_first(sql: str, parameters: int) -> str:
+    """A `with … select …` that is a transaction of its own.
+
+    The main select reads from the setting before it reaches any of its columns, and what stores runs when a column asks
+    for it or when all columns are done; so no policy is asked before the tenant is set.
+    """
+    setting = f"begun as materialized (select set_config('app.tenant_id', ${parameters + 1}, true))"
+    return f"with {setting}, {sql.removeprefix('with ')} from begun"
 
 
 _SETTINGS = {"application_name": "attain", "TimeZone": "UTC", "jit": "off", "search_path": "public"}
@@ -234,8 +310,9 @@ class Database:
         `isolation` is empty (read committed) or one of `repeatable read`, `serializable`, with `read only` behind it
         where wished. `timeout_ms` is for statements that may take longer, or less long, than the connection's usual.
         """
-        begin = f"BEGIN ISOLATION LEVEL {isolation}" if isolation else "BEGIN"
-        begin += f"; SET LOCAL app.tenant_id = '{UUID(str(tenant_id))}'"
+        begin = _begin(tenant_id)
+        if isolation:
+            begin = begin.replace("BEGIN", f"BEGIN ISOLATION LEVEL {isolation}", 1)
         if timeout_ms is not None:
             begin += f"; SET LOCAL statement_timeout = {timeout_ms:d}"
         async with self.connection(tenant_id) as connection:
@@ -245,6 +322,20 @@ class Database:
                 await connection.execute("COMMIT")
             except BaseException:
                 await _roll_back(connection)
+                raise
+
+    @asynccontextmanager
+    async def opening(self, tenant_id: UUID) -> AsyncIterator[Session]:
+        """As `transaction`, but it begins where it is needed, which for a short write may be nowhere."""
+        async with self.connection(tenant_id) as connection:
+            try:
+                yield _Opening(connection, tenant_id)
+                if connection.is_in_transaction():
+                    await connection.execute("COMMIT")
+            except BaseException as error:
+                # Cancelled, it may be about to begin.
+                if connection.is_in_transaction() or not isinstance(error, Exception):
+                    await _roll_back(connection)
                 raise
 
     @asynccontextmanager

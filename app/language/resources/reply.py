@@ -16,6 +16,7 @@ from sqlalchemy import Table, column, func, not_, select, table
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ClauseElement
 
+from app.ground.access.idempotency import Claim
 from app.ground.access.principal import Principal
 from app.ground.database.script import Part
 from app.ground.database.session import Statement, compiled
@@ -37,6 +38,8 @@ class Reply:
 
     shape: Shape
     keep: Callable[[UUID, int], Part] | None = None
+    claim: Claim | None = None
+    """The Idempotency-Key, where the write is to ask for it."""
 
 
 def answer(principal: Principal, catalogue: Catalogue, resource: Resource, shape: Shape) -> Part | None:

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.ground.database import script
+from app.ground.database.script import Part
 from app.ground.database.session import Statement, compiled
 from app.ground.errors import Conflict, NotFound, VersionConflict
 from app.language.query.binds import Binds
@@ -35,7 +36,7 @@ from app.language.resources.words import store_words
 async def run(batch: Batch, *, missing: str = "error", reply: Reply | None = None) -> str | None:
     """Takes the whole way; answers the record's JSON where a reply is wanted and could be given along."""
     resource = batch.resource
-    await look_up(batch, missing)
+    await look_up(batch, missing, reply)
     if any(d.before is None for d in batch.standing):
         await load(batch)
     await freshness.set_aside(batch)
@@ -81,32 +82,53 @@ async def store(batch: Batch, reply: Reply | None) -> Stored:
         await script.execute(session, batch.clearing)
     if not batch.storing:
         return Stored()
-    parts, told = list(batch.storing), []
+    parts: list[Part] = list(batch.storing)
+    told: dict[str, str] = {}
     if batch.claims:
-        told.append(f"(select count(*) from {CLAIMED}) as claimed")
+        told["claimed"] = f"(select count(*) from {CLAIMED})"
     creates = any(d.outcome == "created" for d in batch.standing)
     if creates and (unseen := replies.unseen(principal, resource)) is not None:
         parts.append(unseen)
-        told.append(f"(select n from {UNSEEN}) as unseen")
+        told["unseen"] = f"(select n from {UNSEEN})"
     if reply is not None and any(part.name == STORED for part in parts):
         answer = replies.answer(principal, batch.catalogue, resource, reply.shape)
         if answer is not None:
             parts.append(answer)
-            told.append(f"(select json from {ANSWER}) as json")
+            told["json"] = f"(select json from {ANSWER})"
             after = next(d for d in batch.standing).after
             if reply.keep is not None:
                 parts.append(reply.keep(after["id"], after["version"]))
-    row = await script.execute(session, parts, f"select {', '.join(told) or '1 as done'}")
+    if reply is not None and reply.claim is not None:
+        parts.append(reply.claim.hold)
+        told = {"held": "(select free from held)"} | told
+    # What is answered and kept by the statement itself is a transaction by itself, unless something may follow.
+    if session.alone and "json" in told and not (batch.claims or batch.clearing or resource.is_settled):
+        try:
+            row = await script.finish(session, parts, _answers(told | _none_unseen(told)))
+            return Stored(json=row["json"])
+        except script.Refused:
+            pass  # What is stored with it may show it to its writer: that can be seen only afterwards.
+    row = await script.execute(session, parts, _answers(told))
     if batch.claims and row["claimed"] < batch.claims:
         raise LostRace
     return Stored(bool(row.get("unseen")), row.get("json"))
 
 
-async def look_up(batch: Batch, missing: str) -> None:
+def _answers(told: Mapping[str, str]) -> str:
+    return f"select {', '.join(f'{sql} as {name}' for name, sql in told.items()) or '1 as done'}"
+
+
+def _none_unseen(told: Mapping[str, str]) -> dict[str, str]:
+    return {"unseen": script.refusal(f"{told['unseen']} > 0")} if "unseen" in told else {}
+
+
+async def look_up(batch: Batch, missing: str, reply: Reply | None = None) -> None:
     """Everything that the batch must know before its rows are locked, in one statement: the moment, which rows name a
     record that is there, whom they refer to, and what the rules need of small tables."""
     lookups = Lookups(batch.session, batch.principal)
     moment = lookups.value("select to_json(clock_timestamp())") if batch.moment == BEGINNING else None
+    claim = reply.claim if reply else None
+    claimed = lookups.value(claim.question.sql, *claim.question.arguments) if claim else None
     known = _identify(batch, lookups)
     custom.check(batch)
     slots = _references(batch)
@@ -121,6 +143,8 @@ async def look_up(batch: Batch, missing: str) -> None:
     asked = picklists.aliases(resource) if picklists.sent(batch) else None
     spellings = lookups.value(asked, batch.session.tenant_id) if asked else None
     await lookups.run()
+    if claim is not None and claimed is not None:
+        claim.hear(claimed[None])
     if moment is not None:
         batch.moment = datetime.fromisoformat(orjson.loads(moment[None]))
     ids = known.ids()

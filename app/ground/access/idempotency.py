@@ -41,8 +41,8 @@ class Answered(Exception):
 # at the key itself, and is run again (`database/retry.py`).
 _LOOK = """
 select json_build_object(
-    'free', pg_try_advisory_xact_lock($4), 'route', k.route, 'body_hash', encode(k.body_hash, 'hex'), 'status', k.status,
-    'headers', k.headers, 'body', convert_from(k.body, 'UTF8')
+    'free', pg_try_advisory_xact_lock($4), 'route', k.route, 'body_hash', encode(k.body_hash, 'hex'),
+    'status', k.status, 'headers', k.headers, 'body', convert_from(k.body, 'UTF8')
 ) from (select 1) one left join idempotency_keys k on k.tenant_id = $1 and k.caller = $2 and k.key = $3
 """
 _HOLD = "select pg_try_advisory_xact_lock($1) as free"
@@ -58,8 +58,8 @@ _WITH_ANSWER = _KEEP.format(body="convert_to(answer.json::text, 'UTF8') from ans
 class Claim:
     """A key that is to be ours until the transaction ends: what the first request answers is kept under it.
 
-    `question` is asked first, and `hear` judges what it told. Where it was asked outside of the transaction that stores,
-    `hold` goes into the statement that does: retries that look while that one runs are then told so.
+    `question` is asked first, and `hear` judges what it told. Where it was asked outside of the transaction that
+    stores, `hold` goes into the statement that does: retries that look while that one runs are then told so.
     """
 
     tenant_id: UUID
@@ -125,7 +125,8 @@ def claim(principal: Principal, key: str, route: str, body_hash: bytes) -> Claim
 
 async def take(session: Session, claim: Claim) -> None:
     """The key for ourselves, from now to the end of the transaction; raises as `Claim.hear`."""
-    claim.hear(await session.connection.fetchval(claim.question.sql, *claim.question.arguments))
+    [row] = await session.connection.fetch(claim.question.sql, *claim.question.arguments)
+    claim.hear(row[0])
 
 
 async def purge(session: Session, older_than: timedelta) -> int:
@@ -143,4 +144,3 @@ def caller_of(principal: Principal) -> str:
     if principal.user_id is not None:
         return f"user:{principal.user_id}"
     return f"key:{principal.key_id}"
-

@@ -96,8 +96,6 @@ class PrincipalCache:
         self._entries.pop(key_hash, None)
 
     def put(self, key_hash: bytes, principal: Principal, *, at_most: float | None) -> None:
-        if self.seconds <= 0:
-            return
         self._entries.pop(key_hash, None)
         if len(self._entries) >= self.size:
             self._entries.pop(next(iter(self._entries)))
@@ -184,7 +182,9 @@ async def authenticate(
     if door is None or (cache is not None and cache.has_seen(key_hash)):
         return await _looked_up(database, key, key_hash, cache)
     async with door.passed(address):
-        return await _looked_up(database, key, key_hash, cache)
+        # Somebody with the same key may have been before us at the door.
+        known = cache.get(key_hash) if cache is not None else None
+        return known or await _looked_up(database, key, key_hash, cache)
 
 
 async def _looked_up(

@@ -84,8 +84,10 @@ class Refused(Exception):
 
 
 def refusal(condition: str) -> str:
-    """An expression of `answer` that ends the script where the condition holds: `Refused`, and nothing is stored. A cast
-    that fails is the one way in which SQL alone can raise."""
+    """An expression of `answer` that ends the script where the condition holds: `Refused`, and nothing is stored.
+
+    A cast that fails is the one way in which SQL alone can raise.
+    """
     return f"(case when {condition} then '{_REFUSED}' end)::int"
 
 

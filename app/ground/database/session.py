@@ -85,13 +85,12 @@ class Session:
         sql, arguments = self._prepare(statement, values)
         return await self.connection.execute(sql, *arguments)
 
-
     async def look(self, sql: str, *arguments: Any) -> list[Any]:
         """A question that locks nothing, so that it may be asked outside of the transaction."""
         return await self.connection.fetch(sql, *arguments)
 
     async def finish(self, sql: str, *arguments: Any) -> Any:
-        """The one row of a `with …` that stands `alone`. Its main select has no FROM; nothing may be written behind it."""
+        """The one row of a `with …` that stands `alone`; it has no FROM, and nothing is written behind it."""
         raise NotImplementedError
 
 

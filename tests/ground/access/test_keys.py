@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select, update
 
 from app.ground.access.credential import credential
+from app.ground.access.door import Door
 from app.ground.access.keys import PrincipalCache, authenticate, create_key, hash_of, prefix_of
 from app.ground.access.models import api_keys, users
 from app.ground.database.session import Database
@@ -92,6 +96,35 @@ async def test_a_cached_key_does_not_outlive_its_expiry(tenant: Company) -> None
     cache = PrincipalCache(seconds=60)
     cache.put(b"k", tenant.principal(), at_most=0)
     assert cache.get(b"k") is None
+
+
+async def test_many_first_requests_of_one_key_pass_the_door_together(
+    database: Database, tenant: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the first of them the others find it known; none waits for a look-up of its own."""
+    looked_up = 0
+    transaction = database.transaction
+
+    def counted(tenant_id: UUID) -> Any:
+        nonlocal looked_up
+        looked_up += 1
+        return transaction(tenant_id)
+
+    key = await tenant.key()
+    monkeypatch.setattr(Database, "transaction", lambda _, tenant_id: counted(tenant_id))
+    cache, door = PrincipalCache(seconds=60), Door(places=2, failures=10, seconds=5)
+    await asyncio.gather(*(authenticate(database, key, cache, door, "198.51.100.7") for _ in range(50)))
+    assert looked_up == 2
+
+
+async def test_a_key_that_was_good_is_no_stranger_where_nothing_is_cached(
+    database: Database, tenant: Company
+) -> None:
+    key = await tenant.key()
+    cache, shut = PrincipalCache(seconds=0), Door(places=1, failures=10, seconds=0.01)
+    await authenticate(database, key, cache, shut)
+    async with shut.passed("198.51.100.7"):
+        assert (await authenticate(database, key, cache, shut)).tenant_id == tenant.id
 
 
 async def test_the_cache_is_bounded(tenant: Company) -> None:

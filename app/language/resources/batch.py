@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
@@ -15,6 +15,9 @@ from app.ground.errors import FieldError, Invalid, NotFound
 
 if TYPE_CHECKING:
     from app.language.resources.resource import Catalogue, Resource
+
+PIECE = 1_000
+"""Drafts that are stored by one statement."""
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 """`-infinity`: a value carried back as far as anyone may ask."""
@@ -140,6 +143,15 @@ class Batch:
     def columns(self) -> tuple[str, ...]:
         """What a version of a record consists of."""
         return (*self.resource.plain_columns, *self.custom)
+
+    def pieces(self) -> Iterator[Batch]:
+        """Itself, or where it is large what it has gathered so far, then its drafts a piece at a time."""
+        if len(self.drafts) <= PIECE:
+            yield self
+            return
+        yield replace(self, drafts=[])
+        for first in range(0, len(self.drafts), PIECE):
+            yield replace(self, drafts=self.drafts[first : first + PIECE], clearing=[], storing=[], claims=0)
 
     @property
     def standing(self) -> list[Draft]:

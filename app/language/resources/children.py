@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +17,9 @@ _STORED = "children"
 async def load_children(batch: Batch) -> None:
     """The stored children of those records whose lists the request touches, one statement a table."""
     stored: dict[str, dict[UUID, list[Mapping[str, Any]]]] = {}
+    touched = [d for d in batch.standing if d.children and not d.is_new]
     for child in batch.resource.children:
-        parents = [d.record_id for d in batch.standing if not d.is_new and child.name in d.children]
+        parents = [d.record_id for d in touched if child.name in d.children]
         rows = (
             await batch.session.connection.fetch(
                 f"select * from {child.table.name} where tenant_id = $1 and {child.parent} = any($2) order by id",
@@ -85,18 +86,19 @@ def plan_children(draft: Draft, batch: Batch) -> None:
 
 
 def store_children(batch: Batch) -> None:
-    for child in batch.resource.children:
-        _store(child, batch)
+    if drafts := [d for d in batch.standing if d.children]:
+        for child in batch.resource.children:
+            _store(child, batch, drafts)
 
 
-def _store(child: Child, batch: Batch) -> None:
+def _store(child: Child, batch: Batch, drafts: Sequence[Draft]) -> None:
     columns = _columns(child)
     new: list[dict[str, Any]] = []
     updated: list[dict[str, Any]] = []
     closed: list[tuple[UUID, Any]] = []
     opened: list[dict[str, Any]] = []
     gone: list[UUID] = []
-    for draft in batch.standing:
+    for draft in drafts:
         if child.name not in draft.changed or child.name not in draft.children:
             continue
         stored = {row["id"]: row for row in batch.facts[_STORED].get(child.name, {}).get(draft.record_id, ())}

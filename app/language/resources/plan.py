@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from app.ground.database.ids import new_id
 from app.language.resources import custom, stubs, told
@@ -48,8 +48,13 @@ async def plan(batch: Batch) -> None:
         if draft.history or since is not None:
             rewriting.append((draft, since))
             continue
+        changed = any(draft.before[name] != value for name, value in own.items())
+        if not (changed or draft.delete or draft.restore or draft.children):
+            # Nobody changes what stays as it is, so it needs no copy.
+            draft.same, draft.after = True, cast("dict[str, Any]", draft.before)
+            continue
         draft.after = dict(draft.before)
-        if any(draft.before[name] != value for name, value in own.items()):
+        if changed:
             draft.after |= own
             _advance(batch)(draft.before, draft.after, draft.moment)
         elif not (draft.delete or draft.restore):

@@ -11,7 +11,7 @@ from app.ground.database.session import Session
 from app.ground.database.tables import external_ids
 from app.ground.errors import Forbidden
 from app.language.resources import references, store
-from app.language.resources.batch import Batch, Draft
+from app.language.resources.batch import Batch
 from app.language.resources.resource import Resource
 
 STORED = "stored"
@@ -28,7 +28,6 @@ def store_records(batch: Batch) -> None:
     resource = batch.resource
     new = [d for d in batch.standing if d.outcome == "created"]
     changed = [d for d in batch.standing if d.outcome not in ("created", "unchanged")]
-    _claim_names(batch, new + changed)
     for draft in new:
         draft.after |= {"id": draft.record_id, "created_at": draft.moment, "updated_at": draft.moment}
     for draft in changed:
@@ -57,12 +56,14 @@ def _store(
         batch.storing.append(store.begin_given(tenant_id, history, resource.own_columns, source, *by))
 
 
-def _claim_names(batch: Batch, drafts: Sequence[Draft]) -> None:
+def claim_names(batch: Batch) -> None:
     """Write the index of external ids: sorted, so that two claims of the same names never wait in a circle."""
     rows: list[dict[str, Any]] = []
     dropped: list[tuple[str, str]] = []
     noun, tenant_id = batch.resource.plural, batch.session.tenant_id
-    for draft in drafts:
+    for draft in batch.standing:
+        if draft.outcome == "unchanged":
+            continue
         old = {(x["source"], x["external_id"]) for x in (draft.before or {}).get("external_ids", ())}
         new = {(x["source"], x["external_id"]) for x in draft.after.get("external_ids", ())}
         rows += (

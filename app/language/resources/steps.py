@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +27,14 @@ from app.language.resources.children import load_children, plan_children, store_
 from app.language.resources.outcome import record_history, tell_events
 from app.language.resources.payload import child_names, instant, unusable
 from app.language.resources.plan import compare, plan
-from app.language.resources.records import CLAIMED, STORED, LostRace, refuse_out_of_reach, store_records
+from app.language.resources.records import (
+    CLAIMED,
+    STORED,
+    LostRace,
+    claim_names,
+    refuse_out_of_reach,
+    store_records,
+)
 from app.language.resources.references import Lookups, Names
 from app.language.resources.reply import ANSWER, UNSEEN, Reply
 from app.language.resources.resource import Child, Resource
@@ -54,14 +62,9 @@ async def run(batch: Batch, *, missing: str = "error", reply: Reply | None = Non
         compare(draft, batch)
     await resource.check(batch)
     custom.gather(batch)
-    record_history(batch)
-    store_records(batch)
-    store_children(batch)
+    claim_names(batch)
     freshness.remember(batch)
-    told.remember(batch)
-    store_words(batch)
-    tell_events(batch)
-    stored = await store(batch, reply)
+    stored = await store_all(batch, reply)
     await resource.settled(batch)
     if stored.unseen:
         await refuse_out_of_reach(batch)
@@ -73,6 +76,34 @@ class Stored:
     unseen: bool = False
     """Whether the statement could not tell that its writer sees all that is new."""
     json: str | None = None
+
+
+async def store_all(batch: Batch, reply: Reply | None) -> Stored:
+    """PostgreSQL stores one piece while the next is made ready: each keeps a processor busy."""
+    unseen = False
+    sending: asyncio.Future[Stored] | None = None
+    try:
+        for piece in batch.pieces():
+            for gather in _GATHERING:
+                gather(piece)
+                if sending is not None:
+                    # The loop sends on what the socket had no room for.
+                    await asyncio.sleep(0)
+            if piece is batch:
+                return await store(batch, reply)
+            if sending is not None:
+                unseen |= (await sending).unseen
+            sending = asyncio.ensure_future(store(piece, reply))
+        assert sending is not None
+        return Stored(unseen or (await sending).unseen)
+    finally:
+        if sending is not None and not sending.done():
+            sending.cancel()
+            await asyncio.wait([sending])
+
+
+_GATHERING = (record_history, store_records, store_children, told.remember, store_words, tell_events)
+"""What is stored, put into the parts of one statement."""
 
 
 async def store(batch: Batch, reply: Reply | None) -> Stored:

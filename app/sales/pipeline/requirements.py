@@ -34,7 +34,8 @@ async def check(batch: Batch) -> None:
     """
     if batch.origin == "backfill":
         return
-    entering = [(draft, stage) for draft in batch.standing if (stage := _entered(draft, batch)) is not None]
+    moving = (draft for draft in batch.standing if not draft.same)
+    entering = [(draft, stage) for draft in moving if (stage := _entered(draft, batch)) is not None]
     filled = await _stored_lists(batch, entering)
     for draft, stage in entering:
         for name in _names(stage):

@@ -9,10 +9,11 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select
 
-from app.ground.access.idempotency import Answer, claim, purge
+from app.ground.access.idempotency import Answer, Answered, claim, purge, take
 from app.ground.access.models import users
 from app.ground.access.principal import Principal
-from app.ground.database.session import Database
+from app.ground.database.retry import in_transaction
+from app.ground.database.session import Database, Session
 from app.ground.errors import AttainError, Conflict, Invalid
 from tests.conftest import Company
 
@@ -21,13 +22,22 @@ BODY = b"\x01" * 32
 
 async def ask(
     database: Database, principal: Principal, key: str, *, route: str = "POST /v1/users", body: bytes = BODY,
-    pause: float = 0,
+    pause: float = 0, outside: bool = False,
 ) -> Answer:  # fmt: skip
-    """Makes a user per run, so that effects can be counted in the database."""
-    async with database.transaction(principal.tenant_id) as session:
-        held = await claim(session, principal, key, route, body)
-        if isinstance(held, Answer):
-            return held
+    """Makes a user per run, so that effects can be counted in the database. `outside` asks before the transaction."""
+
+    async def work(session: Session) -> Answer:
+        held = claim(principal, key, route, body)
+        try:
+            if outside:
+                assert session.alone
+                [row] = await session.look(held.question.sql, *held.question.arguments)
+                held.hear(row[0])
+                await session.connection.fetch(held.hold.sql, *held.hold.arguments)
+            else:
+                await take(session, held)
+        except Answered as before:
+            return before.answer
         made = (
             users.insert().values(tenant_id=session.tenant_id, name="Ada", role="rep").returning(users.c.id)
         )
@@ -36,6 +46,8 @@ async def ask(
         answer = Answer(201, {"Location": f"/v1/users/{user_id}"}, str(user_id).encode())
         await held.keep(session, answer.status, answer.headers, answer.body)
         return answer
+
+    return await in_transaction(database, principal.tenant_id, work, opening=outside)
 
 
 async def count(database: Database, tenant: Company) -> int:
@@ -78,7 +90,7 @@ async def test_a_failed_run_leaves_nothing(database: Database, tenant: Company) 
 
     async def fail() -> None:
         async with database.transaction(tenant.id) as session:
-            await claim(session, principal, "k", "POST /v1/users", BODY)
+            await take(session, claim(principal, "k", "POST /v1/users", BODY))
             raise Conflict("no")
 
     with pytest.raises(Conflict):
@@ -97,11 +109,13 @@ async def test_old_answers_are_forgotten_and_young_ones_kept(database: Database,
     assert not (await ask(database, principal, "k")).replayed
 
 
-async def test_many_retries_at_once_have_one_effect(database: Database, tenant: Company) -> None:
+@pytest.mark.parametrize("outside", [False, True])
+async def test_many_retries_at_once_have_one_effect(
+    database: Database, tenant: Company, outside: bool
+) -> None:
     principal = tenant.principal()
-    outcomes = await asyncio.gather(
-        *(ask(database, principal, "k", pause=0.01) for _ in range(200)), return_exceptions=True
-    )
+    retries = (ask(database, principal, "k", pause=0.01, outside=outside) for _ in range(200))
+    outcomes = await asyncio.gather(*retries, return_exceptions=True)
     answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
     refusals = [outcome for outcome in outcomes if isinstance(outcome, AttainError)]
     assert len(answers) + len(refusals) == 200

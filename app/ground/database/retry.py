@@ -14,6 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
+from app.ground.database.script import Refused
 from app.ground.database.session import Database, Session
 from app.ground.errors import Unavailable
 
@@ -39,7 +40,7 @@ async def in_transaction(
     opening: bool = False,
 ) -> T:
     """Run `work` in a transaction of its own and commit. `work` may run several times, so it keeps nothing outside.
-    With `opening` the transaction begins where it is needed."""
+    With `opening` the transaction begins where it is needed, and from the start where that was `script.Refused`."""
     for attempt in range(attempts):
         try:
             async with (
@@ -48,6 +49,8 @@ async def in_transaction(
                 else database.transaction(tenant_id, timeout_ms=timeout_ms)
             ) as session:
                 return await work(session)
+        except Refused:
+            opening = False
         except asyncpg.PostgresError as error:
             if not collided(error):
                 raise

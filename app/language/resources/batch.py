@@ -134,6 +134,8 @@ class Batch:
     """What must be out of the way before the rest is stored: one statement."""
     storing: list[Part] = field(default_factory=list)
     """What is stored, whatever the table: one statement."""
+    unheld: list[tuple[Resource, set[UUID]]] = field(default_factory=list)
+    """What it refers to and might be merged away before it is stored: looked up outside of the transaction."""
     claims: int = 0
     """How many external ids it names for the first time."""
     custom: tuple[str, ...] = ()
@@ -151,7 +153,8 @@ class Batch:
             return
         yield replace(self, drafts=[])
         for first in range(0, len(self.drafts), PIECE):
-            yield replace(self, drafts=self.drafts[first : first + PIECE], clearing=[], storing=[], claims=0)
+            drafts = self.drafts[first : first + PIECE]
+            yield replace(self, drafts=drafts, clearing=[], storing=[], unheld=[], claims=0)
 
     @property
     def standing(self) -> list[Draft]:

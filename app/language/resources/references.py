@@ -136,9 +136,7 @@ join external_ids x on x.tenant_id = $1 and x.noun = $2 and x.source = k.source 
 
 
 @lru_cache(maxsize=512)
-def _seen(
-    resource: Resource, asker: tuple[Any, ...], named: bool, single: bool, hold: bool
-) -> Statement:
+def _seen(resource: Resource, asker: tuple[Any, ...], named: bool, single: bool, hold: bool) -> Statement:
     """`(place, id, data)` of wanted records, each found by itself: OFFSET 0 keeps the planner from reading the table
     instead, and from asking of all records what is asked of few."""
     binds = Binds.signed(asker)
@@ -184,6 +182,16 @@ def _many(types: Mapping[str, Any]) -> Any:
     )
     columns = (column(name, type_) for name, type_ in types.items())
     return func.unnest(*lists).table_valued(*columns, with_ordinality="place", name="k").render_derived()
+
+
+def gone(tenant_id: UUID, resource: Resource, ids: set[UUID], name: str) -> Part:
+    """Whether one of these is deleted or merged by now; from here on the others stay until the transaction ends."""
+    return Part(
+        f"select (select count(*) from (select from {resource.table.name} where tenant_id = $1 "
+        "and id = any($2::uuid[]) and deleted_at is null for key share) x) < cardinality($2::uuid[]) as gone",
+        [tenant_id, list(ids)],
+        name,
+    )
 
 
 async def by_keys(

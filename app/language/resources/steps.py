@@ -129,17 +129,26 @@ async def store(batch: Batch, reply: Reply | None) -> Stored:
             after = next(d for d in batch.standing).after
             if reply.keep is not None:
                 parts.append(reply.keep(after["id"], after["version"]))
+    left = [
+        references.gone(session.tenant_id, noun, ids, f"left_{place}")
+        for place, (noun, ids) in enumerate(batch.unheld)
+    ]
+    if left:
+        parts += left
+        told = {"gone": " or ".join(f"(select gone from {part.name})" for part in left)} | told
     if reply is not None and reply.claim is not None:
         parts.append(reply.claim.hold)
         told = {"held": "(select free from held)"} | told
     # What is answered and kept by the statement itself is a transaction by itself, unless something may follow.
     if session.alone and "json" in told and not (batch.claims or batch.clearing or resource.is_settled):
-        try:
-            row = await script.finish(session, parts, _answers(told | _none_unseen(told)))
-            return Stored(json=row["json"])
-        except script.Refused:
-            pass  # What is stored with it may show it to its writer: that can be seen only afterwards.
+        # What is stored with it may show it to its writer, but that can be seen only afterwards.
+        refusals = {"gone": told.get("gone"), "unseen": f"{told['unseen']} > 0" if "unseen" in told else None}
+        told |= {name: script.refusal(sql) for name, sql in refusals.items() if sql}
+        row = await script.finish(session, parts, _answers(told))
+        return Stored(json=row["json"])
     row = await script.execute(session, parts, _answers(told))
+    if row.get("gone"):
+        raise script.Refused
     if batch.claims and row["claimed"] < batch.claims:
         raise LostRace
     return Stored(bool(row.get("unseen")), row.get("json"))
@@ -149,23 +158,19 @@ def _answers(told: Mapping[str, str]) -> str:
     return f"select {', '.join(f'{sql} as {name}' for name, sql in told.items()) or '1 as done'}"
 
 
-def _none_unseen(told: Mapping[str, str]) -> dict[str, str]:
-    return {"unseen": script.refusal(f"{told['unseen']} > 0")} if "unseen" in told else {}
-
-
 async def look_up(batch: Batch, missing: str, reply: Reply | None = None) -> None:
     """Everything that the batch must know before its rows are locked, in one statement: the moment, which rows name a
     record that is there, whom they refer to, and what the rules need of small tables."""
     lookups = Lookups(batch.session, batch.principal)
     moment = lookups.value("select to_json(clock_timestamp())") if batch.moment == BEGINNING else None
-    claim = reply.claim if reply else None
+    claim, holding = reply.claim if reply else None, not batch.session.alone
     claimed = lookups.value(claim.question.sql, *claim.question.arguments) if claim else None
     known = _identify(batch, lookups)
     custom.check(batch)
     slots = _references(batch)
     living = {
         target: lookups.living(
-            batch.catalogue[target], {place.values[place.name] for place in places}, holding=True
+            batch.catalogue[target], {place.values[place.name] for place in places}, holding=holding
         )
         for target, places in slots.items()
     }
@@ -186,8 +191,10 @@ async def look_up(batch: Batch, missing: str, reply: Reply | None = None) -> Non
         ids = living[target].ids()
         words = {place.values[place.name] for place in places}
         ids |= await references.led(
-            batch.session, batch.principal, batch.catalogue[target], words - ids.keys(), holding=True
+            batch.session, batch.principal, batch.catalogue[target], words - ids.keys(), holding=holding
         )
+        if not holding and ids and aliases.mergeable(batch.catalogue[target]):
+            batch.unheld.append((batch.catalogue[target], set(ids.values())))
         if missing == "stub":
             ids |= await _stubs(batch, target, words - ids.keys())
         _put(batch, target, places, ids, missing)

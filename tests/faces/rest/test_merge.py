@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.ground.database import script
 from tests.faces.rest.conftest import Api, code
 
 
@@ -365,6 +366,25 @@ async def test_who_refers_to_it_meanwhile_is_not_left_behind(api: Api, two: dict
     )
     for noun in ("opportunities", "contacts"):
         assert {x["account_id"] for x in await api.data(f"/v1/{noun}?limit=200")} == {two["acme"]}
+
+
+async def test_a_record_that_is_created_just_behind_a_merge_refers_to_the_survivor(
+    api: Api, two: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was looked up before: the statement that stores it finds the duplicate gone, and all of it is done again."""
+    finish, merges = script.finish, 0
+
+    async def late(*given: Any) -> Any:
+        nonlocal merges
+        merges += 1
+        await merged(api, "accounts", "crm:acme", "crm:globex")
+        return await finish(*given)
+
+    monkeypatch.setattr(script, "finish", late)
+    body = {"name": "Late", "account_id": two["globex"], "stage_id": "crm:open"}
+    made = await api.post("/v1/opportunities", body, headers={"idempotency-key": "late"})
+    assert (made.status_code, made.json()["account_id"], merges) == (201, two["acme"], 1)
+    assert len(await api.data("/v1/opportunities?name=Late")) == 1
 
 
 async def test_merges_that_meet_end_in_one(api: Api) -> None:

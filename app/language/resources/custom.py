@@ -174,7 +174,8 @@ def complete(batch: Batch, versions: Iterable[Version], points: Iterable[Point])
 def gather(batch: Batch) -> None:
     if batch.custom:
         for draft in batch.standing:
-            draft.after[CUSTOM] = together(draft.after)
+            if draft.outcome != "unchanged":
+                draft.after[CUSTOM] = together(draft.after)
 
 
 def gaps(

@@ -25,7 +25,7 @@ from app.language.resources.read import Query
 from app.language.resources.shape import full
 from tests.catalogue.faces import Graph, Question, Rest, must
 
-COMPANIES, PORTIONS = 120, 10
+COMPANIES, PORTIONS = 100, 10
 NOUNS = (
     "opportunities", "accounts", "contacts", "activities", "quotas", "leads", "campaign_members", "touches",
 )  # fmt: skip

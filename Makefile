@@ -61,7 +61,8 @@ migration: install ## name="add leads": a revision from the models, each new tab
 	$(BIN)/ruff check --quiet --fix migrations
 	$(BIN)/ruff format --quiet migrations
 
-kills: install ## kill the service and PostgreSQL ten times each in the midst of an import of 50,000 rows
+kills: install ## ten rolling restarts and ten of PostgreSQL under load; each killed ten times in an import of 50,000 rows
+	$(BIN)/python -m tests.kills.under_load 10
 	$(BIN)/python -m tests.kills.import_kills 50000 10
 
 bench: install ## the benchmark beside its yardstick

@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ import httpx
 from app.ground.database import embedded
 
 HEARTBEAT = "2"
+DRAIN = "1.5"
 
 
 @dataclass
@@ -67,24 +69,33 @@ class Victim:
         self.process.wait()
         self.start()
 
-    def kill_postgres(self) -> None:
-        """The service goes on running; PostgreSQL is started again by nobody but this test."""
+    def kill_postgres(self, number: int = signal.SIGKILL) -> None:
+        """The service goes on running; PostgreSQL is started again by nobody but this test. To PostgreSQL SIGINT means
+        to end fast, SIGQUIT to end without tidying up."""
         assert self.process is not None
         postmaster = int((self.folder / "postgres" / "postmaster.pid").read_text().split()[0])
-        os.kill(postmaster, signal.SIGKILL)
+        os.kill(postmaster, number)
         time.sleep(random.uniform(0, 0.5))
         embedded.start(self.folder).leave()
         assert self.process.poll() is None, "the service outlives its database"
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @contextmanager
-def victim(port: int) -> Iterator[Victim]:
+def victim() -> Iterator[Victim]:
+    port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="attain-chaos-"))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ATTAIN_")}
     mine = {
         "ATTAIN_DATA_DIR": str(folder),
         "ATTAIN_PORT": str(port),
         "ATTAIN_JOB_HEARTBEAT_SECONDS": HEARTBEAT,
+        "ATTAIN_DRAIN_SECONDS": DRAIN,
     }
     made = Victim(folder, port, environment=inherited | mine)
     try:
@@ -165,14 +176,9 @@ def _names(made: Victim) -> list[tuple[str, str, int]]:
 
 
 def main(rows: int, kills: int) -> None:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     seed = random.randrange(10**6)
     print(f"seed {seed}")  # noqa: T201
-    with victim(port) as made:
+    with victim() as made:
         for mark, kill in (("service-", made.kill_service), ("postgres-", made.kill_postgres)):
             seconds = killed_import(made, rows, kills, kill, seed, mark)
             print(  # noqa: T201

@@ -48,6 +48,9 @@ class Observe:
                 ]
                 if "allowance" in state:
                     headers += state["allowance"].headers()
+                if self.health.draining:
+                    # A kept connection that is closed later, between two requests, may be closed onto one.
+                    headers.append((b"connection", b"close"))
             elif message["type"] == "http.response.body":
                 sent += len(message.get("body", b""))
             await send(message)

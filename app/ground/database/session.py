@@ -279,9 +279,13 @@ class Database:
             connection = await self._taken()
             try:
                 yield connection
-            except BaseException:
+            except BaseException as error:
                 # It may be busy still with what was given up; the pool knows how to wait for that.
                 await self.pool.release(connection)
+                if dismissed(error):
+                    raise Unavailable(
+                        "The connection to the database was lost.", code="database_unreachable"
+                    ) from error
                 raise
             self.idle.append(connection)
         finally:
@@ -342,6 +346,11 @@ class Database:
         """For reads whose statements may each see their own moment, as read committed has it anyway."""
         async with self.connection(tenant_id) as connection:
             yield Session(_Alone(connection, tenant_id), tenant_id)
+
+
+def dismissed(error: BaseException) -> bool:
+    """PostgreSQL has ended an idle connection, whose end is not read yet: the driver calls that a fault of its own."""
+    return isinstance(error, asyncpg.InternalClientError) and str(error).startswith("cannot switch to state")
 
 
 async def _roll_back(connection: Any) -> None:

@@ -57,7 +57,12 @@ class Worker:
             try:
                 await self._with_connection(stop)
                 told = False
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (
+                OSError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
+            ) as error:
                 if not told:
                     _log.warning("worker_lost_its_database", exc_info=error)
                 told = True

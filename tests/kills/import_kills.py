@@ -172,7 +172,9 @@ def _names(made: Victim) -> list[tuple[str, str, int]]:
     headers = {"accept": "application/x-ndjson"}
     lines = made.ask("/v1/accounts?columns=external_ids,name,version", headers=headers).text.splitlines()
     records = [httpx.Response(200, content=line).json() for line in lines]
-    return [(x["external_ids"][0]["external_id"], x["name"], x["version"]) for x in records]
+    return [
+        (x["external_ids"][0]["external_id"], x["name"], x["version"]) for x in records if x["external_ids"]
+    ]
 
 
 def main(rows: int, kills: int) -> None:

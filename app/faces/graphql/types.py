@@ -11,7 +11,6 @@ from app.faces.graphql.build import Argument, Member, declare, enum, fill
 from app.faces.graphql.names import camel, child_type_name, enum_name, type_name
 from app.faces.graphql.scalars import Amount, Day, Json, Moment
 from app.language.resources import board
-from app.language.resources.board import MOST_GROUPS, groupable
 from app.language.resources.fields import CUSTOM, Field
 from app.language.resources.resource import Catalogue, Child, Listing, Relation, Resource
 
@@ -196,7 +195,7 @@ def _complete_connection(types: Types, resource: Resource) -> None:
 
 def _groups(resource: Resource, record: type) -> list[Member]:
     """The whole list by columns; nothing where no field makes groups."""
-    fields = groupable(resource)
+    fields = board.groupable(resource)
     if not fields:
         return []
     name = type_name(resource)
@@ -224,7 +223,7 @@ def _groups(resource: Resource, record: type) -> list[Member]:
         f"The {nouns} of a list by columns.",
         [
             Member("nodes", list[group], "The groups; of picklists and boards also the empty ones."),
-            Member("has_more", bool, f"Whether there are groups beyond the largest {MOST_GROUPS}."),
+            Member("has_more", bool, f"Whether there are groups beyond the largest {board.MOST_GROUPS}."),
         ],
     )
     by = enum(f"{name}GroupBy", [(x.upper(), x) for x in fields], "What makes the groups.")

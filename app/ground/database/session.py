@@ -90,8 +90,8 @@ class Session:
         return await self.connection.fetch(sql, *arguments)
 
     async def finish(self, sql: str, *arguments: Any) -> Any:
-        """The one row of a `with …` that stands `alone`; it has no FROM, and nothing is written behind it."""
-        raise NotImplementedError
+        """The one row of a `with …` without a FROM, behind which nothing is written: so it may stand `alone`."""
+        return await self.connection.fetchrow(sql, *arguments)
 
 
 class _Opening(Session):

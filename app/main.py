@@ -19,13 +19,15 @@ from app.faces.rest.health import Health
 from app.faces.rest.observe import Shield
 from app.faces.rest.router import Router
 from app.faces.rest.streams import Streams
+from app.faces.rest.surplus import Surplus
 from app.ground.access.gate import Gate
 from app.ground.database.session import Database
 from app.ground.settings import Settings
 
 
 class Service:
-    """The faces behind what stands around all of them. `health` is told when the server drains, `streams` to end.
+    """The faces behind what stands around all of them. `health` is told when the server drains, `streams` to end;
+    `surplus` is asked by whoever holds the wire.
 
     A path of REST or GraphQL leads straight to its face: FastAPI's own way to a route costs as much as the whole rest
     of a short read. It keeps the pages that need no key.
@@ -44,11 +46,12 @@ class Service:
     ) -> None:
         self.health = health
         self.streams = streams
+        self.surplus = Surplus(gate, health)
         self._rest = rest
         self._graphql = graphql
         self._sockets = sockets
         self._pages = pages
-        self._around = middleware.around(self._face, settings, health, gate)
+        self._around = middleware.around(self._face, settings, health)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._around(scope, receive, send)

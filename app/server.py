@@ -45,8 +45,9 @@ class _Server(uvicorn.Server):
         # What is there now stays for ever; the collector need not walk it at every request's garbage.
         gc.collect()
         gc.freeze()
-        # A request leaves next to no cycles behind, so that looking for them may wait.
-        gc.set_threshold(50_000, 20, 20)
+        # A good request leaves next to no cycles behind, a refused document many: with more of them at a time everybody
+        # waits for the collector, with fewer it runs for nothing.
+        gc.set_threshold(5_000, 20, 20)
         if self.started:
             self.on_ready()
 

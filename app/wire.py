@@ -1,13 +1,14 @@
 """What uvicorn leaves open on the wire: how long and how large a request's head may be, and how many may connect.
 
 A body has its bounds in `faces/rest/limits.py`; a head must have its own here, since nothing above sees it before it is
-complete.
+complete. And what an application refuses by the head alone is written here, without a request being made of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -27,10 +28,17 @@ _TITLES = {
 }  # fmt: skip
 
 
+class Refuses(Protocol):
+    """What an application has as `surplus`."""
+
+    def refusal(self, method: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None: ...
+
+
 class Wire(HttpToolsProtocol):
     """The clock of a head starts with the connection, or with the first byte that follows a request."""
 
     _in_head = True
+    _refused = False
     _head_bytes = 0
     _weight = 0
     _clock: asyncio.TimerHandle | None = None
@@ -59,6 +67,8 @@ class Wire(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._weight = 0
+        # Behind a request that was refused by its head another one may stand in the same packet.
+        self._unset_keepalive_if_required()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -69,6 +79,8 @@ class Wire(HttpToolsProtocol):
             refused = 431
         elif len(self.connections) > MOST_CONNECTIONS:
             refused = 503
+        elif self._refused_by_head():
+            return
         else:
             super().on_headers_complete()
             return
@@ -79,9 +91,38 @@ class Wire(HttpToolsProtocol):
         finally:
             self.app = app
 
+    def _refused_by_head(self) -> bool:
+        surplus: Refuses | None = getattr(self.config.app, "surplus", None)
+        parser = self.parser
+        assert parser is not None
+        if (
+            surplus is None
+            or self.expect_100_continue
+            or not parser.should_keep_alive()
+            or parser.should_upgrade()
+            or (self.cycle is not None and not self.cycle.response_complete)
+        ):
+            return False
+        answer = surplus.refusal(parser.get_method(), self.headers)
+        if answer is None:
+            return False
+        self._refused = True
+        own = b"".join(b"%s: %s\r\n" % header for header in self.server_state.default_headers)
+        first, rest = answer.split(b"\r\n", 1)
+        self.transport.write(first + b"\r\n" + own + rest)
+        return True
+
+    def on_body(self, body: bytes) -> None:
+        if not self._refused:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
         self._in_head = True
-        super().on_message_complete()
+        if self._refused:
+            self._refused = False
+            self.on_response_complete()
+        else:
+            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         self._end(400)

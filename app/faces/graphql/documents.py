@@ -9,11 +9,13 @@ from typing import Any, TypeVar, cast
 
 from graphql import (
     FieldNode,
+    FieldsOnCorrectTypeRule,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLSchema,
     InlineFragmentNode,
     Node,
+    NoFragmentCyclesRule,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     SelectionSetNode,
@@ -35,6 +37,9 @@ MOST_CHARACTERS = 1_000_000
 """Of all kept documents; a tree takes some forty times its text."""
 
 MOST_PLANS = 2_048
+
+_FIRST_RULES = (FieldsOnCorrectTypeRule, NoFragmentCyclesRule)
+"""Asked before the others: what they refuse costs a fifth of a whole validation, and somebody may send much of it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -60,7 +65,8 @@ class Documents:
         self.schema = schema
         self.limits = limits
         self.introspection = introspection
-        self._rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
+        first = [*_FIRST_RULES, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
+        self._rules = [first, [x for x in specified_rules if x not in first]]
         self._kept: OrderedDict[str, Operation] = OrderedDict()
         self._characters = 0
         self._plans: OrderedDict[Hashable, Any] = OrderedDict()
@@ -96,11 +102,12 @@ class Documents:
             raise BadQuery("The document is nested too deeply.", code="too_complex") from None
         measure(document, self.limits)
         # The first fault is told; the others follow from it as often as not.
-        errors = validate(
-            self.schema, document, self._rules, max_errors=1, hide_suggestions=not self.introspection
-        )
-        if errors:
-            raise errors[0]
+        for rules in self._rules:
+            errors = validate(
+                self.schema, document, rules, max_errors=1, hide_suggestions=not self.introspection
+            )
+            if errors:
+                raise errors[0]
         operations = [x for x in document.definitions if isinstance(x, OperationDefinitionNode)]
         if len(operations) != 1:
             raise BadQuery("A document holds one operation.", code="several_operations")

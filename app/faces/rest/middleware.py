@@ -1,5 +1,4 @@
-"""What stands around the faces, from the outside in: the observer, CORS, the refusal of a surplus, the shield, the
-body's limit.
+"""What stands around the faces, from the outside in: the observer, CORS, the shield, the body's limit.
 
 All of it is pure ASGI, and all requests pass it, whatever answers them.
 """
@@ -12,8 +11,6 @@ from starlette.types import ASGIApp
 from app.faces.rest.health import Health
 from app.faces.rest.limits import BodyLimit
 from app.faces.rest.observe import Observe, Shield
-from app.faces.rest.surge import Surge
-from app.ground.access.gate import Gate
 from app.ground.settings import Settings
 
 EXPOSED = (
@@ -32,7 +29,7 @@ EXPOSED = (
 )
 
 
-def around(app: ASGIApp, settings: Settings, health: Health, gate: Gate | None = None) -> ASGIApp:
+def around(app: ASGIApp, settings: Settings, health: Health) -> ASGIApp:
     app = BodyLimit(
         app,
         usual=settings.max_body_bytes,
@@ -40,8 +37,6 @@ def around(app: ASGIApp, settings: Settings, health: Health, gate: Gate | None =
         file=settings.max_import_bytes,
     )
     app = Shield(app)
-    if gate is not None:
-        app = Surge(app, gate)
     if settings.cors_origins or settings.cors_origin_pattern:
         app = CORSMiddleware(
             app,

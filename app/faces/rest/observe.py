@@ -64,7 +64,7 @@ class Observe:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             route = getattr(scope.get("route"), "path", None) or "unmatched"
             self.health.answered(method, route, status, seconds)
-            if scope["path"] not in _QUIET and "shed" not in state:
+            if scope["path"] not in _QUIET:
                 _log.info("request", **_line(scope, state), route=route, status=status, bytes=sent,
                           ms=round(seconds * 1000, 2))  # fmt: skip
 

@@ -27,7 +27,7 @@ class Gate:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self.database = database
-        self._tenants: dict[str, UUID] = {}
+        self._tenants: dict[bytes, UUID] = {}
         self.principals = PrincipalCache(settings.principal_cache_seconds)
         self.admission = Admission(
             quota=settings.rate_limit,
@@ -62,13 +62,13 @@ class Gate:
             principal = await self.tokens.authenticate(given)
         else:
             principal = await authenticate(self.database, given, self.principals, self.door, address)
-        if header is not None and header not in self._tenants:
+        if header is not None and (sent := header.encode("latin-1")) not in self._tenants:
             if len(self._tenants) >= _MOST_REMEMBERED:
                 self._tenants.clear()
-            self._tenants[header] = principal.tenant_id
+            self._tenants[sent] = principal.tenant_id
         return principal
 
-    def surplus(self, header: str) -> Allowance | None:
+    def surplus(self, header: bytes) -> Allowance | None:
         """What is known at once of a caller who came before: that there is no room for another of its requests.
 
         It only ever refuses, so that it does no harm to remember a credential that has ended since.

@@ -1,0 +1,71 @@
+"""The surplus of a tenant is refused before anything is done for it: a refusal that costs as much as an answer would
+leave nothing for the answers. So there is no request yet, no task and no routing, only a head and what is written back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from uuid import uuid4
+
+import orjson
+import structlog
+
+from app.faces.rest import problems
+from app.faces.rest.health import Health
+from app.ground.access.gate import Gate
+from app.ground.errors import TooManyRequests
+
+_LOG_SECONDS = 1.0
+_MOST_BODY = 64 * 1024
+_ELSEWHERE = frozenset({b"origin", b"transfer-encoding"})
+_METHODS = frozenset({b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"})
+
+_log = structlog.get_logger("attain.access")
+_REFUSAL = TooManyRequests(
+    "Too many of your requests are being answered already; wait for some of them.", code="too_many_at_once"
+)
+
+
+class Surplus:
+    """One line of log a second says how many there were."""
+
+    def __init__(self, gate: Gate, health: Health) -> None:
+        self.gate = gate
+        self.health = health
+        self._count = 0
+        self._told_at = 0.0
+
+    def refusal(self, method: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
+        """The whole answer as it goes over the wire, without the server's own headers; None where the request goes on:
+        also where a browser waits for headers of CORS, a body is long, or the connection is about to end. Those are
+        refused behind authentication."""
+        allowance = None
+        for name, value in headers:
+            if name == b"authorization":
+                allowance = self.gate.surplus(value)
+            elif name in _ELSEWHERE or (name == b"content-length" and int(value) > _MOST_BODY):
+                return None
+        if allowance is None or method not in _METHODS or self.health.draining:
+            return None
+        self._tell()
+        self.health.answered(method.decode(), "unmatched", 429, 0.0)
+        request_id = uuid4().hex
+        body = orjson.dumps(problems.problem(_REFUSAL, request_id))
+        return b"".join(
+            (
+                b"HTTP/1.1 429 Too Many Requests\r\n",
+                b"content-type: application/problem+json\r\nretry-after: 1\r\n",
+                b"content-length: %d\r\nx-request-id: %s\r\n" % (len(body), request_id.encode()),
+                *(b"%s: %s\r\n" % header for header in allowance.headers()),
+                b"\r\n",
+                body,
+            )
+        )
+
+    def _tell(self) -> None:
+        self._count += 1
+        now = time.monotonic()
+        if now - self._told_at >= _LOG_SECONDS:
+            _log.warning("surplus_refused", count=self._count)
+            self._told_at, self._count = now, 0

@@ -55,6 +55,17 @@ def refusal_of(error: BaseException) -> AttainError:
     return _Masked("The fault is ours; the request id finds it in the logs.")
 
 
+def outage(failures: Iterable[Failed]) -> AttainError | None:
+    """The first refusal, where each of them says only that the service cannot answer now."""
+    first = None
+    for failure in failures:
+        known = failure.error if isinstance(failure.error, AttainError) else translated(failure.error)
+        if known is None or known.status != 503:
+            return None
+        first = first or known
+    return first
+
+
 def whole(error: BaseException, request_id: str | None) -> tuple[AttainError, dict[str, Any]]:
     """An answer that is nothing but a refusal, and which one it is."""
     refusal, told = _told(error, request_id)

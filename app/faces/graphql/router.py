@@ -174,6 +174,9 @@ class GraphQL:
         result = await self.executor.run(operation, asked.variables, ask)
         answer: dict[str, Any] = {"data": result.data}
         if result.failures:
+            if len(result.failures) == len(result.data) and (refusal := errors.outage(result.failures)):
+                # Nothing was answered: whoever asks again should hear when, as in the other face.
+                raise refusal
             answer["errors"] = errors.of_fields(result.failures, request_id)
         if ask.cost:
             answer["extensions"] = {"cost": ask.cost}

@@ -17,6 +17,8 @@ from app.faces.graphql import graphiql, queries
 from app.faces.graphql.router import GraphQL
 from app.faces.graphql.schema import schema, sdl
 from app.ground.database import session as sessions
+from app.ground.database.session import Database
+from app.ground.settings import Settings
 from tests.faces.graphql.conftest import Api
 
 
@@ -57,6 +59,33 @@ async def test_media_types_and_status(empty: Api) -> None:
     assert "data" not in answer.json()
     field = await empty.post({"query": '{ account(id: "x:y") { id } }'}, headers=new)
     assert (field.status_code, field.json()["data"]) == (200, {"account": None})
+
+
+async def test_who_finds_nothing_open_hears_when_to_come_again(
+    empty: Api, database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Who asks is known; else already that could not be found out.
+    known = settings.model_copy(update={"principal_cache_seconds": 60})
+    transport = httpx.ASGITransport(GraphQL(database, known, CATALOGUE, METRIC_CATALOGUE))  # pyright: ignore[reportArgumentType]
+    api = Api(httpx.AsyncClient(transport=transport, base_url="http://attain"), empty.company)
+    lists = "{ accounts { totalCount } opportunities { totalCount } }"
+    assert "errors" not in await api(lists)
+    queue = database.queue
+    monkeypatch.setattr(queue, "seconds", 0.05)
+    held = [await queue.enter(f"another {n}") for n in range(queue.size)]
+    try:
+        refused = await api.post({"query": lists})
+        partly = await api.post({"query": "{ __typename accounts { totalCount } }"})
+    finally:
+        for place in held:
+            queue.leave(place)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert refused.json()["errors"][0]["extensions"]["code"] == "pool_exhausted"
+    assert "data" not in refused.json()
+    # Where anything was answered the answer stands, and says what is missing.
+    assert partly.status_code == 200
+    assert partly.json()["data"] == {"__typename": "Query", "accounts": None}
+    assert partly.json()["errors"][0]["extensions"]["status"] == 503
 
 
 async def test_a_document_holds_one_operation_by_whatever_name(empty: Api) -> None:

@@ -83,7 +83,10 @@ class Reference:
         values = await self.one(resource, id_, admin=True)
         return Row(resource, {"id": values["id"], resource.label: values[resource.label]}, seen=False)
 
-    async def page(self, resource: Resource, arguments: dict[str, Any], via: str = "") -> dict[str, Any]:
+    async def page(
+        self, resource: Resource, arguments: dict[str, Any], via: str = ""
+    ) -> dict[str, Any] | None:
+        """None where there is no such record as the one by whose id, `via`, the list is asked for."""
         asked = [f"limit={arguments.get('first') or 50}", "include=total", *([via] if via else [])]
         if arguments.get("sort"):
             names = [
@@ -98,7 +101,9 @@ class Reference:
                 text = str(text).lower() if isinstance(text, bool) else str(text)
                 asked.append(f"{snake(name)}[{snake(operator)}]={quote(text)}")
         answer = await self.get(f"/v1/{resource.plural}?{'&'.join(asked)}")
-        assert answer is not None, asked
+        if answer is None:
+            assert via, asked
+            return None
         rows = [Row(resource, await self.one(resource, x["id"])) for x in answer["data"]]
         return {"rows": rows, "more": answer["has_more"], "total": answer["total"]}
 
@@ -157,7 +162,12 @@ def of_row(reference: Reference, row: Row, info: GraphQLResolveInfo, arguments: 
 
         async def listed() -> list[Row]:
             via = f"{listing.via}={row.values['id']}"
-            return (await reference.page(noun, arguments, via))["rows"]
+            found = await reference.page(noun, arguments, via)
+            if found is None:
+                # Where nothing is found a list says why: what it was asked for by is deleted.
+                assert row.values["deleted_at"], via
+                return []
+            return found["rows"]
 
         return listed()
     return reference.record(noun, row.values.get(f"{name}_id"))

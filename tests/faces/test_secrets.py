@@ -259,7 +259,7 @@ async def test_a_write_that_the_database_refuses_tells_nothing(
 ) -> None:
     own = {"authorization": f"Bearer {await tenant.key()}"}
 
-    async def failing(*_: Any) -> None:
+    async def failing(*_: Any, **__: Any) -> None:
         raise asyncpg.InternalServerError(CANARY)
 
     monkeypatch.setattr("app.ground.database.script.finish", failing)

@@ -45,6 +45,10 @@ select json_build_object(
     'status', k.status, 'headers', k.headers, 'body', convert_from(k.body, 'UTF8')
 ) from (select 1) one left join idempotency_keys k on k.tenant_id = $1 and k.caller = $2 and k.key = $3
 """
+_TAKEN = """
+not pg_try_advisory_xact_lock($4)
+or exists (select from idempotency_keys where tenant_id = $1 and caller = $2 and key = $3)
+"""
 _HOLD = "select pg_try_advisory_xact_lock($1) as free"
 _KEEP = """
 insert into idempotency_keys (tenant_id, caller, key, route, body_hash, status, headers, body)
@@ -94,6 +98,11 @@ class Claim:
     @property
     def hold(self) -> Part:
         return Part(_HOLD, [self._number], "held")
+
+    @property
+    def taken(self) -> Part:
+        """A condition: that the key is not free. Where it is, it is held from here on."""
+        return Part(_TAKEN, [self.tenant_id, self.caller, self.key, self._number])
 
     def part(self, status: int, headers: Mapping[str, str]) -> Part:
         """Keeps the JSON of another part, `answer (json)`, in the same statement."""

@@ -40,17 +40,19 @@ async def in_transaction(
     opening: bool = False,
 ) -> T:
     """Run `work` in a transaction of its own and commit. `work` may run several times, so it keeps nothing outside.
-    With `opening` the transaction begins where it is needed, and from the start where that was `script.Refused`."""
+    With `opening` the transaction begins where it is needed, and from the start where that was `script.Refused`; unless
+    what was presumed was not so."""
+    presuming = True
     for attempt in range(attempts):
         try:
             async with (
-                database.opening(tenant_id)
+                database.opening(tenant_id, presuming=presuming)
                 if opening
                 else database.transaction(tenant_id, timeout_ms=timeout_ms)
             ) as session:
                 return await work(session)
-        except Refused:
-            opening = False
+        except Refused as refused:
+            opening, presuming = opening and refused.presumed, False
         except asyncpg.PostgresError as error:
             if not collided(error):
                 raise

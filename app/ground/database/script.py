@@ -65,7 +65,7 @@ def _script(parts: tuple[tuple[str, str, int], ...], answer: str) -> str:
     return f"with {', '.join(named)} {answer}"
 
 
-async def finish(session: Session, parts: Sequence[Part], answer: str) -> Any:
+async def finish(session: Session, parts: Sequence[Part], answer: str, *, presumed: bool = False) -> Any:
     """As `execute`, where the session stands alone and nothing is written behind it."""
     text = _script(tuple((part.sql, part.name, len(part.arguments)) for part in parts), answer)
     try:
@@ -73,14 +73,18 @@ async def finish(session: Session, parts: Sequence[Part], answer: str) -> Any:
     except asyncpg.InvalidTextRepresentationError as error:
         if _REFUSED not in str(error):
             raise
-        raise Refused from None
+        raise Refused(presumed=presumed) from None
 
 
 _REFUSED = "refused by its own answer"
 
 
 class Refused(Exception):
-    """A script has undone itself."""
+    """A script has undone itself. `presumed` is where it may be for what it took for granted: looked up, it can stand
+    alone again."""
+
+    def __init__(self, *, presumed: bool = False) -> None:
+        self.presumed = presumed
 
 
 def refusal(condition: str) -> str:
@@ -89,6 +93,17 @@ def refusal(condition: str) -> str:
     A cast that fails is the one way in which SQL alone can raise.
     """
     return f"(case when {condition} then '{_REFUSED}' end)::int"
+
+
+def any_of(conditions: Sequence[Part], name: str) -> Part:
+    """Whether one of these holds, as a part with one row: `name (holds)`."""
+    text = _any_of(tuple((part.sql, part.name, len(part.arguments)) for part in conditions))
+    return Part(text, [x for part in conditions for x in part.arguments], name)
+
+
+@lru_cache(maxsize=1024)
+def _any_of(parts: tuple[tuple[str, str, int], ...]) -> str:
+    return f"select {' or '.join(f'({sql})' for sql in _numbered(parts))} as holds"
 
 
 async def ask(session: Session, parts: Sequence[Part]) -> list[Any]:

@@ -57,6 +57,8 @@ class Session:
 
     alone = False
     """Whether the next statement may be a transaction of its own."""
+    presuming = False
+    """Whether what is not known for sure may be left to that statement to ask."""
 
     def __init__(self, connection: Any, tenant_id: UUID) -> None:
         self.connection: asyncpg.Connection = connection
@@ -98,11 +100,12 @@ class _Opening(Session):
     """A transaction that begins with the first statement on `connection`. A look before that stands alone; where
     nothing but looks came before the last statement, that one does too, and there is no BEGIN and no COMMIT to send."""
 
-    __slots__ = ("_raw",)
+    __slots__ = ("_raw", "presuming")
 
-    def __init__(self, connection: Any, tenant_id: UUID) -> None:
+    def __init__(self, connection: Any, tenant_id: UUID, *, presuming: bool) -> None:
         super().__init__(_Beginning(connection, tenant_id), tenant_id)
         self._raw = connection
+        self.presuming = presuming
 
     @property
     def alone(self) -> bool:
@@ -328,11 +331,11 @@ class Database:
                 raise
 
     @asynccontextmanager
-    async def opening(self, tenant_id: UUID) -> AsyncIterator[Session]:
+    async def opening(self, tenant_id: UUID, *, presuming: bool = True) -> AsyncIterator[Session]:
         """As `transaction`, but it begins where it is needed, which for a short write may be nowhere."""
         async with self.connection(tenant_id) as connection:
             try:
-                yield _Opening(connection, tenant_id)
+                yield _Opening(connection, tenant_id, presuming=presuming)
                 if connection.is_in_transaction():
                     await connection.execute("COMMIT")
             except BaseException as error:

@@ -27,6 +27,7 @@ class Binds:
     known_now = False
     few = False
     new = False
+    plain = False
     ever = False
     fixed: Mapping[ColumnElement[Any], BindParameter[Any]] = MappingProxyType({})
 
@@ -75,6 +76,12 @@ class Binds:
         """The same, for records that the asking statement itself stores: it sees no row that would refer to them."""
         asking = self.for_few()
         asking.new = True
+        return asking
+
+    def for_plain(self) -> Binds:
+        """The same, for a condition that may say no where it would take more than a look or two to say yes."""
+        asking = self.for_few()
+        asking.plain = True
         return asking
 
     def for_ever(self) -> Binds:

@@ -14,6 +14,7 @@ from app.ground.database.session import Session
 from app.ground.errors import FieldError, Invalid, NotFound
 
 if TYPE_CHECKING:
+    from app.language.resources.presumed import Presumed
     from app.language.resources.resource import Catalogue, Resource
 
 PIECE = 1_000
@@ -136,6 +137,8 @@ class Batch:
     """What is stored, whatever the table: one statement."""
     unheld: list[tuple[Resource, set[UUID]]] = field(default_factory=list)
     """What it refers to and might be merged away before it is stored: looked up outside of the transaction."""
+    presumed: Presumed | None = None
+    """What was not looked up, where the statement that stores is to ask for it."""
     claims: int = 0
     """How many external ids it names for the first time."""
     custom: tuple[str, ...] = ()

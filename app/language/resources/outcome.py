@@ -111,7 +111,7 @@ def tell_events(batch: Batch) -> None:
                     record_id=draft.after["id"],
                     version=draft.after["version"],
                     changed=tuple(draft.changed),
-                    at=draft.moment,
+                    at=None if batch.presumed else draft.moment,
                     origin=batch.origin,
                     actor=batch.principal.user_id,
                 )

@@ -13,6 +13,8 @@ from app.language.resources.custom import PREFIX
 from app.language.resources.fields import CUSTOM
 from app.language.resources.resource import Resource
 
+NOUN = "picklist_values"
+
 
 @lru_cache
 def fields(resource: Resource) -> tuple[str, ...]:

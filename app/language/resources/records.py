@@ -10,8 +10,8 @@ from app.ground.database.script import Part
 from app.ground.database.session import Session
 from app.ground.database.tables import external_ids
 from app.ground.errors import Forbidden
-from app.language.resources import references, store
-from app.language.resources.batch import Batch
+from app.language.resources import references, single, store
+from app.language.resources.batch import Batch, Draft
 from app.language.resources.resource import Resource
 
 STORED = "stored"
@@ -35,13 +35,24 @@ def store_records(batch: Batch) -> None:
         draft.after["deleted_at"] = draft.moment if draft.outcome == "deleted" else None
     columns = ("id", *resource.own_columns, "external_ids", "version", "created_at", "updated_at")
     # What is stored is named where somebody will look at it: rows that are new, and the one that is answered.
-    if new:
-        named = STORED if len(new) == 1 or not batch.principal.sees_all else ""
+    if len(new) == 1:
+        _store_one(batch, new[0])
+    elif new:
+        named = "" if batch.principal.sees_all else STORED
         _store(batch, columns, [d.after for d in new], "given", store.insert_given, named)
     if changed:
         rows = sorted((d.after for d in changed), key=lambda x: x["id"])
         named = STORED if len(rows) == 1 and not new else ""
         _store(batch, (*columns, "deleted_at"), rows, "altered", store.update_given, named)
+
+
+def _store_one(batch: Batch, draft: Draft) -> None:
+    resource, after = batch.resource, draft.after
+    moment = draft.moment if batch.presumed else None
+    batch.storing.append(single.row(batch.session.tenant_id, resource, after, moment=moment, name=STORED))
+    if resource.history is not None and after["held_from"] is not None:
+        by = (batch.origin, batch.source, batch.principal.user_id)
+        batch.storing.append(single.version(resource, after, by, moment=moment, stored=STORED))
 
 
 def _store(

@@ -194,6 +194,31 @@ def gone(tenant_id: UUID, resource: Resource, ids: set[UUID], name: str) -> Part
     )
 
 
+def missing(principal: Principal, resource: Resource, id_: UUID) -> Part:
+    """A condition: that this one is not there, or not plainly seen. Where it is there, it cannot be merged away before
+    the transaction ends."""
+    binds = Binds.of(principal)
+    statement = _plain(resource, binds.signature)
+    return Part(statement.sql, statement.arguments({**binds.standing(principal), "id": id_}))
+
+
+@lru_cache(maxsize=512)
+def _plain(resource: Resource, asker: tuple[Any, ...]) -> Statement:
+    binds = Binds.signed(asker)
+    record = resource.table.alias("record")
+    one = select(literal_column("1")).where(
+        record.c.tenant_id == binds.tenant,
+        record.c.id == bindparam("id", type_=_UUID, required=True),
+        record.c.deleted_at.is_(None),
+    )
+    if (visible := resource.visible(record, binds.for_plain())) is not None:
+        one = one.where(visible)
+    if aliases.mergeable(resource):
+        one = one.with_for_update(read=True, key_share=True, of=record)
+    there = compiled(one)
+    return Statement(f"not exists ({there.sql})", there.order, there.fixed)
+
+
 async def by_keys(
     session: Session, noun: str, keys: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], UUID]:

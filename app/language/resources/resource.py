@@ -189,6 +189,9 @@ class Resource:
     permission: str | None = None
     lookups: Mapping[str, str] = field(default_factory=dict)
     """What its rules need of small tables: a name in `batch.facts` to a select of one JSON value, `$1` the tenant."""
+    rests_on: tuple[str, ...] | None = None
+    """The nouns from whose records `lookups` are read: few records, which all of the tenant see. Where this is told, a
+    create need not look before it stores (`presumed.py`); its rules ask for nothing else, and compare no moment."""
     prepare: Callable[[Batch], Awaitable[None]] = _nothing
     infer: Callable[[Draft, Batch], list[Point]] | None = None
     advance: Callable[[Mapping[str, Any] | None, dict[str, Any], Any, Batch], None] | None = None

@@ -20,13 +20,14 @@ from app.ground.database.script import Part
 from app.ground.database.session import Statement, compiled
 from app.ground.errors import Conflict, NotFound, VersionConflict
 from app.language.query.binds import Binds
-from app.language.resources import aliases, custom, freshness, picklists, references, stubs, told
+from app.language.resources import aliases, custom, freshness, picklists, presumed, references, stubs, told
 from app.language.resources import reply as replies
 from app.language.resources.batch import BEGINNING, Batch, Draft, Point
 from app.language.resources.children import load_children, plan_children, store_children
 from app.language.resources.outcome import record_history, tell_events
 from app.language.resources.payload import child_names, instant, unusable
 from app.language.resources.plan import compare, plan
+from app.language.resources.presumed import PRESUMED, Presumed
 from app.language.resources.records import (
     CLAIMED,
     STORED,
@@ -109,6 +110,8 @@ _GATHERING = (record_history, store_records, store_children, told.remember, stor
 async def store(batch: Batch, reply: Reply | None) -> Stored:
     """What stands in the way goes first; all the rest is one statement, whatever the tables."""
     session, principal, resource = batch.session, batch.principal, batch.resource
+    if batch.presumed is not None and not _stands(batch, reply):
+        raise script.Refused(presumed=True)
     if batch.clearing:
         await script.execute(session, batch.clearing)
     if not batch.storing:
@@ -136,15 +139,22 @@ async def store(batch: Batch, reply: Reply | None) -> Stored:
     if left:
         parts += left
         told = {"gone": " or ".join(f"(select gone from {part.name})" for part in left)} | told
-    if reply is not None and reply.claim is not None:
+    if batch.presumed is not None:
+        parts.append(batch.presumed.part)
+        told = {PRESUMED: f"(select holds from {PRESUMED})"} | told
+    elif reply is not None and reply.claim is not None:
         parts.append(reply.claim.hold)
         told = {"held": "(select free from held)"} | told
     # What is answered and kept by the statement itself is a transaction by itself, unless something may follow.
     if session.alone and "json" in told and not (batch.claims or batch.clearing or resource.is_settled):
         # What is stored with it may show it to its writer, but that can be seen only afterwards.
-        refusals = {"gone": told.get("gone"), "unseen": f"{told['unseen']} > 0" if "unseen" in told else None}
+        refusals = {
+            PRESUMED: told.get(PRESUMED),
+            "gone": told.get("gone"),
+            "unseen": f"{told['unseen']} > 0" if "unseen" in told else None,
+        }
         told |= {name: script.refusal(sql) for name, sql in refusals.items() if sql}
-        row = await script.finish(session, parts, _answers(told))
+        row = await script.finish(session, parts, _answers(told), presumed=batch.presumed is not None)
         return Stored(json=row["json"])
     row = await script.execute(session, parts, _answers(told))
     if row.get("gone"):
@@ -154,6 +164,17 @@ async def store(batch: Batch, reply: Reply | None) -> Stored:
     return Stored(bool(row.get("unseen")), row.get("json"))
 
 
+def _stands(batch: Batch, reply: Reply | None) -> bool:
+    """Whether a write that presumes came as far as one statement that is all of it, with the statement's own moment."""
+    if not batch.session.alone or batch.claims or batch.clearing or reply is None:
+        return False
+    if any(d.versions is not None and len(d.versions) > 1 for d in batch.standing):
+        return False
+    return bool(batch.standing) and (
+        replies.answer(batch.principal, batch.catalogue, batch.resource, reply.shape) is not None
+    )
+
+
 def _answers(told: Mapping[str, str]) -> str:
     return f"select {', '.join(f'{sql} as {name}' for name, sql in told.items()) or '1 as done'}"
 
@@ -161,6 +182,9 @@ def _answers(told: Mapping[str, str]) -> str:
 async def look_up(batch: Batch, missing: str, reply: Reply | None = None) -> None:
     """Everything that the batch must know before its rows are locked, in one statement: the moment, which rows name a
     record that is there, whom they refer to, and what the rules need of small tables."""
+    presuming = presumed.like(batch, reply)
+    if presuming and reply is not None and batch.session.presuming and presume(batch, reply):
+        return
     lookups = Lookups(batch.session, batch.principal)
     moment = lookups.value("select to_json(clock_timestamp())") if batch.moment == BEGINNING else None
     claim, holding = reply.claim if reply else None, not batch.session.alone
@@ -178,11 +202,26 @@ async def look_up(batch: Batch, missing: str, reply: Reply | None = None) -> Non
     facts = {name: lookups.value(sql, batch.session.tenant_id) for name, sql in resource.lookups.items()}
     asked = picklists.aliases(resource) if picklists.sent(batch) else None
     spellings = lookups.value(asked, batch.session.tenant_id) if asked else None
+    revision = (
+        lookups.value(
+            f"select to_json({presumed.revision(resource, batch.catalogue)})", batch.session.tenant_id
+        )
+        if presuming
+        else None
+    )
     await lookups.run()
     if claim is not None and claimed is not None:
         claim.hear(claimed[None])
     if moment is not None:
         batch.moment = datetime.fromisoformat(orjson.loads(moment[None]))
+    if revision is not None:
+        presumed.learn(
+            batch,
+            int(revision[None]),
+            {name: found[None] for name, found in facts.items()},
+            spellings[None] if spellings else None,
+            {target: living[target].ids() for target in slots},
+        )
     ids = known.ids()
     for draft in batch.standing:
         if draft.external_key and draft.record_id is None:
@@ -203,6 +242,40 @@ async def look_up(batch: Batch, missing: str, reply: Reply | None = None) -> Non
         picklists.rewrite_aliases(batch, spellings[None])
     for draft in batch.standing:
         _refuse_future(draft, batch.moment)
+
+
+def presume(batch: Batch, reply: Reply) -> bool:
+    """As `look_up`, from what is known, for the storing statement to ask whether it is so. Says no, and has done
+    nothing, where something has to be looked up."""
+    [draft] = batch.drafts
+    known = presumed.known(batch)
+    changes = draft.changes
+    if known is None or not presumed.is_plain(batch.resource, changes):
+        return False
+    ask = picklists.sent(batch)
+    if ask and known.spellings is None:
+        return False
+    found: list[tuple[Place, UUID]] = []
+    refusing = [presumed.changed(batch, known)]
+    for target, places in _references(batch).items():
+        for place in places:
+            meant = presumed.resolve(batch, known, target, place.values[place.name])
+            if meant is None:
+                return False
+            found.append((place, meant[0]))
+            if meant[1] is not None:
+                refusing.append(meant[1])
+    if reply.claim is not None:
+        refusing.insert(0, reply.claim.taken)
+    custom.check(batch)
+    for place, id_ in found:
+        place.values[place.name] = id_
+    batch.moment = known.now()
+    batch.facts |= known.facts
+    if ask and known.spellings is not None:
+        picklists.rewrite_aliases(batch, known.spellings)
+    batch.presumed = Presumed(refusing)
+    return True
 
 
 async def _stubs(batch: Batch, target: str, unknown: set[str]) -> dict[str, UUID]:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from app.ground.access.principal import Principal
+from app.ground.database.script import Refused
 from app.ground.database.session import Session
 from app.ground.errors import AttainError, Conflict, FieldError, Invalid, NotFound
 from app.language.resources import collector, merge_rows, records, references
@@ -283,6 +284,10 @@ async def _single(batch: Batch, reply: Reply | None) -> Receipt:
     draft = batch.drafts[0]
     try:
         json = await run(batch, reply=reply)
+    except AttainError:
+        if batch.presumed is None:
+            raise
+        raise Refused(presumed=True) from None
     except LostRace:
         raise Conflict("Another record has just taken this external id.", code="duplicate") from None
     raise_first(draft)

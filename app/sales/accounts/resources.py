@@ -45,6 +45,7 @@ accounts = Resource(
         ),
     ),
     actions=(merge.verb("accounts"),),
+    rests_on=(),
     event_types=merge.event_types,
 )
 
@@ -92,6 +93,7 @@ contacts = Resource(
         ),
     ),
     actions=(merge.verb("contacts"),),
+    rests_on=(),
     default_sort=("name",),
     event_types=merge.event_types,
 )

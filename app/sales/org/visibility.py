@@ -57,7 +57,7 @@ def _within_reach(rep: ColumnElement[Any], binds: Binds) -> ColumnElement[bool]:
 
 
 def _linked(table: str, record: FromClause, binds: Binds) -> ColumnElement[bool]:
-    if binds.new:
+    if binds.new or binds.plain:
         return false()
     link = rows(metadata.tables[table], binds)
     linked = select(1).where(

@@ -300,6 +300,7 @@ opportunities = Resource(
     ),
     actions=ACTIONS,
     lookups={"stages": deals.STAGES},
+    rests_on=("pipelines", "stages"),
     prepare=deals.prepare,
     infer=deals.infer,
     advance=deals.advance,

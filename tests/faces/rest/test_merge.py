@@ -374,11 +374,11 @@ async def test_a_record_that_is_created_just_behind_a_merge_refers_to_the_surviv
     """It was looked up before: the statement that stores it finds the duplicate gone, and all of it is done again."""
     finish, merges = script.finish, 0
 
-    async def late(*given: Any) -> Any:
+    async def late(*given: Any, **options: Any) -> Any:
         nonlocal merges
         merges += 1
         await merged(api, "accounts", "crm:acme", "crm:globex")
-        return await finish(*given)
+        return await finish(*given, **options)
 
     monkeypatch.setattr(script, "finish", late)
     body = {"name": "Late", "account_id": two["globex"], "stage_id": "crm:open"}

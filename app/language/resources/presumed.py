@@ -1,0 +1,136 @@
+"""A create that does not look first: the statement that stores it asks whether what it presumes is so.
+
+What a look-up found of a tenant's small tables is kept with their revision, the sum of all versions in them. Every
+write of theirs raises it and none is ever taken out, so where it is the same, everything is. The statement compares it,
+looks whether the key is free and the references are there, and undoes itself (`script.refusal`) where one of that is
+not so. Then, as where a rule refuses, all of it is done again the long way, which says exactly what is wrong: from what
+is presumed alone nobody is ever refused.
+
+The moment of such a write is the statement's own, `now()`. Rules see a guess of it, with which nothing is compared: a
+record that is told a moment of its own is looked up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from app.ground.database import script
+from app.ground.database.script import Part
+from app.language.resources import picklists, references
+from app.language.resources.batch import Batch
+from app.language.resources.reply import Reply
+from app.language.resources.resource import Catalogue, Resource
+
+PRESUMED = "presumed"
+
+_MOST = 1024
+"""Tenants and nouns whose small tables a process keeps."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What was found at a revision. `living` are ids, as callers write them, of nouns that the revision counts."""
+
+    revision: int
+    facts: Mapping[str, str]
+    spellings: str | None
+    moment: datetime
+    at: float
+    """When that was, by the process's own clock."""
+    living: dict[str, UUID] = field(default_factory=dict)
+
+    def now(self) -> datetime:
+        """A guess; and one object, by which the writing knows it again."""
+        return self.moment + timedelta(seconds=time.monotonic() - self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Presumed:
+    """Conditions under which the write must not be."""
+
+    refusing: list[Part]
+
+    @property
+    def part(self) -> Part:
+        return script.any_of(self.refusing, PRESUMED)
+
+
+_known: OrderedDict[tuple[UUID, str], Known] = OrderedDict()
+
+
+def like(batch: Batch, reply: Reply | None) -> bool:
+    """Whether this is such a write: then the next may need no look, and what this one finds is worth keeping. What a
+    transaction sees that has written may never be."""
+    if reply is None or batch.resource.rests_on is None or not batch.session.alone or len(batch.drafts) != 1:
+        return False
+    draft = batch.drafts[0]
+    return draft.record_id is None and draft.external_key is None
+
+
+@lru_cache
+def revision(resource: Resource, catalogue: Catalogue) -> str:
+    """Of the small tables on which it rests; behind row-level security these are the tenant's rows."""
+    tables = (catalogue[noun].table.name for noun in _small(resource))
+    return " + ".join(f"coalesce((select sum(version) from {x} where tenant_id = $1), 0)" for x in tables)
+
+
+@lru_cache
+def _small(resource: Resource) -> tuple[str, ...]:
+    return (*(resource.rests_on or ()), picklists.NOUN)
+
+
+def learn(
+    batch: Batch, revision: int, facts: Mapping[str, str], spellings: str | None,
+    living: Mapping[str, Mapping[Any, UUID]],
+) -> None:  # fmt: skip
+    """Keep what a look-up has found; `living` are the references, by noun."""
+    key = (batch.session.tenant_id, batch.resource.plural)
+    fresh = Known(revision, facts, spellings, batch.moment, time.monotonic())
+    old = _known.pop(key, None)
+    if old is not None and old.revision == revision:
+        fresh.living, fresh.spellings = old.living, spellings or old.spellings
+    for noun in _small(batch.resource):
+        fresh.living |= {word: id_ for word, id_ in living.get(noun, {}).items() if word == str(id_)}
+    _known[key] = fresh
+    if len(_known) > _MOST:
+        _known.popitem(last=False)
+
+
+def known(batch: Batch) -> Known | None:
+    return _known.get((batch.session.tenant_id, batch.resource.plural))
+
+
+@lru_cache
+def _told_apart(resource: Resource) -> frozenset[str]:
+    """What a payload may hold that more than this statement is needed for."""
+    moments = (x.name for x in resource.fields if x.kind == "moment")
+    return frozenset({"external_ids", "history", *resource.child_keys, *moments})
+
+
+def is_plain(resource: Resource, changes: Mapping[str, Any]) -> bool:
+    return _told_apart(resource).isdisjoint(changes)
+
+
+def resolve(batch: Batch, known: Known, target: str, word: str) -> tuple[UUID, Part | None] | None:
+    """The id that is meant, and the condition that it is not there where that is not known; None for what has to be
+    looked up."""
+    if target in _small(batch.resource):
+        id_ = known.living.get(word)
+        return None if id_ is None else (id_, None)
+    id_ = batch.principal.rep_id if (word, target) == ("me", "reps") else references.parse(word)
+    if not isinstance(id_, UUID):
+        return None
+    return id_, references.missing(batch.principal, batch.catalogue[target], id_)
+
+
+def changed(batch: Batch, known: Known) -> Part:
+    """A condition: that the small tables are no longer what they were."""
+    sql = revision(batch.resource, batch.catalogue)
+    return Part(f"{sql} <> $2::bigint", [batch.session.tenant_id, known.revision])

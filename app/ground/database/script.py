@@ -15,6 +15,7 @@ from typing import Any
 
 import asyncpg
 
+from app.ground.database import lists
 from app.ground.database.session import Session
 
 
@@ -36,17 +37,24 @@ def source(types: Mapping[str, str], first: int, *, single: bool) -> str:
 
     Lists stand behind a sub-select each: by the length of a list the planner would think a plan for these few rows
     much cheaper than one for any number, and plan anew every time. A single row needs neither; to start up as many
-    sub-selects as it has columns takes longer than to store it.
+    sub-selects as it has columns takes longer than to store it. `place` counts the many.
     """
     places = enumerate(types.items(), start=first)
     if single:
         return f"(select {', '.join(f'${i}::{type_} as {name}' for i, (name, type_) in places)}) x"
-    lists = ", ".join(f"(select ${i}::{type_}[])" for i, (_, type_) in places)
-    return f"unnest({lists}) x({', '.join(types)})"
+    given = ", ".join(f"(select ${i}::text::{type_}[])" for i, (_, type_) in places)
+    return f"unnest({given}) with ordinality x({', '.join(types)}, place)"
+
+
+def values(types: Mapping[str, str], columns: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    """The parameters of `source`, given by column."""
+    if len(columns[0]) == 1:
+        return [column[0] for column in columns]
+    return [lists.column(type_, column) for type_, column in zip(types.values(), columns, strict=True)]
 
 
 def arguments(columns: Sequence[Sequence[Any]]) -> Sequence[Any]:
-    """The values of `source`, given by column."""
+    """Columns as they are, or of a single row its values."""
     return [column[0] for column in columns] if len(columns[0]) == 1 else columns
 
 

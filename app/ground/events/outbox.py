@@ -60,4 +60,4 @@ def part(tenant_id: UUID, events: Sequence[Event]) -> Part:
         [event.origin for event in events],
         [event.actor for event in events],
     ]
-    return Part(_ONE if len(events) == 1 else _MANY, [tenant_id, *script.arguments(columns)])
+    return Part(_ONE if len(events) == 1 else _MANY, [tenant_id, *script.values(_COLUMNS, columns)])

@@ -64,7 +64,10 @@ def _store(
     batch.storing += [given, write(tenant_id, resource.table, columns, source, name)]
     if history is not None:
         by = (batch.origin, batch.source, batch.principal.user_id)
-        batch.storing.append(store.begin_given(tenant_id, history, resource.own_columns, source, *by))
+        begun = store.begin_given(
+            tenant_id, history, resource.own_columns, source, by, single=len(rows) == 1
+        )
+        batch.storing.append(begun)
 
 
 def claim_names(batch: Batch) -> None:

@@ -30,7 +30,11 @@ def _sent_as(type_: TypeEngine[Any]) -> str:
 
 
 def _source(types: Mapping[str, TypeEngine[Any]], first: int, *, single: bool) -> str:
-    return script.source({name: _sent_as(type_) for name, type_ in types.items()}, first, single=single)
+    return script.source(_all_sent_as(types), first, single=single)
+
+
+def _all_sent_as(types: Mapping[str, TypeEngine[Any]]) -> dict[str, str]:
+    return {name: _sent_as(type_) for name, type_ in types.items()}
 
 
 def _value(name: str, type_: TypeEngine[Any]) -> str:
@@ -48,13 +52,21 @@ def _types(table: Table, columns: Sequence[str]) -> dict[str, TypeEngine[Any]]:
     return {name: table.columns[name].type for name in columns}
 
 
+_ENTRY = "((select substr(uuidv7()::text, 1, 31)) || lpad(to_hex(place), 5, '0'))::uuid"
+"""The id of one of many versions. Drawn once and counted on: PostgreSQL may open the system's source of randomness for
+each id, which takes longer than all else that a version costs. 54 random bits are left for a statement."""
+
+
 @lru_cache
 def _insert(table_name: str, columns: tuple[str, ...], behind: str, single: bool) -> str:
-    types = _types(metadata.tables[table_name], columns)
-    values = ", ".join(_value(name, type_) for name, type_ in types.items())
+    table = metadata.tables[table_name]
+    types = _types(table, columns)
+    values = {name: _value(name, type_) for name, type_ in types.items()}
+    if table.info["kind"] == "history" and not single:
+        values["entry_id"] = _ENTRY
     return (
-        f"insert into {table_name} (tenant_id, {', '.join(columns)}) "
-        f"select $1, {values} from {_source(types, 2, single=single)} {behind}"
+        f"insert into {table_name} (tenant_id, {', '.join(values)}) "
+        f"select $1, {', '.join(values.values())} from {_source(types, 2, single=single)} {behind}"
     )
 
 
@@ -66,8 +78,8 @@ is inferred, and which fields changed."""
 @lru_cache
 def _given(table_name: str, columns: tuple[str, ...], spans: bool, single: bool) -> str:
     types = _types(metadata.tables[table_name], columns) | (_SPAN if spans else {})
-    values = ", ".join(f"{_value(name, x)} as {name}" for name, x in types.items())
-    return f"select {values} from {_source(types, 1, single=single)}"
+    values = [f"{_value(name, x)} as {name}" for name, x in types.items()] + ([] if single else ["x.place"])
+    return f"select {', '.join(values)} from {_source(types, 1, single=single)}"
 
 
 def given(
@@ -101,19 +113,22 @@ def update_given(tenant_id: UUID, table: Table, columns: Sequence[str], source: 
 
 
 @lru_cache
-def _begin_given(history_name: str, columns: tuple[str, ...], source: str) -> str:
+def _begin_given(history_name: str, columns: tuple[str, ...], source: str, single: bool) -> str:
     names = ", ".join(columns)
+    entry_id, entry = ("", "") if single else ("entry_id, ", f"{_ENTRY}, ")
     return (
         f"insert into {history_name} (tenant_id, record_id, valid_from, recorded_at, inferred, origin, source, actor, "
-        f"changed, {names}) "
-        f"select $1, id, held_from, updated_at, held_inferred, $2, $3, $4, held_changed, {names} from {source} "
+        f"changed, {entry_id}{names}) "
+        f"select $1, id, held_from, updated_at, held_inferred, $2, $3, $4, held_changed, {entry}{names} from {source} "
         "where held_from is not null"
     )
 
 
-def begin_given(tenant_id: UUID, history: Table, columns: Sequence[str], source: str, *by: Any) -> Part:
+def begin_given(
+    tenant_id: UUID, history: Table, columns: Sequence[str], source: str, by: Sequence[Any], *, single: bool
+) -> Part:
     """The versions that hold from now on are the rows themselves. `by` is origin, source and actor."""
-    return Part(_begin_given(history.name, tuple(columns), source), [tenant_id, *by])
+    return Part(_begin_given(history.name, tuple(columns), source, single), [tenant_id, *by])
 
 
 @lru_cache
@@ -135,7 +150,7 @@ def _arguments(types: Mapping[str, TypeEngine[Any]], rows: Sequence[Mapping[str,
         elif isinstance(type_, ARRAY):
             values = [None if x is None else ",".join(x) for x in values]
         arrays.append(values)
-    return script.arguments(arrays)
+    return script.values(_all_sent_as(types), arrays)
 
 
 def insertion(

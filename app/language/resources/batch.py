@@ -155,6 +155,10 @@ class Batch:
             yield self
             return
         yield replace(self, drafts=[])
+        yield from self.parts()
+
+    def parts(self) -> Iterator[Batch]:
+        """Its drafts a piece at a time, with nothing gathered."""
         for first in range(0, len(self.drafts), PIECE):
             drafts = self.drafts[first : first + PIECE]
             yield replace(self, drafts=drafts, clearing=[], storing=[], unheld=[], claims=0)

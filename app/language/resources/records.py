@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from app.ground.database.ids import new_id
 from app.ground.database.script import Part
 from app.ground.database.session import Session
 from app.ground.database.tables import external_ids
@@ -64,36 +66,66 @@ def _store(
     batch.storing += [given, write(tenant_id, resource.table, columns, source, name)]
     if history is not None:
         by = (batch.origin, batch.source, batch.principal.user_id)
-        begun = store.begin_given(
-            tenant_id, history, resource.own_columns, source, by, single=len(rows) == 1
-        )
+        begun = store.begin_given(tenant_id, history, resource.own_columns, source, by, single=len(rows) == 1)
         batch.storing.append(begun)
 
 
-def claim_names(batch: Batch) -> None:
-    """Write the index of external ids: sorted, so that two claims of the same names never wait in a circle."""
+def claim_names(batch: Batch, *, claimed: bool = False) -> None:
+    """Write the index of external ids: sorted, so that two claims of the same names never wait in a circle. `claimed`
+    where `claim_new` has been there."""
     rows: list[dict[str, Any]] = []
     dropped: list[tuple[str, str]] = []
-    noun, tenant_id = batch.resource.plural, batch.session.tenant_id
     for draft in batch.standing:
         if draft.outcome == "unchanged":
             continue
         old = {(x["source"], x["external_id"]) for x in (draft.before or {}).get("external_ids", ())}
         new = {(x["source"], x["external_id"]) for x in draft.after.get("external_ids", ())}
-        rows += (
-            {"noun": noun, "source": key[0], "external_id": key[1], "record_id": draft.record_id,
-             "source_updated_at": draft.source_updated_at if key == draft.external_key else None}
-            for key in new - old
-        )  # fmt: skip
+        if claimed and draft.is_new and draft.external_key is not None:
+            new.discard(draft.external_key)
+        rows += (_name(batch, draft, key, draft.record_id) for key in new - old)
         dropped += old - new
-    if dropped:
+    _drop(batch, dropped)
+    _claim(batch, rows)
+
+
+def claim_new(batch: Batch) -> tuple[Batch, dict[int, UUID]]:
+    """The claim of the names that rows of an upsert bring for new records, before anybody has judged them, and the
+    records' ids by the rows' indices."""
+    claim = replace(batch, drafts=[], clearing=[], storing=[], unheld=[], claims=0)
+    new = [(d, d.external_key) for d in batch.standing if d.is_new and d.external_key is not None]
+    ids = {draft.index: draft.record_id or new_id() for draft, _ in new}
+    _claim(claim, [_name(batch, draft, key, ids[draft.index]) for draft, key in new])
+    return claim, ids
+
+
+def unclaim(batch: Batch, drafts: Iterable[Draft]) -> None:
+    """Give the names of rows that were refused back."""
+    _drop(batch, [d.external_key for d in drafts if d.external_key is not None])
+
+
+def _name(batch: Batch, draft: Draft, key: tuple[str, str], record_id: UUID | None) -> dict[str, Any]:
+    told = draft.source_updated_at if key == draft.external_key else None
+    return {"noun": batch.resource.plural, "source": key[0], "external_id": key[1], "record_id": record_id,
+            "source_updated_at": told}  # fmt: skip
+
+
+def _drop(batch: Batch, names: Sequence[tuple[str, str]]) -> None:
+    if names:
         batch.clearing.append(
             Part(
                 "delete from external_ids x using unnest($3::text[], $4::text[]) k(source, external_id) where "
                 "x.tenant_id = $1 and x.noun = $2 and x.source = k.source and x.external_id = k.external_id",
-                [tenant_id, noun, [x[0] for x in dropped], [x[1] for x in dropped]],
+                [
+                    batch.session.tenant_id,
+                    batch.resource.plural,
+                    [x[0] for x in names],
+                    [x[1] for x in names],
+                ],
             )
         )
+
+
+def _claim(batch: Batch, rows: list[dict[str, Any]]) -> None:
     if rows:
         rows.sort(key=lambda x: (x["source"], x["external_id"]))
         columns = ("noun", "source", "external_id", "record_id", "source_updated_at")
@@ -103,7 +135,7 @@ def claim_names(batch: Batch) -> None:
             "where external_ids.record_id = excluded.record_id returning record_id"
         )
         batch.storing.append(
-            store.insertion(tenant_id, external_ids, columns, rows, behind=claim, name=CLAIMED)
+            store.insertion(batch.session.tenant_id, external_ids, columns, rows, behind=claim, name=CLAIMED)
         )
         batch.claims = len(rows)
 

@@ -197,6 +197,8 @@ class Resource:
     advance: Callable[[Mapping[str, Any] | None, dict[str, Any], Any, Batch], None] | None = None
     since: Callable[[Draft, Batch], Any] | None = None
     check: Callable[[Batch], Awaitable[None]] = _nothing
+    check_by_row: bool = False
+    """Whether `check` judges each row for itself, so that it may also be asked of a part of a batch."""
     settled: Callable[[Batch], Awaitable[None]] = _nothing
     event_types: Callable[[Draft], Iterable[str]] | None = None
     heard_at_once: bool = False
@@ -291,6 +293,11 @@ class Resource:
     def plain_columns(self) -> tuple[str, ...]:
         """Those without the tenant's own fields, which a write takes apart."""
         return tuple(x for x in self.own_columns if x != f.CUSTOM)
+
+    @property
+    def judges_rows(self) -> bool:
+        """Whether a large batch may be stored in part while the rest of it is judged."""
+        return self.check is _nothing or self.check_by_row
 
     @property
     def is_settled(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -18,11 +18,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from app.ground.database import script
 from app.ground.database.script import Part
 from app.ground.database.session import Statement, compiled
+from app.ground.database.turns import Turns
 from app.ground.errors import Conflict, NotFound, VersionConflict
 from app.language.query.binds import Binds
 from app.language.resources import aliases, custom, freshness, picklists, presumed, references, stubs, told
 from app.language.resources import reply as replies
-from app.language.resources.batch import BEGINNING, Batch, Draft, Point
+from app.language.resources.batch import BEGINNING, PIECE, Batch, Draft, Point
 from app.language.resources.children import load_children, plan_children, store_children
 from app.language.resources.outcome import record_history, tell_events
 from app.language.resources.payload import child_names, instant, unusable
@@ -33,8 +34,10 @@ from app.language.resources.records import (
     STORED,
     LostRace,
     claim_names,
+    claim_new,
     refuse_out_of_reach,
     store_records,
+    unclaim,
 )
 from app.language.resources.references import Lookups, Names
 from app.language.resources.reply import ANSWER, UNSEEN, Reply
@@ -49,27 +52,39 @@ async def run(batch: Batch, *, missing: str = "error", reply: Reply | None = Non
     if any(d.before is None for d in batch.standing):
         await load(batch)
     await freshness.set_aside(batch)
+    if len(batch.drafts) > PIECE and resource.judges_rows:
+        stored = await _judge_and_store(batch)
+    else:
+        await _complete(batch)
+        await _judge(batch)
+        claim_names(batch)
+        freshness.remember(batch)
+        stored = await store_all(batch, reply)
+    await resource.settled(batch)
+    if stored.unseen:
+        await refuse_out_of_reach(batch)
+    return stored.json
+
+
+async def _complete(batch: Batch) -> None:
     for draft in batch.standing:
         _begin(draft, batch)
     custom.spread(batch)
-    await resource.prepare(batch)
+    await batch.resource.prepare(batch)
     for draft in batch.standing:
         if draft.is_new:
-            _require(draft, resource)
+            _require(draft, batch.resource)
+
+
+async def _judge(batch: Batch) -> None:
+    """What each record will be, what of it changed, and whether the rules let it in."""
     await load_children(batch)
     await plan(batch)
     for draft in batch.standing:
         plan_children(draft, batch)
         compare(draft, batch)
-    await resource.check(batch)
+    await batch.resource.check(batch)
     custom.gather(batch)
-    claim_names(batch)
-    freshness.remember(batch)
-    stored = await store_all(batch, reply)
-    await resource.settled(batch)
-    if stored.unseen:
-        await refuse_out_of_reach(batch)
-    return stored.json
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +92,45 @@ class Stored:
     unseen: bool = False
     """Whether the statement could not tell that its writer sees all that is new."""
     json: str | None = None
+
+
+async def _judge_and_store(batch: Batch) -> Stored:
+    """Where the rules look at one row at a time, PostgreSQL stores a piece while the next is judged.
+
+    The names of new rows are claimed first, all at once in their order; those of rows that are refused then are given
+    back. What fails takes everything back with the savepoint of its part.
+    """
+    session, turns = batch.session, Turns[Stored](batch.session)
+    batch.session = turns.session
+    unseen = False
+    try:
+        claim, ids = claim_new(batch)
+        claim.session = session
+        await turns.send(store(claim, None))
+        await _complete(batch)
+        for piece in batch.parts():
+            for draft in piece.standing:
+                if draft.is_new:
+                    draft.record_id = draft.record_id or ids.get(draft.index)
+            await _judge(piece)
+            claim_names(piece, claimed=True)
+            for gather in _GATHERING:
+                gather(piece)
+            stored = await turns.done()
+            unseen |= stored is not None and stored.unseen
+            piece.session = session
+            await turns.send(store(piece, None))
+        stored = await turns.done()
+        unseen |= stored is not None and stored.unseen
+        batch.session = session
+        last = replace(batch, drafts=[], clearing=[], storing=[], unheld=[], claims=0)
+        unclaim(last, (d for d in batch.drafts if d.failed and d.index in ids))
+        freshness.remember(last)
+        await store(last, None)
+        return Stored(unseen)
+    finally:
+        batch.session = session
+        await turns.leave()
 
 
 async def store_all(batch: Batch, reply: Reply | None) -> Stored:

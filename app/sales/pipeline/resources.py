@@ -306,6 +306,7 @@ opportunities = Resource(
     advance=deals.advance,
     since=deals.since,
     check=deals.check,
+    check_by_row=True,
     event_types=deals.event_types,
 )  # fmt: skip
 

@@ -135,6 +135,7 @@ leads = Resource(
     infer=progress.infer,
     advance=progress.advance,
     check=progress.check,
+    check_by_row=True,
     event_types=progress.event_types,
 )  # fmt: skip
 

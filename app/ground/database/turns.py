@@ -1,0 +1,79 @@
+"""One connection for a statement that runs by itself while Python works, and for what Python asks meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Generic, TypeVar
+
+from app.ground.database.session import Session
+
+T = TypeVar("T")
+
+_SENT = 0.001
+"""Seconds in which the loop hands over what the socket takes at once, before Python keeps it busy again."""
+
+
+class Turns(Generic[T]):
+    """`send` starts what uses the connection itself; `session` is for everything else, and waits for that first."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = Session(_InTurn(self, session.connection), session.tenant_id)
+        self._under_way: asyncio.Future[T] | None = None
+
+    async def send(self, work: Coroutine[Any, Any, T]) -> None:
+        assert self._under_way is None
+        self._under_way = asyncio.ensure_future(work)
+        await asyncio.sleep(_SENT)
+
+    async def done(self) -> T | None:
+        """What the work that is under way gives, or raises; None where there is none."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is None:
+            return None
+        try:
+            return await under_way
+        except BaseException:
+            await self._give_up(under_way)
+            raise
+
+    async def leave(self) -> None:
+        """Nothing runs on behind whoever failed meanwhile."""
+        if (under_way := self._under_way) is not None:
+            self._under_way = None
+            await self._give_up(under_way)
+
+    async def free(self) -> None:
+        if self._under_way is not None:
+            await asyncio.wait([self._under_way])
+
+    @staticmethod
+    async def _give_up(under_way: asyncio.Future[T]) -> None:
+        under_way.cancel()
+        await asyncio.wait([under_way])
+        if not under_way.cancelled():
+            under_way.exception()
+
+
+class _InTurn:
+    """What a session asks of its connection, each behind the work that is under way."""
+
+    def __init__(self, turns: Turns[Any], connection: Any) -> None:
+        self._turns = turns
+        self._connection = connection
+
+    async def _free(self) -> Any:
+        await self._turns.free()
+        return self._connection
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
+        return await (await self._free()).fetch(sql, *arguments)
+
+    async def fetchrow(self, sql: str, *arguments: Any) -> Any:
+        return await (await self._free()).fetchrow(sql, *arguments)
+
+    async def fetchval(self, sql: str, *arguments: Any) -> Any:
+        return await (await self._free()).fetchval(sql, *arguments)
+
+    async def execute(self, sql: str, *arguments: Any) -> str:
+        return await (await self._free()).execute(sql, *arguments)

@@ -21,6 +21,15 @@ class Turns(Generic[T]):
         self.session = Session(_InTurn(self, session.connection), session.tenant_id)
         self._under_way: asyncio.Future[T] | None = None
 
+    async def __aenter__(self) -> Turns[T]:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing runs on behind whoever failed meanwhile."""
+        if (under_way := self._under_way) is not None:
+            self._under_way = None
+            await self._give_up(under_way)
+
     async def send(self, work: Coroutine[Any, Any, T]) -> None:
         assert self._under_way is None
         self._under_way = asyncio.ensure_future(work)
@@ -36,12 +45,6 @@ class Turns(Generic[T]):
         except BaseException:
             await self._give_up(under_way)
             raise
-
-    async def leave(self) -> None:
-        """Nothing runs on behind whoever failed meanwhile."""
-        if (under_way := self._under_way) is not None:
-            self._under_way = None
-            await self._give_up(under_way)
 
     async def free(self) -> None:
         if self._under_way is not None:

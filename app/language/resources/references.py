@@ -7,12 +7,24 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, column, func, literal_column, null, select, true
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    literal_column,
+    null,
+    select,
+    true,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY, JSON
 
 from app.ground.access.principal import Principal
-from app.ground.database import script
+from app.ground.database import lists, script
 from app.ground.database.script import Part
 from app.ground.database.session import Session, Statement, compiled
 from app.ground.database.tables import external_ids
@@ -47,7 +59,7 @@ class Lookups:
     def names(self, noun: str, keys: Iterable[tuple[str, str]]) -> Names:
         """Which records of `noun` go by these names, whoever sees them."""
         keys = list(keys)
-        return Names(keys, self._add(_NAMED, [self.session.tenant_id, noun, *_columns(keys)]) if keys else {})
+        return Names(keys, self._add(_NAMED, [self.session.tenant_id, noun, *_texts(keys)]) if keys else {})
 
     def living(
         self, resource: Resource, references: Iterable[str | UUID], *, holding: bool = False
@@ -85,9 +97,9 @@ class Lookups:
         statement = _seen(resource, binds.signature, named, single, hold)
         given: dict[str, Any] = binds.standing(self.principal)
         if named:
-            given["source"], given["external_id"] = script.arguments(_columns(wanted))
+            given["source"], given["external_id"] = wanted[0] if single else _texts(wanted)
         else:
-            given["id"] = wanted[0] if single else wanted
+            given["id"] = wanted[0] if single else lists.column("uuid", wanted)
         return self._add(statement.sql, statement.arguments(given))
 
     def _add(self, sql: str, arguments: Sequence[Any]) -> dict[int | None, Any]:
@@ -123,14 +135,14 @@ class Living:
         return {words[place - 1]: id_ for words, found in self.asked for place, id_ in found.items() if place}
 
 
-def _columns(keys: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    return [key[0] for key in keys], [key[1] for key in keys]
+def _texts(keys: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    return lists.column("text", [key[0] for key in keys]), lists.column("text", [key[1] for key in keys])
 
 
 # The lists hide behind sub-selects: see `script.source`.
 _NAMED = """
 select k.place, x.record_id as id, null::json as data
-from unnest((select $3::text[]), (select $4::text[])) with ordinality k(source, external_id, place)
+from unnest((select $3::text::text[]), (select $4::text::text[])) with ordinality k(source, external_id, place)
 join external_ids x on x.tenant_id = $1 and x.noun = $2 and x.source = k.source and x.external_id = k.external_id
 """
 
@@ -176,12 +188,12 @@ def _one(types: Mapping[str, Any]) -> Any:
 
 
 def _many(types: Mapping[str, Any]) -> Any:
-    lists = (
-        select(bindparam(name, type_=ARRAY(type_), required=True)).scalar_subquery()
+    given = (
+        select(cast(bindparam(name, type_=Text(), required=True), ARRAY(type_))).scalar_subquery()
         for name, type_ in types.items()
     )
     columns = (column(name, type_) for name, type_ in types.items())
-    return func.unnest(*lists).table_valued(*columns, with_ordinality="place", name="k").render_derived()
+    return func.unnest(*given).table_valued(*columns, with_ordinality="place", name="k").render_derived()
 
 
 def gone(tenant_id: UUID, resource: Resource, ids: set[UUID], name: str) -> Part:
@@ -225,7 +237,7 @@ async def by_keys(
     keys = list(keys)
     if not keys:
         return {}
-    rows = await session.connection.fetch(_NAMED, session.tenant_id, noun, *_columns(keys))
+    rows = await session.connection.fetch(_NAMED, session.tenant_id, noun, *_texts(keys))
     return {keys[row["place"] - 1]: row["id"] for row in rows}
 
 

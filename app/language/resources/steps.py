@@ -100,10 +100,10 @@ async def _judge_and_store(batch: Batch) -> Stored:
     The names of new rows are claimed first, all at once in their order; those of rows that are refused then are given
     back. What fails takes everything back with the savepoint of its part.
     """
-    session, turns = batch.session, Turns[Stored](batch.session)
-    batch.session = turns.session
+    session = batch.session
     unseen = False
-    try:
+    async with Turns[Stored](session) as turns:
+        batch.session = turns.session
         claim, ids = claim_new(batch)
         claim.session = session
         await turns.send(store(claim, None))
@@ -116,21 +116,20 @@ async def _judge_and_store(batch: Batch) -> Stored:
             claim_names(piece, claimed=True)
             for gather in _GATHERING:
                 gather(piece)
-            stored = await turns.done()
-            unseen |= stored is not None and stored.unseen
+            unseen |= _is_unseen(await turns.done())
             piece.session = session
             await turns.send(store(piece, None))
-        stored = await turns.done()
-        unseen |= stored is not None and stored.unseen
-        batch.session = session
-        last = replace(batch, drafts=[], clearing=[], storing=[], unheld=[], claims=0)
-        unclaim(last, (d for d in batch.drafts if d.failed and d.index in ids))
-        freshness.remember(last)
-        await store(last, None)
-        return Stored(unseen)
-    finally:
-        batch.session = session
-        await turns.leave()
+        unseen |= _is_unseen(await turns.done())
+    batch.session = session
+    last = replace(batch, drafts=[], clearing=[], storing=[], unheld=[], claims=0)
+    unclaim(last, (d for d in batch.drafts if d.failed and d.index in ids))
+    freshness.remember(last)
+    await store(last, None)
+    return Stored(unseen)
+
+
+def _is_unseen(stored: Stored | None) -> bool:
+    return stored is not None and stored.unseen
 
 
 async def store_all(batch: Batch, reply: Reply | None) -> Stored:
@@ -240,18 +239,27 @@ async def look_up(batch: Batch, missing: str, reply: Reply | None = None) -> Non
     if presuming and reply is not None and batch.session.presuming and presume(batch, reply):
         return
     lookups = Lookups(batch.session, batch.principal)
-    moment = lookups.value("select to_json(clock_timestamp())") if batch.moment == BEGINNING else None
+    # Of a large batch the names are looked up while Python goes through its references.
+    large = len(batch.drafts) > PIECE
+    named = Lookups(batch.session, batch.principal) if large else lookups
+    moment = named.value("select to_json(clock_timestamp())") if batch.moment == BEGINNING else None
     claim, holding = reply.claim if reply else None, not batch.session.alone
     claimed = lookups.value(claim.question.sql, *claim.question.arguments) if claim else None
-    known = _identify(batch, lookups)
-    custom.check(batch)
-    slots = _references(batch)
-    living = {
-        target: lookups.living(
-            batch.catalogue[target], {place.values[place.name] for place in places}, holding=holding
-        )
-        for target, places in slots.items()
-    }
+    known = _identify(batch, named)
+    async with Turns[None](batch.session) as turns:
+        if large:
+            await turns.send(named.run())
+        custom.check(batch)
+        slots = _references(batch)
+        living = {
+            target: lookups.living(
+                batch.catalogue[target],
+                {place.values[place.name] for place in places},
+                holding=holding,
+            )
+            for target, places in slots.items()
+        }
+        await turns.done()
     resource = batch.resource
     facts = {name: lookups.value(sql, batch.session.tenant_id) for name, sql in resource.lookups.items()}
     asked = picklists.aliases(resource) if picklists.sent(batch) else None

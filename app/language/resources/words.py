@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
+from app.ground.database import lists
 from app.ground.database.script import Part
 from app.ground.database.tables import tenant_table
 from app.language.query.binds import Binds, constant
@@ -124,7 +125,7 @@ def store_words(batch: Batch) -> None:
 
 _ADD = (
     "insert into search_words (tenant_id, noun, word, record_id) select $1, $2, x.word, x.id "
-    "from unnest((select $3::text[]), (select $4::uuid[])) x(word, id)"
+    "from unnest((select $3::text::text[]), (select $4::text::uuid[])) x(word, id)"
 )
 
 
@@ -135,7 +136,7 @@ def addition(tenant_id: UUID, resource: Resource, pairs: Iterable[tuple[str, UUI
 
 def removal(tenant_id: UUID, resource: Resource, pairs: Iterable[tuple[str, UUID]]) -> Part:
     return Part(
-        "delete from search_words w using unnest((select $3::text[]), (select $4::uuid[])) x(word, id) "
+        "delete from search_words w using unnest((select $3::text::text[]), (select $4::text::uuid[])) x(word, id) "
         "where w.tenant_id = $1 and w.noun = $2 and w.word = x.word and w.record_id = x.id",
         _arguments(tenant_id, resource, pairs),
     )
@@ -144,4 +145,5 @@ def removal(tenant_id: UUID, resource: Resource, pairs: Iterable[tuple[str, UUID
 def _arguments(tenant_id: UUID, resource: Resource, pairs: Iterable[tuple[str, UUID]]) -> list[Any]:
     """In the index's order, so that two writers never wait in a circle."""
     rows = sorted(pairs)
-    return [tenant_id, resource.plural, [word for word, _ in rows], [id_ for _, id_ in rows]]
+    found, ids = [word for word, _ in rows], [id_ for _, id_ in rows]
+    return [tenant_id, resource.plural, lists.column("text", found), lists.column("uuid", ids)]

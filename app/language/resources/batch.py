@@ -14,6 +14,7 @@ from app.ground.database.session import Session
 from app.ground.errors import FieldError, Invalid, NotFound
 
 if TYPE_CHECKING:
+    from app.language.resources.ahead import Ahead
     from app.language.resources.presumed import Presumed
     from app.language.resources.resource import Catalogue, Resource
 
@@ -139,6 +140,8 @@ class Batch:
     """What it refers to and might be merged away before it is stored: looked up outside of the transaction."""
     presumed: Presumed | None = None
     """What was not looked up, where the statement that stores is to ask for it."""
+    ahead: Ahead | None = None
+    """What was looked up already while its rows were checked."""
     claims: int = 0
     """How many external ids it names for the first time."""
     custom: tuple[str, ...] = ()

@@ -239,27 +239,23 @@ async def look_up(batch: Batch, missing: str, reply: Reply | None = None) -> Non
     if presuming and reply is not None and batch.session.presuming and presume(batch, reply):
         return
     lookups = Lookups(batch.session, batch.principal)
-    # Of a large batch the names are looked up while Python goes through its references.
-    large = len(batch.drafts) > PIECE
-    named = Lookups(batch.session, batch.principal) if large else lookups
-    moment = named.value("select to_json(clock_timestamp())") if batch.moment == BEGINNING else None
+    moment = lookups.value("select to_json(clock_timestamp())") if batch.moment == BEGINNING else None
     claim, holding = reply.claim if reply else None, not batch.session.alone
     claimed = lookups.value(claim.question.sql, *claim.question.arguments) if claim else None
-    known = _identify(batch, named)
-    async with Turns[None](batch.session) as turns:
-        if large:
-            await turns.send(named.run())
-        custom.check(batch)
-        slots = _references(batch)
-        living = {
-            target: lookups.living(
-                batch.catalogue[target],
-                {place.values[place.name] for place in places},
-                holding=holding,
-            )
-            for target, places in slots.items()
-        }
-        await turns.done()
+    known = _identify(batch, lookups)
+    custom.check(batch)
+    slots = _references(batch)
+    ahead = batch.ahead
+    living = {
+        target: lookups.living(
+            batch.catalogue[target],
+            {place.values[place.name] for place in places}.difference(
+                ahead.words.get(target, ()) if ahead else ()
+            ),
+            holding=holding,
+        )
+        for target, places in slots.items()
+    }
     resource = batch.resource
     facts = {name: lookups.value(sql, batch.session.tenant_id) for name, sql in resource.lookups.items()}
     asked = picklists.aliases(resource) if picklists.sent(batch) else None
@@ -284,12 +280,12 @@ async def look_up(batch: Batch, missing: str, reply: Reply | None = None) -> Non
             spellings[None] if spellings else None,
             {target: living[target].ids() for target in slots},
         )
-    ids = known.ids()
+    ids = known.ids() | (ahead.names() if ahead else {})
     for draft in batch.standing:
         if draft.external_key and draft.record_id is None:
             draft.record_id = ids.get(draft.external_key)
     for target, places in slots.items():
-        ids = living[target].ids()
+        ids = living[target].ids() | (ahead.living(target) if ahead else {})
         words = {place.values[place.name] for place in places}
         ids |= await references.led(
             batch.session, batch.principal, batch.catalogue[target], words - ids.keys(), holding=holding
@@ -362,6 +358,8 @@ def _identify(batch: Batch, lookups: Lookups) -> Names:
             draft.changes["external_ids"] = [{**name, "url": draft.changes.pop("url", None), **stub}]
         elif draft.changes.get("external_ids"):
             _name(draft, batch.resource)
+    if batch.ahead is not None:
+        keys = [key for key in keys if key not in batch.ahead.keys]
     return lookups.names(batch.resource.plural, keys)
 
 

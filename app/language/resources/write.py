@@ -7,6 +7,7 @@ A row that is refused keeps its error and leaves; the others go on. The steps st
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -18,9 +19,11 @@ from pydantic_core import PydanticCustomError
 from app.ground.access.principal import Principal
 from app.ground.database.script import Refused
 from app.ground.database.session import Session
+from app.ground.database.turns import Turns
 from app.ground.errors import AttainError, Conflict, FieldError, Invalid, NotFound
 from app.language.resources import collector, merge_rows, records, references
-from app.language.resources.batch import Batch, Draft, Receipt, raise_first
+from app.language.resources.ahead import Ahead
+from app.language.resources.batch import PIECE, Batch, Draft, Receipt, raise_first
 from app.language.resources.payload import SOURCE, faults, parse_moment, payloads, unusable
 from app.language.resources.records import LostRace
 from app.language.resources.reply import Reply
@@ -29,6 +32,8 @@ from app.language.resources.salvage import salvage
 from app.language.resources.steps import instant, load, run
 
 MAX_ROWS = 10_000
+_AT_A_TIME = 250
+"""Rows that are checked before the loop turns to something else."""
 
 
 async def create(
@@ -217,10 +222,40 @@ async def _upsert(
     missing: str,
     origin: str,
 ) -> list[Receipt]:
+    ahead: Ahead | None = None
+    async with Turns[None](session) as turns:
+        if len(rows) > PIECE:
+            ahead = Ahead(session, principal, catalogue, resource, source, rows)
+            await turns.send(ahead.run())
+        drafts = await _drafts(principal, resource, source, rows)
+        await turns.done()
+
+    async def attempt(part: list[Draft]) -> None:
+        nonlocal ahead
+        batch = Batch(
+            session, principal, catalogue, resource, part, origin=origin, source=source, ahead=ahead
+        )
+        ahead = None
+        await run(batch, missing=missing)
+
+    await salvage(session, [d for d in drafts if not d.failed and d.into is None], attempt)
+    # Behind the others: the survivor may be one of them.
+    merging = [d for d in drafts if not d.failed and d.into is not None]
+    await merge_rows.apply(
+        session, principal, catalogue, resource, merging, source=source, missing=missing, origin=origin
+    )
+    return [_receipt(d) for d in drafts]
+
+
+async def _drafts(principal: Principal, resource: Resource, source: str, rows: Sequence[Any]) -> list[Draft]:
+    """A draft of each row, those that are not valid with their errors."""
     validate = payloads(resource).check_row.validator.validate_python
     drafts: list[Draft] = []
     first: dict[str, int] = {}
     for index, row in enumerate(rows):
+        if not index % _AT_A_TIME:
+            # Others are heard meanwhile, and the socket sends on.
+            await asyncio.sleep(0)
         draft = Draft(index, {}, live=False)
         drafts.append(draft)
         try:
@@ -250,18 +285,7 @@ async def _upsert(
             )
         else:
             first[external_id] = index
-
-    async def attempt(part: list[Draft]) -> None:
-        batch = Batch(session, principal, catalogue, resource, part, origin=origin, source=source)
-        await run(batch, missing=missing)
-
-    await salvage(session, [d for d in drafts if not d.failed and d.into is None], attempt)
-    # Behind the others: the survivor may be one of them.
-    merging = [d for d in drafts if not d.failed and d.into is not None]
-    await merge_rows.apply(
-        session, principal, catalogue, resource, merging, source=source, missing=missing, origin=origin
-    )
-    return [_receipt(d) for d in drafts]
+    return drafts
 
 
 def _checked(adapter: Any, resource: Resource, data: Any) -> dict[str, Any]:

@@ -31,8 +31,9 @@ CASES: dict[str, tuple[str, Sequence[Any]]] = {
     "moment": (
         "timestamptz",
         [
-            None, datetime(2026, 3, 31, 16, 30, 0, 1, UTC), datetime(2026, 3, 31, tzinfo=timezone(timedelta(hours=2))),
-            datetime(1930, 1, 1, tzinfo=AMSTERDAM), datetime(2030, 7, 1, tzinfo=AMSTERDAM), datetime(2, 1, 1, tzinfo=UTC),
+            None, datetime(2026, 3, 31, 16, 30, 0, 1, UTC), datetime(2, 1, 1, tzinfo=UTC),
+            datetime(2026, 3, 31, tzinfo=timezone(timedelta(hours=2))),
+            datetime(1930, 1, 1, tzinfo=AMSTERDAM), datetime(2030, 7, 1, tzinfo=AMSTERDAM),
         ],
     ),
 }  # fmt: skip

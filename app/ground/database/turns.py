@@ -10,8 +10,9 @@ from app.ground.database.session import Session
 
 T = TypeVar("T")
 
-_SENT = 0.001
-"""Seconds in which the loop hands over what the socket takes at once, before Python keeps it busy again."""
+_SENT = 0.004
+"""Seconds in which the loop hands a megabyte over, before Python keeps it busy again: what the socket has no room for
+waits in the loop, and PostgreSQL begins when it has all."""
 
 
 class Turns(Generic[T]):

@@ -115,6 +115,8 @@ async def _judge_and_store(batch: Batch) -> Stored:
             await _judge(piece)
             claim_names(piece, claimed=True)
             for gather in _GATHERING:
+                # The loop sends on what the socket had no room for.
+                await asyncio.sleep(0)
                 gather(piece)
             unseen |= _is_unseen(await turns.done())
             piece.session = session

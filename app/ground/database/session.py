@@ -122,15 +122,15 @@ class _Opening(Session):
 
 
 class _Beginning:
-    __slots__ = ("_begin", "_connection")
+    __slots__ = ("_connection", "_tenant_id")
 
     def __init__(self, connection: Any, tenant_id: UUID) -> None:
         self._connection = connection
-        self._begin = _begin(tenant_id)
+        self._tenant_id = tenant_id
 
     async def _begun(self) -> Any:
         if not self._connection.is_in_transaction():
-            await self._connection.execute(self._begin)
+            await self._connection.execute(_begin(self._tenant_id))
         return self._connection
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Any]:

@@ -25,6 +25,7 @@ from app.ground.database import script
 from app.ground.database.script import Part
 from app.language.resources import picklists, references
 from app.language.resources.batch import Batch
+from app.language.resources.references import Asker
 from app.language.resources.reply import Reply
 from app.language.resources.resource import Catalogue, Resource
 
@@ -78,7 +79,8 @@ def like(batch: Batch, reply: Reply | None) -> bool:
 def revision(resource: Resource, catalogue: Catalogue) -> str:
     """Of the small tables on which it rests; behind row-level security these are the tenant's rows."""
     tables = (catalogue[noun].table.name for noun in _small(resource))
-    return " + ".join(f"coalesce((select sum(version) from {x} where tenant_id = $1), 0)" for x in tables)
+    rows = " union all ".join(f"select version from {x} where tenant_id = $1" for x in tables)
+    return f"coalesce((select sum(version) from ({rows}) x), 0)"
 
 
 @lru_cache
@@ -118,7 +120,9 @@ def is_plain(resource: Resource, changes: Mapping[str, Any]) -> bool:
     return _told_apart(resource).isdisjoint(changes)
 
 
-def resolve(batch: Batch, known: Known, target: str, word: str) -> tuple[UUID, Part | None] | None:
+def resolve(
+    batch: Batch, known: Known, asker: Asker, target: str, word: str
+) -> tuple[UUID, Part | None] | None:
     """The id that is meant, and the condition that it is not there where that is not known; None for what has to be
     looked up."""
     if target in _small(batch.resource):
@@ -127,7 +131,7 @@ def resolve(batch: Batch, known: Known, target: str, word: str) -> tuple[UUID, P
     id_ = batch.principal.rep_id if (word, target) == ("me", "reps") else references.parse(word)
     if not isinstance(id_, UUID):
         return None
-    return id_, references.missing(batch.principal, batch.catalogue[target], id_)
+    return id_, references.missing(asker, batch.catalogue[target], id_)
 
 
 def changed(batch: Batch, known: Known) -> Part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -206,12 +207,24 @@ def gone(tenant_id: UUID, resource: Resource, ids: set[UUID], name: str) -> Part
     )
 
 
-def missing(principal: Principal, resource: Resource, id_: UUID) -> Part:
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """What of a principal shapes a statement, and what it gives to all of them."""
+
+    signature: tuple[Any, ...]
+    standing: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, principal: Principal) -> Asker:
+        binds = Binds.of(principal)
+        return cls(binds.signature, binds.standing(principal))
+
+
+def missing(asker: Asker, resource: Resource, id_: UUID) -> Part:
     """A condition: that this one is not there, or not plainly seen. Where it is there, it cannot be merged away before
     the transaction ends."""
-    binds = Binds.of(principal)
-    statement = _plain(resource, binds.signature)
-    return Part(statement.sql, statement.arguments({**binds.standing(principal), "id": id_}))
+    statement = _plain(resource, asker.signature)
+    return Part(statement.sql, statement.arguments({**asker.standing, "id": id_}))
 
 
 @lru_cache(maxsize=512)

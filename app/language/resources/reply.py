@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, column, func, not_, select, table
+from sqlalchemy import Table, column, false, func, not_, select, table
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ClauseElement
 
@@ -42,11 +42,14 @@ class Reply:
     """The Idempotency-Key, where the write is to ask for it."""
 
 
-def answer(principal: Principal, catalogue: Catalogue, resource: Resource, shape: Shape) -> Part | None:
-    """The JSON of the row that is stored; None where that needs more than the row."""
+def answer(
+    principal: Principal, catalogue: Catalogue, resource: Resource, shape: Shape, *, seen: bool
+) -> Part | None:
+    """`(json, unseen)` of the row that is stored; None where its JSON needs more than the row. `unseen` is there where
+    `seen` is asked: that its writer is not sure to see it."""
     demand_nouns(principal, catalogue, resource, shape)
     binds = Binds.of(principal)
-    statement = _answer(catalogue, resource, shape, binds.signature)
+    statement = _answer(catalogue, resource, shape, binds.signature, seen)
     if statement is None:
         return None
     return Part(statement.sql, statement.arguments(binds.standing(principal)), ANSWER)
@@ -54,16 +57,18 @@ def answer(principal: Principal, catalogue: Catalogue, resource: Resource, shape
 
 @lru_cache(maxsize=512)
 def _answer(
-    catalogue: Catalogue, resource: Resource, shape: Shape, asker: tuple[Any, ...]
+    catalogue: Catalogue, resource: Resource, shape: Shape, asker: tuple[Any, ...], seen: bool
 ) -> Statement | None:
     if resource.is_settled:
         return None
-    row = _row(resource)
-    statement = select(
-        record_json(catalogue, Binds.signed(asker), resource, shape, row).label("json")
-    ).select_from(row)
+    row, binds = _row(resource), Binds.signed(asker)
+    statement = select(record_json(catalogue, binds, resource, shape, row).label("json")).select_from(row)
     written = {resource.table, *(child.table for child in resource.children)}
-    return None if written & _tables(statement) else compiled(statement)
+    if written & _tables(statement):
+        return None
+    visible = resource.visible(row, binds.for_new()) if seen else None
+    unseen = false() if visible is None else not_(func.coalesce(visible, False))
+    return compiled(statement.add_columns(unseen.label("unseen")) if seen else statement)
 
 
 def unseen(principal: Principal, resource: Resource) -> Part | None:

@@ -165,7 +165,7 @@ _GATHERING = (record_history, store_records, store_children, told.remember, stor
 async def store(batch: Batch, reply: Reply | None) -> Stored:
     """What stands in the way goes first; all the rest is one statement, whatever the tables."""
     session, principal, resource = batch.session, batch.principal, batch.resource
-    if batch.presumed is not None and not _stands(batch, reply):
+    if batch.presumed is not None and not _stands(batch):
         raise script.Refused(presumed=True)
     if batch.clearing:
         await script.execute(session, batch.clearing)
@@ -176,17 +176,21 @@ async def store(batch: Batch, reply: Reply | None) -> Stored:
     if batch.claims:
         told["claimed"] = f"(select count(*) from {CLAIMED})"
     creates = any(d.outcome == "created" for d in batch.standing)
-    if creates and (unseen := replies.unseen(principal, resource)) is not None:
-        parts.append(unseen)
-        told["unseen"] = f"(select n from {UNSEEN})"
+    unseen = replies.unseen(principal, resource) if creates else None
+    answer = None
     if reply is not None and any(part.name == STORED for part in parts):
-        answer = replies.answer(principal, batch.catalogue, resource, reply.shape)
-        if answer is not None:
-            parts.append(answer)
-            told["json"] = f"(select json from {ANSWER})"
-            after = next(d for d in batch.standing).after
-            if reply.keep is not None:
-                parts.append(reply.keep(after["id"], after["version"]))
+        answer = replies.answer(principal, batch.catalogue, resource, reply.shape, seen=unseen is not None)
+    if unseen is not None and answer is not None:
+        told["unseen"] = f"(select unseen from {ANSWER})"
+    elif unseen is not None:
+        parts.append(unseen)
+        told["unseen"] = f"(select n > 0 from {UNSEEN})"
+    if reply is not None and answer is not None:
+        parts.append(answer)
+        told["json"] = f"(select json from {ANSWER})"
+        after = next(d for d in batch.standing).after
+        if reply.keep is not None:
+            parts.append(reply.keep(after["id"], after["version"]))
     left = [
         references.gone(session.tenant_id, noun, ids, f"left_{place}")
         for place, (noun, ids) in enumerate(batch.unheld)
@@ -203,14 +207,11 @@ async def store(batch: Batch, reply: Reply | None) -> Stored:
     # What is answered and kept by the statement itself is a transaction by itself, unless something may follow.
     if session.alone and "json" in told and not (batch.claims or batch.clearing or resource.is_settled):
         # What is stored with it may show it to its writer, but that can be seen only afterwards.
-        refusals = {
-            PRESUMED: told.get(PRESUMED),
-            "gone": told.get("gone"),
-            "unseen": f"{told['unseen']} > 0" if "unseen" in told else None,
-        }
-        told |= {name: script.refusal(sql) for name, sql in refusals.items() if sql}
+        told |= {name: script.refusal(told[name]) for name in (PRESUMED, "gone", "unseen") if name in told}
         row = await script.finish(session, parts, _answers(told), presumed=batch.presumed is not None)
         return Stored(json=row["json"])
+    if batch.presumed is not None:
+        raise script.Refused(presumed=True)
     row = await script.execute(session, parts, _answers(told))
     if row.get("gone"):
         raise script.Refused
@@ -219,15 +220,10 @@ async def store(batch: Batch, reply: Reply | None) -> Stored:
     return Stored(bool(row.get("unseen")), row.get("json"))
 
 
-def _stands(batch: Batch, reply: Reply | None) -> bool:
-    """Whether a write that presumes came as far as one statement that is all of it, with the statement's own moment."""
-    if not batch.session.alone or batch.claims or batch.clearing or reply is None:
-        return False
-    if any(d.versions is not None and len(d.versions) > 1 for d in batch.standing):
-        return False
-    return bool(batch.standing) and (
-        replies.answer(batch.principal, batch.catalogue, batch.resource, reply.shape) is not None
-    )
+def _stands(batch: Batch) -> bool:
+    """Whether what is presumed refused nothing, and made no more of it than one version from the statement's moment."""
+    standing = batch.standing
+    return bool(standing) and all(d.versions is None or len(d.versions) == 1 for d in standing)
 
 
 def _answers(told: Mapping[str, str]) -> str:
@@ -317,9 +313,10 @@ def presume(batch: Batch, reply: Reply) -> bool:
         return False
     found: list[tuple[Place, UUID]] = []
     refusing = [presumed.changed(batch, known)]
+    asker = references.Asker.of(batch.principal)
     for target, places in _references(batch).items():
         for place in places:
-            meant = presumed.resolve(batch, known, target, place.values[place.name])
+            meant = presumed.resolve(batch, known, asker, target, place.values[place.name])
             if meant is None:
                 return False
             found.append((place, meant[0]))

@@ -34,9 +34,11 @@ def is_alias(external_ids: Iterable[Mapping[str, Any]], key: tuple[str, str]) ->
 def is_mute(external_ids: Iterable[Mapping[str, Any]], key: tuple[str, str]) -> bool:
     """Whether what a source tells under this name changes nothing. It is heard under one name: a record's own, else the
     first of its duplicates'. Two rows, which the source still takes for two records, would change it in turn."""
+    if not is_alias(external_ids, key):
+        return False
     of_source = [x for x in external_ids if x["source"] == key[0]]
-    heard = next((x for x in of_source if not x.get("merged")), of_source[0] if of_source else None)
-    return is_alias(external_ids, key) and heard is not None and heard["external_id"] != key[1]
+    heard = next((x for x in of_source if not x.get("merged")), of_source[0])
+    return heard["external_id"] != key[1]
 
 
 @lru_cache

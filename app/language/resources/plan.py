@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
@@ -48,7 +48,7 @@ async def plan(batch: Batch) -> None:
         if draft.history or since is not None:
             rewriting.append((draft, since))
             continue
-        changed = any(draft.before[name] != value for name, value in own.items())
+        changed = _changes(draft.before, own)
         if not (changed or draft.delete or draft.restore or draft.children):
             # Nobody changes what stays as it is, so it needs no copy.
             draft.same, draft.after = True, cast("dict[str, Any]", draft.before)
@@ -61,6 +61,14 @@ async def plan(batch: Batch) -> None:
             draft.same = True
     if rewriting:
         await _rewrite(batch, rewriting)
+
+
+def _changes(before: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    # A loop, for of ten thousand rows most are often unchanged, and a generator for each takes twice as long.
+    for name, value in own.items():  # noqa: SIM110
+        if before[name] != value:
+            return True
+    return False
 
 
 def _advance(batch: Batch) -> Any:

@@ -32,6 +32,9 @@ _FINISH_SECONDS = 20
 """For requests in flight; less than the 30 s that orchestrators wait before they kill."""
 
 
+_DOORS = 8
+
+
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, *, drain_seconds: float, on_drain: Callable[[], None]) -> None:
         super().__init__(config)
@@ -103,9 +106,15 @@ async def _serve(
         server = _Server(_config(app), drain_seconds=settings.drain_seconds, on_drain=drain)
         server.on_ready = on_ready
         async with working(settings, location) if settings.run_worker else nullcontext():
-            await server.serve([listener])
+            await server.serve(_doors(listener))
     finally:
         await database.close()
+
+
+def _doors(listener: socket.socket) -> list[socket.socket]:
+    """The loop takes one connection a turn from each. Through a single one whoever comes anew under load would stand in
+    the kernel's queue for seconds, behind all others that do."""
+    return [listener, *(listener.dup() for _ in range(_DOORS - 1))]
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:

@@ -1,7 +1,7 @@
 """What uvicorn leaves open on the wire: how long and how large a request's head may be, and how many may connect.
 
 A body has its bounds in `faces/rest/limits.py`; a head must have its own here, since nothing above sees it before it is
-complete. And what an application refuses by the head alone is written here, without a request being made of it.
+complete. And where an application is pressed, what it refuses by the head is answered here, ahead of the parser.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ MOST_HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 10.0
 MOST_CONNECTIONS = 4096
 
+_ELSEWHERE = frozenset({b"expect", b"transfer-encoding", b"upgrade"})
+
 _TITLES = {
     400: ("Bad Request", "bad_request", "The request is no HTTP."),
     408: ("Request Timeout", "too_slow", "The head of the request took too long."),
@@ -31,6 +33,11 @@ _TITLES = {
 class Refuses(Protocol):
     """What an application has as `surplus`."""
 
+    @property
+    def pressed(self) -> bool:
+        """Whether there is any surplus to be refused."""
+        ...
+
     def refusal(self, method: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None: ...
 
 
@@ -38,7 +45,6 @@ class Wire(HttpToolsProtocol):
     """The clock of a head starts with the connection, or with the first byte that follows a request."""
 
     _in_head = True
-    _refused = False
     _head_bytes = 0
     _weight = 0
     _clock: asyncio.TimerHandle | None = None
@@ -53,6 +59,8 @@ class Wire(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
+            if not self._head_bytes and self._refused(data):
+                return
             if self._clock is None:
                 self._clock = self.loop.call_later(HEAD_SECONDS, self._late)
             self._head_bytes += len(data)
@@ -67,8 +75,6 @@ class Wire(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._weight = 0
-        # Behind a request that was refused by its head another one may stand in the same packet.
-        self._unset_keepalive_if_required()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -79,8 +85,6 @@ class Wire(HttpToolsProtocol):
             refused = 431
         elif len(self.connections) > MOST_CONNECTIONS:
             refused = 503
-        elif self._refused_by_head():
-            return
         else:
             super().on_headers_complete()
             return
@@ -91,38 +95,41 @@ class Wire(HttpToolsProtocol):
         finally:
             self.app = app
 
-    def _refused_by_head(self) -> bool:
+    def on_message_complete(self) -> None:
+        self._in_head = True
+        super().on_message_complete()
+
+    def _refused(self, data: bytes) -> bool:
+        """Whether this was a whole request of which nothing more needed to be known, and is answered."""
         surplus: Refuses | None = getattr(self.config.app, "surplus", None)
-        parser = self.parser
-        assert parser is not None
         if (
             surplus is None
-            or self.expect_100_continue
-            or not parser.should_keep_alive()
-            or parser.should_upgrade()
+            or not surplus.pressed
             or (self.cycle is not None and not self.cycle.response_complete)
         ):
             return False
-        answer = surplus.refusal(parser.get_method(), self.headers)
-        if answer is None:
+        head, end, body = data.partition(b"\r\n\r\n")
+        first, *lines = head.split(b"\r\n")
+        if not end or not first.endswith(b" HTTP/1.1"):
             return False
-        self._refused = True
+        headers: list[tuple[bytes, bytes]] = []
+        length = 0
+        for line in lines:
+            name, colon, value = line.partition(b":")
+            name, value = name.lower(), value.strip()
+            if not colon or name in _ELSEWHERE or (name == b"connection" and value.lower() != b"keep-alive"):
+                return False
+            if name == b"content-length":
+                length = int(value) if value.isdigit() else -1
+            headers.append((name, value))
+        if len(body) != length or (answer := surplus.refusal(first.partition(b" ")[0], headers)) is None:
+            return False
+        self._stop_clock()
         own = b"".join(b"%s: %s\r\n" % header for header in self.server_state.default_headers)
-        first, rest = answer.split(b"\r\n", 1)
-        self.transport.write(first + b"\r\n" + own + rest)
+        line, rest = answer.split(b"\r\n", 1)
+        self.transport.writelines((line, b"\r\n", own, rest))
+        self.on_response_complete()
         return True
-
-    def on_body(self, body: bytes) -> None:
-        if not self._refused:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._in_head = True
-        if self._refused:
-            self._refused = False
-            self.on_response_complete()
-        else:
-            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         self._end(400)

@@ -17,8 +17,6 @@ from app.ground.access.gate import Gate
 from app.ground.errors import TooManyRequests
 
 _LOG_SECONDS = 1.0
-_MOST_BODY = 64 * 1024
-_ELSEWHERE = frozenset({b"origin", b"transfer-encoding"})
 _METHODS = frozenset({b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"})
 
 _log = structlog.get_logger("attain.access")
@@ -36,15 +34,18 @@ class Surplus:
         self._count = 0
         self._told_at = 0.0
 
+    @property
+    def pressed(self) -> bool:
+        return self.gate.database.queue.waiting > 0
+
     def refusal(self, method: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
-        """The whole answer as it goes over the wire, without the server's own headers; None where the request goes on:
-        also where a browser waits for headers of CORS, a body is long, or the connection is about to end. Those are
-        refused behind authentication."""
+        """The whole answer as it goes over the wire, without the server's own headers; None where the request goes
+        on: also where a browser waits for headers of CORS, or the service drains. Those are refused as any request."""
         allowance = None
         for name, value in headers:
             if name == b"authorization":
                 allowance = self.gate.surplus(value)
-            elif name in _ELSEWHERE or (name == b"content-length" and int(value) > _MOST_BODY):
+            elif name == b"origin":
                 return None
         if allowance is None or method not in _METHODS or self.health.draining:
             return None

@@ -54,7 +54,9 @@ def words(*texts: str | None) -> tuple[str, ...]:
 def _plain(text: str) -> str:
     if text.isascii():
         return text.lower()
-    # Folding the case can bring accents forth, and taking letters apart capitals.
+    # Folding the case can bring accents forth, and taking letters apart capitals; and one accent, the iota below, is a
+    # letter once its case is folded, so that comes first.
+    text = text.casefold()
     for _ in range(2):
         apart = unicodedata.normalize("NFKD", text)
         text = "".join(x for x in apart if unicodedata.category(x)[0] != "M").casefold()

@@ -6,7 +6,7 @@ import unicodedata
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.areas import CATALOGUE
@@ -38,6 +38,8 @@ def test_words(text: str | None, expected: tuple[str, ...]) -> None:
 
 
 @given(st.text(max_size=60))
+@example("\u0345")
+@example("ᾳ")
 def test_words_are_words(text: str) -> None:
     found = words.words(text)
     assert len(set(found)) == len(found)

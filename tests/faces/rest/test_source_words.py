@@ -91,7 +91,7 @@ async def test_only_rows_say_so(empty: Api, word: str) -> None:
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "unknown_field")
 
 
-async def test_a_backfill_says_so_in_all_that_it_leaves_behind(api: Api) -> None:
+async def test_a_backfill_says_so_in_all_that_it_leaves_behind(api: Api, settled: Any) -> None:
     deal = {"external_id": "b1", "name": "B1", "account_id": "crm:ahead", "stage_id": "crm:open"}
     path = "/v1/opportunities:upsert?origin=backfill&missing=stub"
     points = [{"at": "2025-01-01", "amount": 1}, {"at": "2025-02-01", "amount": 2}]
@@ -106,6 +106,7 @@ async def test_a_backfill_says_so_in_all_that_it_leaves_behind(api: Api) -> None
     assert {(x["origin"], x["source"]) for x in versions} == {("backfill", "crm")}
     [stub] = await api.data("/v1/accounts?name=ahead")
     assert {x["origin"] for x in await api.data(f"/v1/accounts/{stub['id']}/history")} == {"backfill"}
+    await settled()
     feed = [x for x in await api.data("/v1/events?limit=1000") if x["record_id"] in (id_, stub["id"])]
     assert {x["origin"] for x in feed} == {"backfill"}
     assert {x["type"].partition(".")[2] for x in feed} >= {"created", "deleted", "restored"}

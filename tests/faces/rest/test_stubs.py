@@ -15,11 +15,12 @@ async def put(api: Api, noun: str, rows: list[dict[str, Any]], missing: str = "s
     return answer.json()
 
 
-async def test_one_stub_for_many_rows_until_its_own_row_comes(empty: Api) -> None:
+async def test_one_stub_for_many_rows_until_its_own_row_comes(empty: Api, settled: Any) -> None:
     rows = [{"external_id": f"c{i}", "name": f"C{i}", "account_id": "crm:later"} for i in range(30)]
     assert (await put(empty, "contacts", rows))["counts"]["created"] == 30
     [stub] = await empty.data("/v1/accounts")
     assert (stub["name"], stub["external_ids"]) == ("later", [STUB | {"external_id": "later"}])
+    await settled()
     events = await empty.data("/v1/events?types=account.created")
     assert len(events) == 1
     assert (await put(empty, "contacts", rows))["counts"]["unchanged"] == 30

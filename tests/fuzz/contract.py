@@ -31,6 +31,13 @@ CONFIG: dict[str, Any] = {
         # An absent record or a stale `If-Match` may be told before the fault in the rest of the request.
         "negative_data_rejection": {"expected-statuses": REFUSED},
     },
+    "operations": [
+        {
+            # A row that is wrong is told of in its receipt, and the others go on.
+            "include-path-regex": ":upsert$",
+            "checks": {"negative_data_rejection": {"expected-statuses": ["200", *REFUSED]}},
+        }
+    ],
 }
 
 

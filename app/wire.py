@@ -120,7 +120,7 @@ class Wire(HttpToolsProtocol):
             if not colon or name in _ELSEWHERE or (name == b"connection" and value.lower() != b"keep-alive"):
                 return False
             if name == b"content-length":
-                length = int(value) if value.isdigit() else -1
+                length = int(value) if value.isdigit() and len(value) < 10 else -1
             headers.append((name, value))
         if len(body) != length or (answer := surplus.refusal(first.partition(b" ")[0], headers)) is None:
             return False

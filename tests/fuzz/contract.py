@@ -31,13 +31,6 @@ CONFIG: dict[str, Any] = {
         # An absent record or a stale `If-Match` may be told before the fault in the rest of the request.
         "negative_data_rejection": {"expected-statuses": REFUSED},
     },
-    "operations": [
-        {
-            # A row that is wrong is told of in its receipt, and the others go on.
-            "include-path-regex": ":upsert$",
-            "checks": {"negative_data_rejection": {"expected-statuses": ["200", *REFUSED]}},
-        }
-    ],
 }
 
 
@@ -80,6 +73,12 @@ def loaded(document: dict[str, Any]) -> Any:
 
 SCHEMA = loaded(DOCUMENT)
 MONEY_AS_TEXT = loaded(with_money_as_text())
+
+
+def told_in_a_receipt(case: Any, response: Any) -> bool:
+    """An upsert is answered well where a row is wrong: its receipt says so, and the others go on."""
+    failed = response.status_code == 200 and '"outcome":"failed"' in response.text
+    return failed and case.operation.path.endswith(":upsert")
 
 
 SUPPRESSED = [

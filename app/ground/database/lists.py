@@ -20,7 +20,7 @@ _FIRST = '"0001-01-01T00:00:00+00:00"'
 def column(type_: str, values: Sequence[Any]) -> str:
     """`values` for a parameter `$n::text::type[]`. Where all are null the list is empty: `unnest` fills up with nulls
     to its longest list."""
-    if values[0] is None and all(x is None for x in values):
+    if all(x is None for x in values):
         return "{}"
     if type_ != "timestamptz":
         return _array(values)

@@ -53,11 +53,6 @@ def values(types: Mapping[str, str], columns: Sequence[Sequence[Any]]) -> Sequen
     return [lists.column(type_, column) for type_, column in zip(types.values(), columns, strict=True)]
 
 
-def arguments(columns: Sequence[Sequence[Any]]) -> Sequence[Any]:
-    """Columns as they are, or of a single row its values."""
-    return [column[0] for column in columns] if len(columns[0]) == 1 else columns
-
-
 async def execute(session: Session, parts: Sequence[Part], answer: str = "select 1 as done") -> Any:
     """Run them all. `answer` is the one row to give back, made from parts by their names."""
     text = _script(tuple((part.sql, part.name, len(part.arguments)) for part in parts), answer)

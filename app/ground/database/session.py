@@ -8,6 +8,7 @@ pool runs no reset query: that is safe only because nothing here changes a conne
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -121,29 +122,39 @@ class _Opening(Session):
         return await self._raw.fetchrow(text, *arguments, str(self.tenant_id))
 
 
-class _Beginning:
+class Behind(ABC):
+    """What a session asks of a connection, each behind something that must come first: what `_ready` does."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def _ready(self) -> Any:
+        """The connection, when it may be asked."""
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
+        return await (await self._ready()).fetch(sql, *arguments)
+
+    async def fetchrow(self, sql: str, *arguments: Any) -> Any:
+        return await (await self._ready()).fetchrow(sql, *arguments)
+
+    async def fetchval(self, sql: str, *arguments: Any) -> Any:
+        return await (await self._ready()).fetchval(sql, *arguments)
+
+    async def execute(self, sql: str, *arguments: Any) -> str:
+        return await (await self._ready()).execute(sql, *arguments)
+
+
+class _Beginning(Behind):
     __slots__ = ("_connection", "_tenant_id")
 
     def __init__(self, connection: Any, tenant_id: UUID) -> None:
         self._connection = connection
         self._tenant_id = tenant_id
 
-    async def _begun(self) -> Any:
+    async def _ready(self) -> Any:
         if not self._connection.is_in_transaction():
             await self._connection.execute(_begin(self._tenant_id))
         return self._connection
-
-    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
-        return await (await self._begun()).fetch(sql, *arguments)
-
-    async def fetchrow(self, sql: str, *arguments: Any) -> Any:
-        return await (await self._begun()).fetchrow(sql, *arguments)
-
-    async def fetchval(self, sql: str, *arguments: Any) -> Any:
-        return await (await self._begun()).fetchval(sql, *arguments)
-
-    async def execute(self, sql: str, *arguments: Any) -> str:
-        return await (await self._begun()).execute(sql, *arguments)
 
 
 def _begin(tenant_id: UUID) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Generic, TypeVar
 
-from app.ground.database.session import Session
+from app.ground.database.session import Behind, Session
 
 T = TypeVar("T")
 
@@ -59,25 +59,15 @@ class Turns(Generic[T]):
             under_way.exception()
 
 
-class _InTurn:
-    """What a session asks of its connection, each behind the work that is under way."""
+class _InTurn(Behind):
+    """Each statement waits for the work that is under way."""
+
+    __slots__ = ("_connection", "_turns")
 
     def __init__(self, turns: Turns[Any], connection: Any) -> None:
         self._turns = turns
         self._connection = connection
 
-    async def _free(self) -> Any:
+    async def _ready(self) -> Any:
         await self._turns.free()
         return self._connection
-
-    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
-        return await (await self._free()).fetch(sql, *arguments)
-
-    async def fetchrow(self, sql: str, *arguments: Any) -> Any:
-        return await (await self._free()).fetchrow(sql, *arguments)
-
-    async def fetchval(self, sql: str, *arguments: Any) -> Any:
-        return await (await self._free()).fetchval(sql, *arguments)
-
-    async def execute(self, sql: str, *arguments: Any) -> str:
-        return await (await self._free()).execute(sql, *arguments)

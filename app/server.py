@@ -31,8 +31,8 @@ from app.wire import Wire
 _FINISH_SECONDS = 20
 """For requests in flight; less than the 30 s that orchestrators wait before they kill."""
 
-
 _DOORS = 8
+"""Listening sockets on one port, each of which lets one in a turn."""
 
 
 class _Server(uvicorn.Server):
@@ -106,12 +106,12 @@ async def _serve(
         server = _Server(_config(app), drain_seconds=settings.drain_seconds, on_drain=drain)
         server.on_ready = on_ready
         async with working(settings, location) if settings.run_worker else nullcontext():
-            await server.serve(_doors(listener))
+            await server.serve(doors(listener))
     finally:
         await database.close()
 
 
-def _doors(listener: socket.socket) -> list[socket.socket]:
+def doors(listener: socket.socket) -> list[socket.socket]:
     """The loop takes one connection a turn from each. Through a single one whoever comes anew under load would stand in
     the kernel's queue for seconds, behind all others that do."""
     return [listener, *(listener.dup() for _ in range(_DOORS - 1))]

@@ -20,12 +20,15 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
+import uvloop
 
 from app.ground.access.keys import create_key
 from app.ground.access.tenants import create_tenant
 from app.ground.database import embedded
 from app.ground.database.embedded import SUPERUSER, Embedded
 from app.ground.database.session import Session, connect
+from app.server import doors
+from tests.conftest import in_thread
 
 
 @dataclass
@@ -196,3 +199,32 @@ async def test_an_open_stream_is_told_of_the_end(
     assert code == 0, output
     assert rest.endswith('event: end\ndata: {"code":"draining"}\n\n')
     assert time.monotonic() - began < 10
+
+
+def test_many_who_come_at_once_are_let_in_within_a_few_turns() -> None:
+    """The loop takes one connection a turn from each socket; under load a turn is long."""
+    callers, most = 64, 16
+
+    async def turns() -> int:
+        loop = asyncio.get_running_loop()
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(callers)
+            waiting = [socket.create_connection(listener.getsockname()) for _ in range(callers)]
+            let_in: list[asyncio.BaseTransport] = []
+
+            class Guest(asyncio.Protocol):
+                def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                    let_in.append(transport)
+
+            opened = [await loop.create_server(Guest, sock=x) for x in doors(listener)]
+            turn = 0
+            while len(let_in) < callers:
+                await asyncio.sleep(0)
+                turn += 1
+            for each in (*opened, *let_in, *waiting):
+                each.close()
+            await asyncio.sleep(0.01)
+        return turn
+
+    assert in_thread(lambda: uvloop.run(turns())) <= most

@@ -129,3 +129,16 @@ async def test_requests_on_one_wire_are_answered_in_their_order(
             "attain_http_requests_total", {"method": "POST", "route": "unmatched", "status": "429"}
         )
         assert refused == (None if at_once else 1)
+
+
+async def test_a_length_beyond_all_numbers_is_read_by_the_parser(
+    settings: Settings, app_url: str, tenant: Company
+) -> None:
+    async with crowded(settings, app_url, tenant) as (_, client):
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        own = f"POST /v1/me HTTP/1.1\r\nhost: x\r\nauthorization: {client.headers['authorization']}\r\n"
+        writer.write(own.encode() + b"content-length: " + b"9" * 5_000 + b"\r\n\r\n")
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        writer.close()
+        await writer.wait_closed()
+        assert head.startswith(b"HTTP/1.1 400 ")

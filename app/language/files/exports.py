@@ -32,11 +32,10 @@ from app.language.resources import filter as filters
 from app.language.resources import read
 from app.language.resources.columns import shape_of
 from app.language.resources.filter import Values
-from app.language.resources.payload import parse_moment
+from app.language.resources.payload import instant, parse_moment
 from app.language.resources.read import Query
 from app.language.resources.resource import Catalogue, Resource
 from app.language.resources.shape import Leaf, Parent, Picked, Shape
-from app.language.resources.steps import instant
 
 KIND = "export"
 GROUP = 10_000

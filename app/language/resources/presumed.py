@@ -23,8 +23,9 @@ from uuid import UUID
 
 from app.ground.database import script
 from app.ground.database.script import Part
-from app.language.resources import picklists, references
+from app.language.resources import custom, picklists, places, references
 from app.language.resources.batch import Batch
+from app.language.resources.places import Place
 from app.language.resources.references import Asker
 from app.language.resources.reply import Reply
 from app.language.resources.resource import Catalogue, Resource
@@ -105,8 +106,38 @@ def learn(
         _known.popitem(last=False)
 
 
-def known(batch: Batch) -> Known | None:
-    return _known.get((batch.session.tenant_id, batch.resource.plural))
+def presume(batch: Batch, reply: Reply) -> bool:
+    """Stands for a look-up, from what is known, for the storing statement to ask whether it is so. Says no, and has
+    done nothing, where something has to be looked up."""
+    [draft] = batch.drafts
+    known = _known.get((batch.session.tenant_id, batch.resource.plural))
+    if known is None or not _is_plain(batch.resource, draft.changes):
+        return False
+    ask = picklists.sent(batch)
+    if ask and known.spellings is None:
+        return False
+    found: list[tuple[Place, UUID]] = []
+    refusing = [_changed(batch, known)]
+    asker = references.Asker.of(batch.principal)
+    for target, slots in places.of(batch).items():
+        for place in slots:
+            meant = _resolve(batch, known, asker, target, place.values[place.name])
+            if meant is None:
+                return False
+            found.append((place, meant[0]))
+            if meant[1] is not None:
+                refusing.append(meant[1])
+    if reply.claim is not None:
+        refusing.insert(0, reply.claim.taken)
+    custom.check(batch)
+    for place, id_ in found:
+        place.values[place.name] = id_
+    batch.moment = known.now()
+    batch.facts |= known.facts
+    if ask and known.spellings is not None:
+        picklists.rewrite_aliases(batch, known.spellings)
+    batch.presumed = Presumed(refusing)
+    return True
 
 
 @lru_cache
@@ -116,11 +147,11 @@ def _told_apart(resource: Resource) -> frozenset[str]:
     return frozenset({"external_ids", "history", *resource.child_keys, *moments})
 
 
-def is_plain(resource: Resource, changes: Mapping[str, Any]) -> bool:
+def _is_plain(resource: Resource, changes: Mapping[str, Any]) -> bool:
     return _told_apart(resource).isdisjoint(changes)
 
 
-def resolve(
+def _resolve(
     batch: Batch, known: Known, asker: Asker, target: str, word: str
 ) -> tuple[UUID, Part | None] | None:
     """The id that is meant, and the condition that it is not there where that is not known; None for what has to be
@@ -134,7 +165,7 @@ def resolve(
     return id_, references.missing(asker, batch.catalogue[target], id_)
 
 
-def changed(batch: Batch, known: Known) -> Part:
+def _changed(batch: Batch, known: Known) -> Part:
     """A condition: that the small tables are no longer what they were."""
     sql = revision(batch.resource, batch.catalogue)
     return Part(f"{sql} <> $2::bigint", [batch.session.tenant_id, known.revision])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -21,14 +21,25 @@ from app.ground.database.session import Statement, compiled
 from app.ground.database.turns import Turns
 from app.ground.errors import Conflict, NotFound, VersionConflict
 from app.language.query.binds import Binds
-from app.language.resources import aliases, custom, freshness, picklists, presumed, references, stubs, told
+from app.language.resources import (
+    aliases,
+    custom,
+    freshness,
+    picklists,
+    places,
+    presumed,
+    references,
+    stubs,
+    told,
+)
 from app.language.resources import reply as replies
 from app.language.resources.batch import BEGINNING, PIECE, Batch, Draft, Point
 from app.language.resources.children import load_children, plan_children, store_children
 from app.language.resources.outcome import record_history, tell_events
-from app.language.resources.payload import child_names, instant, unusable
+from app.language.resources.payload import child_names, unusable
+from app.language.resources.places import Place
 from app.language.resources.plan import compare, plan
-from app.language.resources.presumed import PRESUMED, Presumed
+from app.language.resources.presumed import PRESUMED
 from app.language.resources.records import (
     CLAIMED,
     STORED,
@@ -41,7 +52,7 @@ from app.language.resources.records import (
 )
 from app.language.resources.references import Lookups, Names
 from app.language.resources.reply import ANSWER, UNSEEN, Reply
-from app.language.resources.resource import Child, Resource
+from app.language.resources.resource import Resource
 from app.language.resources.words import store_words
 
 
@@ -234,7 +245,7 @@ async def look_up(batch: Batch, missing: str, reply: Reply | None = None) -> Non
     """Everything that the batch must know before its rows are locked, in one statement: the moment, which rows name a
     record that is there, whom they refer to, and what the rules need of small tables."""
     presuming = presumed.like(batch, reply)
-    if presuming and reply is not None and batch.session.presuming and presume(batch, reply):
+    if presuming and reply is not None and batch.session.presuming and presumed.presume(batch, reply):
         return
     lookups = Lookups(batch.session, batch.principal)
     moment = lookups.value("select to_json(clock_timestamp())") if batch.moment == BEGINNING else None
@@ -242,17 +253,17 @@ async def look_up(batch: Batch, missing: str, reply: Reply | None = None) -> Non
     claimed = lookups.value(claim.question.sql, *claim.question.arguments) if claim else None
     known = _identify(batch, lookups)
     custom.check(batch)
-    slots = _references(batch)
+    slots = places.of(batch)
     ahead = batch.ahead
     living = {
         target: lookups.living(
             batch.catalogue[target],
-            {place.values[place.name] for place in places}.difference(
+            {place.values[place.name] for place in found}.difference(
                 ahead.words.get(target, ()) if ahead else ()
             ),
             holding=holding,
         )
-        for target, places in slots.items()
+        for target, found in slots.items()
     }
     resource = batch.resource
     facts = {name: lookups.value(sql, batch.session.tenant_id) for name, sql in resource.lookups.items()}
@@ -282,9 +293,9 @@ async def look_up(batch: Batch, missing: str, reply: Reply | None = None) -> Non
     for draft in batch.standing:
         if draft.external_key and draft.record_id is None:
             draft.record_id = ids.get(draft.external_key)
-    for target, places in slots.items():
+    for target, found in slots.items():
         ids = living[target].ids() | (ahead.living(target) if ahead else {})
-        words = {place.values[place.name] for place in places}
+        words = {place.values[place.name] for place in found}
         ids |= await references.led(
             batch.session, batch.principal, batch.catalogue[target], words - ids.keys(), holding=holding
         )
@@ -292,47 +303,12 @@ async def look_up(batch: Batch, missing: str, reply: Reply | None = None) -> Non
             batch.unheld.append((batch.catalogue[target], set(ids.values())))
         if missing == "stub":
             ids |= await _stubs(batch, target, words - ids.keys())
-        _put(batch, target, places, ids, missing)
+        _put(batch, target, found, ids, missing)
     batch.facts |= {name: found[None] for name, found in facts.items()}
     if spellings is not None:
         picklists.rewrite_aliases(batch, spellings[None])
     for draft in batch.standing:
         _refuse_future(draft, batch.moment)
-
-
-def presume(batch: Batch, reply: Reply) -> bool:
-    """As `look_up`, from what is known, for the storing statement to ask whether it is so. Says no, and has done
-    nothing, where something has to be looked up."""
-    [draft] = batch.drafts
-    known = presumed.known(batch)
-    changes = draft.changes
-    if known is None or not presumed.is_plain(batch.resource, changes):
-        return False
-    ask = picklists.sent(batch)
-    if ask and known.spellings is None:
-        return False
-    found: list[tuple[Place, UUID]] = []
-    refusing = [presumed.changed(batch, known)]
-    asker = references.Asker.of(batch.principal)
-    for target, places in _references(batch).items():
-        for place in places:
-            meant = presumed.resolve(batch, known, asker, target, place.values[place.name])
-            if meant is None:
-                return False
-            found.append((place, meant[0]))
-            if meant[1] is not None:
-                refusing.append(meant[1])
-    if reply.claim is not None:
-        refusing.insert(0, reply.claim.taken)
-    custom.check(batch)
-    for place, id_ in found:
-        place.values[place.name] = id_
-    batch.moment = known.now()
-    batch.facts |= known.facts
-    if ask and known.spellings is not None:
-        picklists.rewrite_aliases(batch, known.spellings)
-    batch.presumed = Presumed(refusing)
-    return True
 
 
 async def _stubs(batch: Batch, target: str, unknown: set[str]) -> dict[str, UUID]:
@@ -378,54 +354,9 @@ def _name(draft: Draft, resource: Resource) -> None:
     draft.changes["external_ids"] = list(named.values())
 
 
-class Place(NamedTuple):
-    """Where a reference stands: `values[name]`, called `path` + `name` in the row."""
-
-    draft: Draft
-    values: dict[str, Any]
-    name: str
-    path: str
-
-
-@lru_cache
-def _kinds(holder: Resource | Child) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """Which fields are references, with their nouns, and which are moments."""
-    fields = holder.by_name.values()
-    return (
-        tuple((x.name, x.target) for x in fields if x.kind == "reference" and x.target),
-        tuple(x.name for x in fields if x.kind == "moment"),
-    )
-
-
-def _references(batch: Batch) -> dict[str, list[Place]]:
-    """Every reference that is still a caller's word, by noun. Days become moments on the way."""
-    slots: dict[str, list[Place]] = {}
-    principal, resource = batch.principal, batch.resource
-
-    def collect(draft: Draft, values: dict[str, Any], holder: Resource | Child, path: str) -> None:
-        references, moments = _kinds(holder)
-        for name, target in references:
-            if isinstance(values.get(name), str):
-                slots.setdefault(target, []).append(Place(draft, values, name, path))
-        for name in moments:
-            if values.get(name) is not None:
-                values[name] = instant(values[name], principal)
-
-    for draft in batch.standing:
-        collect(draft, draft.changes, resource, "")
-        for name in child_names(resource, draft.changes):
-            child = resource.children_by_name[name.removesuffix("_merge")]
-            for index, row in enumerate(draft.changes[name]):
-                collect(draft, row, child, f"{name}/{index}/")
-        for index, row in enumerate(draft.changes.get("history") or ()):
-            row["at"] = instant(row["at"], principal)
-            collect(draft, row, resource, f"history/{index}/")
-    return slots
-
-
-def _put(batch: Batch, target: str, places: list[Place], ids: Mapping[str, Any], missing: str) -> None:
+def _put(batch: Batch, target: str, slots: list[Place], ids: Mapping[str, Any], missing: str) -> None:
     """Ids in the place of what callers call records."""
-    for draft, values, name, path in places:
+    for draft, values, name, path in slots:
         if (id_ := ids.get(values[name])) is not None or missing == "null":
             values[name] = id_
         else:

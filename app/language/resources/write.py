@@ -24,12 +24,12 @@ from app.ground.errors import AttainError, Conflict, FieldError, Invalid, NotFou
 from app.language.resources import collector, merge_rows, records, references
 from app.language.resources.ahead import Ahead
 from app.language.resources.batch import PIECE, Batch, Draft, Receipt, raise_first
-from app.language.resources.payload import SOURCE, faults, parse_moment, payloads, unusable
+from app.language.resources.payload import SOURCE, faults, instant, parse_moment, payloads, unusable
 from app.language.resources.records import LostRace
 from app.language.resources.reply import Reply
 from app.language.resources.resource import Action, ActionCall, Catalogue, Resource
 from app.language.resources.salvage import salvage
-from app.language.resources.steps import instant, load, run
+from app.language.resources.steps import load, run
 
 MAX_ROWS = 10_000
 _AT_A_TIME = 250

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+import orjson
 import pytest
 
+from app.ground.database.session import Database, Session, Statement
 from tests.faces.rest.conftest import Api, code
 
 DEALS = "/v1/opportunities"
@@ -31,6 +34,36 @@ async def test_a_list_filters_sorts_and_expands(api: Api) -> None:
     assert await names(api, "line_items.product_id=crm:x1&sort=name") == ["Deal 1", "Deal 2"]
     assert await names(api, "name=Deal 1") == ["Deal 1"]
     assert await names(api, "owner_id[in]=crm:r1,crm:r2&sort=name&limit=2") == ["Deal 1", "Deal 3"]
+
+
+async def test_only_the_page_is_written_as_json(
+    api: Api, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where no index has the order, so that everything found has to be sorted first."""
+    asked: list[tuple[Statement, dict[str, Any]]] = []
+    fetch = Session.fetch
+
+    async def noting(session: Session, statement: Any, /, **values: Any) -> list[Any]:
+        asked.append((statement, values))
+        return await fetch(session, statement, **values)
+
+    monkeypatch.setattr(Session, "fetch", noting)
+    assert len(await names(api, "sort=-next_step,amount&limit=2&expand=account")) == 2
+    [(statement, values)] = [x for x in asked if "page_size" in x[1]]
+    async with database.transaction(api.company.id) as session:
+        told = await session.connection.fetchval(
+            f"explain (analyze, format json) {statement.sql}", *statement.arguments(values)
+        )
+    [plan] = orjson.loads(told)
+    written = [x["Actual Loops"] for x in _nodes(plan["Plan"]) if x.get("Parent Relationship") == "SubPlan"]
+    assert written
+    assert max(written) == 3
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from _nodes(below)
 
 
 async def test_me_stands_for_the_callers_rep(api: Api) -> None:

@@ -20,6 +20,9 @@ from structlog.typing import EventDict, Processor
 _KEY = re.compile(r"attain_(?:ticket_)?[0-9a-f]{32}_[A-Za-z0-9_-]+")
 _URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*):[^\s@]+@")
 
+_processors: list[Processor] = []
+"""One list for good: a logger that has written once keeps it."""
+
 
 def configure(level: str, form: str) -> None:
     """`form` is `json` or `text`. Logs go to the standard error, so that a command's output stays its own."""
@@ -52,9 +55,10 @@ def configure(level: str, form: str) -> None:
     # These tell of every start and connection; nobody reads that.
     for name in ("uvicorn.error", "alembic", "asyncio", "httpx"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    _processors[:] = [*before, renderer]
     structlog.configure(
         # Our own lines do not pass through `logging`: every request writes one, and it took a seventh of its time.
-        processors=[*before, renderer],
+        processors=_processors,
         logger_factory=_StandardError,
         wrapper_class=structlog.make_filtering_bound_logger(root.level),
         cache_logger_on_first_use=True,

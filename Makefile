@@ -30,7 +30,7 @@ $(VENV)/.complete: $(VENV)/.runtime requirements-dev.lock
 	@touch $@
 
 test: install ## every test but those of `make drawn`, on two processes
-	$(BIN)/python -m pytest -n 2 -q --ignore=tests/fuzz
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q --ignore=tests/fuzz
 
 drawn: install ## 25 drawn requests for each operation and identity, judged by the contract
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 -q tests/fuzz

@@ -113,6 +113,19 @@ async def test_statements_end_in_time(narrow: Database, companies: tuple[Company
         assert await session.connection.fetchval("select current_setting('statement_timeout')") == "300ms"
 
 
+async def test_a_wide_statement_is_prepared_once(
+    narrow: Database, companies: tuple[Company, Company]
+) -> None:
+    """A page of deals with all that hangs on them, as a manager sees it, is 30,000 characters."""
+    wide = f"select count(*), '{'x' * 30_000}' from accounts"
+    for company in companies:
+        async with narrow.reading(company.id) as session:
+            await session.connection.fetch(wide)
+    async with narrow.connection() as connection:
+        kept = "select count(*) from pg_prepared_statements where length(statement) > 30000"
+        assert await connection.fetchval(kept) == 1
+
+
 async def test_a_caller_that_goes_away_leaves_no_transaction_open(
     narrow: Database, companies: tuple[Company, Company]
 ) -> None:

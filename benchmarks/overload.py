@@ -1,6 +1,6 @@
 """Five times what the service can take: one tenant that will not stop, nine that ask now and then.
 
-    python -m benchmarks.overload [--seconds 30]
+    python -m benchmarks.overload [--rounds 4] [--seconds 8]
 
 Prints the peak of a closed loop, the quiet tenants' latencies without and with the noisy one, what became of the
 surplus, and how soon it is over. Requests of the open loop are sent when they are due, whatever became of others.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import shutil
 import statistics
 import tempfile
@@ -17,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -27,7 +29,9 @@ from app.areas import found
 from app.ground.access.keys import create_key
 from app.ground.access.tenants import create_tenant
 from app.ground.database import embedded, migrate
+from app.ground.database.embedded import Embedded
 from app.ground.database.session import Session, connect
+from benchmarks import processor
 from benchmarks.services import Service, product
 
 QUIET = 9
@@ -106,6 +110,8 @@ class Load:
         self.port = port
         self.idle: list[Line] = []
         self.open = 0
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.answered = asyncio.Event()
 
     def _done(self, line: Line, status: int, retry_after: bool) -> None:
         seen, line.seen = line.seen, None
@@ -115,35 +121,52 @@ class Load:
                 self.idle.remove(line)
         else:
             self.idle.append(line)
+        self._rest()
         if seen is not None:
             seen.note(status, time.perf_counter() - line.due)
             seen.without_retry_after += status in (429, 503) and not retry_after
 
-    async def send(self, request: bytes, due: float, seen: Seen) -> None:
+    def _rest(self) -> None:
+        if self.open == len(self.idle):
+            self.answered.set()
+
+    def send(self, request: bytes, due: float, seen: Seen) -> None:
+        """On a connection that is free, or on a new one. No task where none is needed: what this costs is taken from
+        the service, which has the same processors."""
+        self.answered.clear()
         if self.idle:
             self.idle.pop().ask(request, due, seen)
-            return
-        if self.open >= MOST_CONNECTIONS:
+        elif self.open >= MOST_CONNECTIONS:
             seen.unsent += 1
-            return
-        self.open += 1
+        else:
+            self.open += 1
+            task = asyncio.create_task(self._connect(request, due, seen))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    async def _connect(self, request: bytes, due: float, seen: Seen) -> None:
         loop = asyncio.get_running_loop()
-        _, line = await loop.create_connection(lambda: Line(self._done), "127.0.0.1", self.port)
-        line.ask(request, due, seen)
+        try:
+            _, line = await loop.create_connection(lambda: Line(self._done), "127.0.0.1", self.port)
+        except OSError:
+            self.open -= 1
+            self._rest()
+            seen.note(0, time.perf_counter() - due)
+        else:
+            line.ask(request, due, seen)
 
     async def at(self, rate: float, seconds: float, keys: list[str], seen: Seen) -> None:
         """An open loop: `rate` requests a second, due at even distances."""
         began = time.perf_counter()
-        tasks: set[asyncio.Task[None]] = set()
-        for n in range(int(rate * seconds)):
-            due = began + n / rate
-            ahead = due - time.perf_counter()
-            if ahead > 0:
-                await asyncio.sleep(ahead)
-            task = asyncio.create_task(self.send(request(keys[n % len(keys)], n), due, seen))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        await asyncio.gather(*tasks)
+        n, count = 0, int(rate * seconds)
+        while n < count:
+            now = time.perf_counter()
+            while n < count and (due := began + n / rate) <= now:
+                self.send(request(keys[n % len(keys)], n % len(PATHS)), due, seen)
+                n += 1
+            # The loop's clock has milliseconds: for less it would spin, and take half of what the service has.
+            await asyncio.sleep(max(began + n / rate - time.perf_counter(), 0.001))
+        await self.answered.wait()
 
     async def closed(self, lines: int, seconds: float, keys: list[str]) -> float:
         """Requests a second where each connection asks again as soon as it is answered."""
@@ -154,7 +177,7 @@ class Load:
             nonlocal answered
             while time.perf_counter() < end:
                 seen = Seen()
-                await self.send(request(keys[n % len(keys)], n), time.perf_counter(), seen)
+                self.send(request(keys[n % len(keys)], n % len(PATHS)), time.perf_counter(), seen)
                 await seen.told.wait()
                 answered += len(seen.good)
                 n += lines
@@ -164,8 +187,9 @@ class Load:
         return answered / (time.perf_counter() - began)
 
 
-def request(key: str, n: int) -> bytes:
-    return f"GET {PATHS[n % len(PATHS)]} HTTP/1.1\r\nHost: attain\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+@lru_cache
+def request(key: str, path: int) -> bytes:
+    return f"GET {PATHS[path]} HTTP/1.1\r\nHost: attain\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
 
 
 async def tenants(folder: Path) -> list[str]:
@@ -193,55 +217,117 @@ async def tenants(folder: Path) -> list[str]:
     return keys
 
 
-async def measure(service: Service, keys: list[str], seconds: float) -> None:
-    load = Load(service.port)
+class Used:
+    """Processors that were busy in its `with` blocks, by whom."""
+
+    def __init__(self, service: Service, server: Embedded) -> None:
+        self.pids = {
+            "service": [service.process.pid],
+            "PostgreSQL": processor.backends(server),
+            "callers": [os.getpid()],
+        }
+        self.seconds: dict[str, float] = dict.fromkeys(self.pids, 0.0)
+        self.took = 0.0
+
+    def _count(self, sign: int) -> None:
+        self.took += sign * time.perf_counter()
+        for who, pids in self.pids.items():
+            self.seconds[who] += sign * processor.seconds(*pids)
+
+    def __enter__(self) -> None:
+        self._count(-1)
+
+    def __exit__(self, *_: object) -> None:
+        self._count(1)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{who} {x / self.took:.2f}" for who, x in self.seconds.items())
+
+
+@dataclass
+class Measured:
+    """Of all rounds together, but for the rates, of which each round has its own."""
+
+    peaks: list[float] = field(default_factory=list)
+    goodputs: list[float] = field(default_factory=list)
+    sent: int = 0
+    alone: Seen = field(default_factory=Seen)
+    calm: Seen = field(default_factory=Seen)
+    loud: Seen = field(default_factory=Seen)
+
+    @property
+    def shares(self) -> list[float]:
+        """Of the peak as it was just before and just after: a machine is not equally fast for a minute."""
+        around = zip(self.peaks, self.peaks[1:], strict=False)
+        return [x * 2 / sum(y) for x, y in zip(self.goodputs, around, strict=True)]
+
+
+async def measure(service: Service, server: Embedded, keys: list[str], rounds: int, seconds: float) -> None:
+    load, found = Load(service.port), Measured()
     noisy, quiet = keys[:1], keys[1:]
+    peaceful, stormy = Used(service, server), Used(service, server)
     await load.closed(16, 3, keys)
-    peak = await load.closed(16, 10, keys)
-    print(f"peak                       {peak:8.0f} requests a second (closed loop, 16 connections)")
-    alone = Seen()
-    await load.at(peak * QUIET_SHARE * QUIET, 10, quiet, alone)
-    await asyncio.sleep(1)
-    quietly = statistics.median(alone.good), p(alone.good, 0.99)
-    print(f"quiet tenants alone        {quietly[0] * 1000:8.1f} ms median, {quietly[1] * 1000:.1f} ms p99")
-    calm, loud = Seen(), Seen()
-    began = time.perf_counter()
-    await asyncio.gather(
-        load.at(peak * QUIET_SHARE * QUIET, seconds, quiet, calm),
-        load.at(peak * (TIMES - QUIET_SHARE * QUIET), seconds, noisy, loud),
-    )
-    took = time.perf_counter() - began
-    goodput = (len(calm.good) + len(loud.good)) / took
-    statuses = Counter({k: len(v) for seen in (calm, loud) for k, v in seen.by_status.items()})
-    refused = loud.refused + calm.refused
-    sent = (sum(statuses.values())) / took
-    print(
-        f"overload                   {sent:8.0f} requests a second answered in {took:.1f} s, {dict(statuses)}"
-    )
-    print(f"  not sent for want of connections  {loud.unsent + calm.unsent}")
-    print(f"  goodput                  {goodput:8.0f} requests a second, {goodput / peak:.2f} of the peak")
-    print(f"  quiet tenants            {statistics.median(calm.good) * 1000:8.1f} ms median, "
-          f"{p(calm.good, 0.99) * 1000:.1f} ms p99 ({p(calm.good, 0.99) / quietly[1]:.2f} of idle), "
-          f"{len(calm.refused)} refused of {sum(map(len, calm.by_status.values()))}")  # fmt: skip
-    print(f"  refusals                 {statistics.median(refused) * 1000:8.1f} ms median, "
-          f"{p(refused, 0.99) * 1000:.1f} ms p99, {loud.without_retry_after + calm.without_retry_after} "
-          "without Retry-After")  # fmt: skip
+
+    async def peak() -> None:
+        with peaceful:
+            found.peaks.append(await load.closed(16, seconds / 2, keys))
+
+    await peak()
+    for _ in range(rounds):
+        rate = found.peaks[-1]
+        await load.at(rate * QUIET_SHARE * QUIET, seconds / 2, quiet, found.alone)
+        before = len(found.calm.good) + len(found.loud.good)
+        began = time.perf_counter()
+        with stormy:
+            await asyncio.gather(
+                load.at(rate * QUIET_SHARE * QUIET, seconds, quiet, found.calm),
+                load.at(rate * (TIMES - QUIET_SHARE * QUIET), seconds, noisy, found.loud),
+            )
+        took = time.perf_counter() - began
+        found.goodputs.append((len(found.calm.good) + len(found.loud.good) - before) / took)
+        await peak()
+    quietly = statistics.median(found.alone.good), p(found.alone.good, 0.99)
     after = time.perf_counter()
     while True:
         again = Seen()
-        await load.at(peak * QUIET_SHARE * QUIET, 1, quiet, again)
+        await load.at(found.peaks[-1] * QUIET_SHARE * QUIET, 1, quiet, again)
         if p(again.good, 0.9) < quietly[1] * 1.5 or time.perf_counter() - after > 30:
             break
+    report(found, peaceful, stormy)
     print(
-        f"recovery                   {time.perf_counter() - after:8.1f} s until nine of ten are as fast as before"
+        f"recovery              {time.perf_counter() - after:.1f} s until nine of ten are as fast as before"
     )
-    print(f"memory                     {service.memory:8d} MB")
+    print(f"memory                {service.memory} MB")
+
+
+def report(found: Measured, peaceful: Used, stormy: Used) -> None:
+    calm, loud, alone = found.calm, found.loud, found.alone
+    statuses = Counter({k: len(v) for seen in (calm, loud) for k, v in seen.by_status.items()})
+    refused = loud.refused + calm.refused
+    idle, pressed = p(alone.good, 0.99), p(calm.good, 0.99)
+    lines = {
+        "peak": f"{statistics.median(found.peaks):.0f} requests a second (closed loop, 16 connections)",
+        "  processors": peaceful,
+        "overload": f"{sum(statuses.values())} answers, {dict(statuses)}",
+        "  processors ": stormy,
+        "  goodput": f"{statistics.median(found.shares):.2f} of the peak "
+        f"({', '.join(f'{x:.2f}' for x in found.shares)})",
+        "  not sent": f"{loud.unsent + calm.unsent} for want of connections",
+        "quiet tenants": f"{statistics.median(alone.good) * 1000:.1f} ms median, {idle * 1000:.1f} ms p99",
+        "  in overload": f"{statistics.median(calm.good) * 1000:.1f} ms median, {pressed * 1000:.1f} ms p99, "
+        f"{pressed / idle:.2f} of it; {len(calm.refused)} refused of {sum(map(len, calm.by_status.values()))}",
+        "refusals": f"{statistics.median(refused) * 1000:.1f} ms median, {p(refused, 0.99) * 1000:.1f} ms p99, "
+        f"{loud.without_retry_after + calm.without_retry_after} without Retry-After",
+    }
+    for name, told in lines.items():
+        print(f"{name:22}{told}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=30)
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=8)
+    given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="attain-overload-"))
     try:
         keys = asyncio.run(tenants(folder))
@@ -250,7 +336,8 @@ def main() -> None:
                 httpx.get(
                     f"http://127.0.0.1:{service.port}/v1/me", headers={"Authorization": f"Bearer {key}"}
                 ).raise_for_status()
-            uvloop.run(measure(service, keys, seconds))
+            server = embedded.start(folder)
+            uvloop.run(measure(service, server, keys, given.rounds, given.seconds))
     finally:
         embedded.stop(folder)
         shutil.rmtree(folder, ignore_errors=True)

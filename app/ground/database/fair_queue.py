@@ -16,7 +16,7 @@ from collections.abc import Hashable
 _MOST_LANES = 10_000
 _RECENT = 50
 """A lane is active when it is among the last so many that were given a place."""
-_LEAST_SHARE = 3
+_LEAST_SHARE = 5
 """However many lanes are active, each may hold a third: their turns are short, and places should not lie idle."""
 
 
@@ -86,7 +86,7 @@ class FairQueue:
         lane = self.lanes.get(who)
         if lane is None or not lane.waiters:
             return False
-        return len(lane.waiters) * self._pace * len(self._hungry) > self.seconds / 2
+        return len(lane.waiters) * self._pace * len(self._hungry) > self.seconds / 4
 
     async def enter(self, who: Hashable) -> Lane:
         return self.enter_at_once(who) or await self.wait(who)

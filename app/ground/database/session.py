@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, cast
@@ -209,6 +209,7 @@ def _tenant_first(sql: str, parameters: int) -> str:
 
 _SETTINGS = {"application_name": "attain", "TimeZone": "UTC", "jit": "off", "search_path": "public"}
 
+_FAREWELL_SECONDS = 3.0
 
 _OUTSIDE_TENANTS = {"app.tenant_id": str(UUID(int=0))}
 """What the policies find where no transaction has set a tenant: one that is nobody's. A setting that were never made
@@ -279,7 +280,10 @@ class Database:
     async def close(self) -> None:
         while self.idle:
             await self.pool.release(self.idle.pop())
-        await self.pool.close()
+        # One that is not given back, or no longer answers, is not waited for: pool.close() cuts it off when it ends.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                await self.pool.close()
 
     def counts(self) -> tuple[int, int]:
         """Connections that are open, and those of them that nobody uses."""

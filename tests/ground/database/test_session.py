@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select, text
 
+from app.ground.database import session as session_module
 from app.ground.database.session import Database, Session, compiled
 from app.sales.accounts.models import accounts
 from tests.conftest import Company
@@ -141,3 +142,14 @@ async def test_a_caller_that_goes_away_leaves_no_transaction_open(
         async with narrow.connection() as connection:
             assert not connection.is_in_transaction()
             assert await connection.fetchval(SETTING) == NOBODY
+
+
+async def test_a_connection_that_is_not_given_back_keeps_nobody_from_ending(
+    app_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "_FAREWELL_SECONDS", 0.05)
+    opened = await Database.open(app_url, size=2)
+    kept = (await opened.pool.acquire())._con
+    async with asyncio.timeout(5):
+        await opened.close()
+    assert kept.is_closed()

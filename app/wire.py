@@ -125,9 +125,9 @@ class Wire(HttpToolsProtocol):
         if len(body) != length or (answer := surplus.refusal(first.partition(b" ")[0], headers)) is None:
             return False
         self._stop_clock()
-        own = b"".join(b"%s: %s\r\n" % header for header in self.server_state.default_headers)
-        line, rest = answer.split(b"\r\n", 1)
-        self.transport.writelines((line, b"\r\n", own, rest))
+        own = b"".join([b"%s: %s\r\n" % header for header in self.server_state.default_headers])
+        line, end, rest = answer.partition(b"\r\n")
+        self.transport.writelines((line + end + own + rest,))
         self.on_response_complete()
         return True
 

@@ -42,6 +42,7 @@ class Health:
 
     def __post_init__(self) -> None:
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._refused: dict[str, Counter] = {}
         self.registry.register(_Pool(self.database))
         ProcessCollector(registry=self.registry)
         # Labels are route templates and never paths: their number is bounded, and no id or key ends up in them.
@@ -73,6 +74,13 @@ class Health:
             )
         known[0].inc()
         known[1].observe(seconds)
+
+    def refused(self, method: str) -> None:
+        """Count one of the surplus, which took no time worth telling."""
+        count = self._refused.get(method)
+        if count is None:
+            count = self._refused[method] = self.requests.labels(method, "unmatched", "429")
+        count.inc()
 
     async def fault(self) -> str | None:
         """Why no new requests should come here; None where they may."""

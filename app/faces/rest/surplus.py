@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from uuid import uuid4
+from os import urandom
 
 import orjson
 import structlog
 
 from app.faces.rest import problems
 from app.faces.rest.health import Health
+from app.ground.access.admission import POLICY, RATE
 from app.ground.access.gate import Gate
 from app.ground.errors import TooManyRequests
 
@@ -23,6 +24,24 @@ _log = structlog.get_logger("attain.access")
 _REFUSAL = TooManyRequests(
     "Too many of your requests are being answered already; wait for some of them.", code="too_many_at_once"
 )
+
+
+def _answer() -> bytes:
+    """With places for the request's id and for what is left of the allowance."""
+    body = orjson.dumps(problems.problem(_REFUSAL, "%s")).replace(b"%", b"%%").replace(b"%%s", b"%s")
+    length = len(body) - 2 + 32
+    return b"".join(
+        (
+            b"HTTP/1.1 429 Too Many Requests\r\n",
+            b"content-type: application/problem+json\r\nretry-after: 1\r\n",
+            b"content-length: %d\r\nx-request-id: %%s\r\n" % length,
+            b"%s: %%s\r\n%s: %%s\r\n\r\n" % (POLICY, RATE),
+            body,
+        )
+    )
+
+
+_ANSWER = _answer()
 
 
 class Surplus:
@@ -50,19 +69,9 @@ class Surplus:
         if allowance is None or method not in _METHODS or self.health.draining:
             return None
         self._tell()
-        self.health.answered(method.decode(), "unmatched", 429, 0.0)
-        request_id = uuid4().hex
-        body = orjson.dumps(problems.problem(_REFUSAL, request_id))
-        return b"".join(
-            (
-                b"HTTP/1.1 429 Too Many Requests\r\n",
-                b"content-type: application/problem+json\r\nretry-after: 1\r\n",
-                b"content-length: %d\r\nx-request-id: %s\r\n" % (len(body), request_id.encode()),
-                *(b"%s: %s\r\n" % header for header in allowance.headers()),
-                b"\r\n",
-                body,
-            )
-        )
+        self.health.refused(method.decode())
+        request_id = urandom(16).hex().encode()
+        return _ANSWER % (request_id, *allowance.values(), request_id)
 
     def _tell(self) -> None:
         self._count += 1

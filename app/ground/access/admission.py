@@ -16,8 +16,8 @@ from app.ground.database.fair_queue import FairQueue
 from app.ground.errors import TooManyRequests, Unavailable
 
 _MOST_TENANTS = 10_000
-_RATE = b"ratelimit"
-_POLICY = b"ratelimit-policy"
+RATE = b"ratelimit"
+POLICY = b"ratelimit-policy"
 
 
 class Allowance:
@@ -72,13 +72,14 @@ class Allowance:
         return self.in_flight == 0 and filled >= self.quota
 
     def headers(self) -> list[tuple[bytes, bytes]]:
+        policy, rate = self.values()
+        return [(POLICY, policy), (RATE, rate)]
+
+    def values(self) -> tuple[bytes, bytes]:
         left = int(self._left)
         full = math.ceil((self.quota - self._left) / self.rate)
         free = max(0, self.at_once - self.in_flight)
-        return [
-            (_POLICY, self._policy),
-            (_RATE, b'"requests";r=%d;t=%d, "at-once";r=%d' % (left, full, free)),
-        ]
+        return self._policy, b'"requests";r=%d;t=%d, "at-once";r=%d' % (left, full, free)
 
 
 class Admission:

@@ -17,7 +17,8 @@ _MOST_LANES = 10_000
 _RECENT = 50
 """A lane is active when it is among the last so many that were given a place."""
 _LEAST_SHARE = 5
-"""However many lanes are active, each may hold a third: their turns are short, and places should not lie idle."""
+"""However many lanes are active, each may hold a fifth: their turns are short, and places should not lie idle. With a
+third, a noisy lane's work doubled what a quiet one's takes, for a few more answers a second."""
 
 
 class Full(Exception):

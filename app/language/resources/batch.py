@@ -166,6 +166,11 @@ class Batch:
             drafts = self.drafts[first : first + PIECE]
             yield replace(self, drafts=drafts, clearing=[], storing=[], unheld=[], claims=0)
 
+    def moving(self) -> Batch:
+        """Those of its drafts that may leave anything to be stored, once they are judged."""
+        drafts = [d for d in self.standing if d.outcome != "unchanged" or d.children or d.history]
+        return replace(self, drafts=drafts)
+
     @property
     def standing(self) -> list[Draft]:
         """The drafts that are still on their way: neither refused nor set aside."""

@@ -40,7 +40,17 @@ def _of(resource: Resource) -> str:
 
 
 def sent(batch: Batch) -> bool:
-    return any(next(_places(d, name), None) for name in _known(batch) for d in batch.standing)
+    standing = batch.standing
+    told = set().union(*(d.changes for d in standing))
+    named = [name for name in _known(batch) if not told.isdisjoint(_bearers(name))]
+    return any(next(_places(d, name), None) for name in named for d in standing)
+
+
+@lru_cache(maxsize=4096)
+def _bearers(name: str) -> tuple[str, ...]:
+    """What a row has to name, that this picklist can stand in it."""
+    child, dot, _ = name.partition(".")
+    return (child, f"{child}_merge") if dot else (name,)
 
 
 def _known(batch: Batch) -> Iterable[str]:

@@ -124,6 +124,7 @@ async def _judge_and_store(batch: Batch) -> Stored:
                 if draft.is_new:
                     draft.record_id = draft.record_id or ids.get(draft.index)
             await _judge(piece)
+            piece = piece.moving()
             claim_names(piece, claimed=True)
             for gather in _GATHERING:
                 # The loop sends on what the socket had no room for.

@@ -14,12 +14,16 @@ import orjson
 
 from benchmarks.load import request
 
-_KEPT = "externalIds version createdAt updatedAt deletedAt"
-_ACCOUNT = f"id: rowId name parentId ownerId territoryId industry segment employees country website {_KEPT}"
+_KEPT = "custom externalIds version createdAt updatedAt deletedAt"
+_ACCOUNT = (
+    "id: rowId name parentId ownerId territoryId industry segment employees country website "
+    f"mergedIntoId mergedIds {_KEPT}"
+)
 _OWNER = f"id: rowId name email title function managerId teamId territoryId hiredOn leftOn status {_KEPT}"
 _DEAL = (
     "id: rowId name accountId ownerId pipelineId stageId category amount currency type salesChannel leadSource "
-    "openedAt expectedCloseOn closedAt probability forecastCategory lossReason competitor nextStep creditedOwnerId "
+    "openedAt expectedCloseOn campaignId priceBookId closedAt probability forecastCategory lossReason competitor "
+    "nextStep creditedOwnerId "
     f"stageEnteredAt pushCount lastActivityAt nextActivityAt {_KEPT}"
 )
 _NODE = (
@@ -60,6 +64,8 @@ def alike(record: Any) -> Any:
     if not isinstance(record, dict):
         return _value(record)
     plain = {_snake(name): alike(value) for name, value in record.items()}
+    if plain.get("custom", {}) is None:
+        plain["custom"] = {}  # a record that nobody has given any
     return {name: value for name, value in plain.items() if name not in COMPUTED}
 
 

@@ -278,12 +278,13 @@ class Database:
         return cls(pool, queue)
 
     async def close(self) -> None:
-        while self.idle:
-            await self.pool.release(self.idle.pop())
-        # One that is not given back, or no longer answers, is not waited for: pool.close() cuts it off when it ends.
+        # One that is not given back, or no longer answers, is not waited for.
         with suppress(TimeoutError):
             async with asyncio.timeout(_FAREWELL_SECONDS):
+                while self.idle:
+                    await self.pool.release(self.idle.pop())
                 await self.pool.close()
+        self.pool.terminate()
 
     def counts(self) -> tuple[int, int]:
         """Connections that are open, and those of them that nobody uses."""

@@ -152,4 +152,5 @@ async def test_a_connection_that_is_not_given_back_keeps_nobody_from_ending(
     kept = (await opened.pool.acquire())._con
     async with asyncio.timeout(5):
         await opened.close()
+    assert kept is not None
     assert kept.is_closed()

@@ -250,7 +250,6 @@ class Measured:
 
     peaks: list[float] = field(default_factory=list)
     goodputs: list[float] = field(default_factory=list)
-    sent: int = 0
     alone: Seen = field(default_factory=Seen)
     calm: Seen = field(default_factory=Seen)
     loud: Seen = field(default_factory=Seen)

@@ -42,7 +42,6 @@ class Health:
 
     def __post_init__(self) -> None:
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._refused: dict[str, Counter] = {}
         self.registry.register(_Pool(self.database))
         ProcessCollector(registry=self.registry)
         # Labels are route templates and never paths: their number is bounded, and no id or key ends up in them.
@@ -63,8 +62,9 @@ class Health:
             "attain_http_requests_in_flight", "Requests being answered.", registry=self.registry
         )
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one request. What its labels lead to is kept: to look it up costs more than to count."""
+    def answered(self, method: str, route: str, status: int, seconds: float | None) -> None:
+        """Count one request; no seconds are of one that took none worth telling. What its labels lead to is kept: to
+        look it up costs more than to count."""
         labels = (method, route, status)
         known = self._children.get(labels)
         if known is None:
@@ -73,14 +73,8 @@ class Health:
                 self.seconds.labels(method, route),
             )
         known[0].inc()
-        known[1].observe(seconds)
-
-    def refused(self, method: str) -> None:
-        """Count one of the surplus, which took no time worth telling."""
-        count = self._refused.get(method)
-        if count is None:
-            count = self._refused[method] = self.requests.labels(method, "unmatched", "429")
-        count.inc()
+        if seconds is not None:
+            known[1].observe(seconds)
 
     async def fault(self) -> str | None:
         """Why no new requests should come here; None where they may."""

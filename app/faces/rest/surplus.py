@@ -69,7 +69,7 @@ class Surplus:
         if allowance is None or method not in _METHODS or self.health.draining:
             return None
         self._tell()
-        self.health.refused(method.decode())
+        self.health.answered(method.decode(), "unmatched", 429, None)
         request_id = urandom(16).hex().encode()
         return _ANSWER % (request_id, *allowance.values(), request_id)
 

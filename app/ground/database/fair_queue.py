@@ -83,7 +83,8 @@ class FairQueue:
         lane.holding += 1
 
     def is_hopeless(self, who: Hashable) -> bool:
-        """Whether so many of the lane wait that one more would hardly get a place within half of the time."""
+        """Whether so many of the lane wait that one more would hardly get a place within a quarter of the
+        time."""
         lane = self.lanes.get(who)
         if lane is None or not lane.waiters:
             return False

@@ -40,6 +40,33 @@ async def test_the_last_places_are_never_one_lanes() -> None:
     assert places.enter_at_once("quiet") is not None
 
 
+async def test_a_lane_in_company_holds_a_fifth() -> None:
+    places = queue(10, most_each=8)
+    held: list[int] = []
+    company = True
+
+    async def turn(who: str) -> int:
+        lane = await places.enter(who)
+        holding = lane.holding
+        await asyncio.sleep(0)
+        places.leave(lane)
+        return holding
+
+    async def noisy() -> None:
+        while company:
+            held.append(await turn("noisy"))
+
+    async def quiet(who: str) -> None:
+        for _ in range(50):
+            await turn(who)
+
+    crowd = [asyncio.create_task(noisy()) for _ in range(30)]
+    await asyncio.gather(*(quiet(f"quiet {n}") for n in range(9)))
+    company, seen = False, held[len(held) // 2 :]
+    await asyncio.gather(*crowd)
+    assert max(seen) == 2
+
+
 async def test_weight_is_a_share() -> None:
     places = queue(8, most_each=8)
     places.lane("heavy").weight = 3

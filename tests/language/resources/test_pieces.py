@@ -98,3 +98,14 @@ async def test_events_keep_the_order_of_the_rows(database: Any, tenant: Any, pie
     # The source's clock is kept of every row, so all of an older word is stale.
     older = [row | {"source_updated_at": "2026-01-01T00:00:00Z"} for row in rows()]
     assert {r.reason for r in await send(database, principal, older)} == {"stale"}
+
+
+async def test_what_was_told_is_kept_where_it_changes_nothing(database: Any, tenant: Any, piece: int) -> None:
+    """Against an earlier point that comes later it still stands."""
+    principal = tenant.principal()
+    await seed(database, principal)
+    told = [row | {"history": [{"at": "2026-02-01T00:00:00Z", "amount": row["amount"]}]} for row in rows()]
+    await send(database, principal, rows())
+    receipts = await send(database, principal, told)
+    kept = await count(database, principal, "select count(*) from history_points where at = '2026-02-01'")
+    assert ({r.outcome for r in receipts}, kept) == ({"unchanged"}, ROWS)

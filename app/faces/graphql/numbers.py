@@ -19,7 +19,7 @@ from app.faces.graphql.place import Place
 from app.faces.graphql.scalars import Amount, Day, Json, Moment
 from app.ground.access.permissions import demand
 from app.ground.errors import Invalid
-from app.language.metrics import answer
+from app.language.metrics import moment
 from app.language.metrics.describe import describe
 from app.language.metrics.explain import explain
 from app.language.metrics.metric import MetricCatalogue
@@ -181,10 +181,11 @@ def _metrics(catalogue: Catalogue, metrics: MetricCatalogue, shared: tuple[Argum
         ask.charge(COUNT_COST * len(arguments["names"]))
 
         async def run() -> Finished:
-            found = await ask.read(
-                lambda session: answer.query(session, ask.principal, catalogue, metrics, question),
-                isolation=answer.SNAPSHOT,
-            )
+            timeout = ask.settings.metric_statement_timeout_ms
+            async with ask.gate:
+                [found] = await moment.answers(
+                    ask.database, ask.principal, catalogue, metrics, [question], timeout_ms=timeout
+                )
             return Finished(place.take({"rows": found.data, "meta": found.meta}))
 
         return run
@@ -230,7 +231,7 @@ def _explain(catalogue: Catalogue, metrics: MetricCatalogue, shared: tuple[Argum
                     limit=first,
                     cursor=arguments.get("after"),
                 ),
-                isolation=answer.SNAPSHOT,
+                isolation=moment.SNAPSHOT,
             )
             told = {"rows": found.data, "has_more": found.has_more, "next_cursor": found.next_cursor}
             return Finished(place.take(told))

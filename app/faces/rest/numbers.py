@@ -15,7 +15,7 @@ from app.faces.rest.streaming import Streamed
 from app.ground.database.session import Session
 from app.ground.errors import Invalid, NotFound, did_you_mean
 from app.language.files import tabular
-from app.language.metrics import answer, tidy
+from app.language.metrics import moment, tidy
 from app.language.metrics.answer import Answer
 from app.language.metrics.describe import describe
 from app.language.metrics.explain import explain
@@ -77,13 +77,11 @@ def _one_of(call: Call, index: int, body: Any) -> MetricQuery:
 
 
 async def _answers(call: Call, questions: Sequence[MetricQuery]) -> list[Answer]:
-    async def work(session: Session) -> list[Answer]:
-        return [
-            await answer.query(session, call.principal, call.catalogue, call.edge.metrics, question)
-            for question in questions
-        ]
-
-    return await call.read(work, isolation=answer.SNAPSHOT)
+    edge = call.edge
+    timeout = edge.settings.metric_statement_timeout_ms
+    return await moment.answers(
+        edge.database, call.principal, call.catalogue, edge.metrics, questions, timeout_ms=timeout
+    )
 
 
 def _shown(form: str, found: Answer, question: MetricQuery) -> Response:
@@ -108,7 +106,7 @@ async def explained(call: Call) -> Response:
     question = from_parameters(call.edge.metrics, call.principal, call.parameters.items, metric=metric.name)
     if form == accept.JSON:
         found = await call.read(
-            lambda session: _page(call, session, question, limit, cursor), isolation=answer.SNAPSHOT
+            lambda session: _page(call, session, question, limit, cursor), isolation=moment.SNAPSHOT
         )
         return _json({"data": found.data, "has_more": found.has_more, "next_cursor": found.next_cursor})
     if cursor is not None:

@@ -115,6 +115,48 @@ async def ask(session: Session, parts: Sequence[Part]) -> list[Any]:
     return await session.look(text, *(x for part in parts for x in part.arguments))
 
 
+async def gather(session: Session, parts: Sequence[Part]) -> list[list[Any]]:
+    """The rows of each select, all of one moment, to be read by place: of several selects they are tuples.
+
+    What is too long together to be kept prepared is asked in several messages.
+    """
+    found: list[list[Any]] = []
+    for batch in _batches(parts):
+        if len(batch) == 1:
+            found.append(await session.connection.fetch(batch[0].sql, *batch[0].arguments))
+            continue
+        text = _gathered(tuple((part.sql, part.name, len(part.arguments)) for part in batch))
+        rows = await session.connection.fetch(text, *(x for part in batch for x in part.arguments))
+        taken: list[list[Any]] = [[] for _ in batch]
+        for place, row in rows:
+            taken[place].append(row)
+        found += taken
+    return found
+
+
+_LONGEST = 1 << 15
+"""Half of what the pool keeps prepared, so that there is room for the words between."""
+
+
+def _batches(parts: Sequence[Part]) -> list[list[Part]]:
+    batches: list[list[Part]] = []
+    length = _LONGEST
+    for part in parts:
+        length += len(part.sql)
+        if length > _LONGEST:
+            batches.append([])
+            length = len(part.sql)
+        batches[-1].append(part)
+    return batches
+
+
+@lru_cache(maxsize=1024)
+def _gathered(parts: tuple[tuple[str, str, int], ...]) -> str:
+    return " union all ".join(
+        f"select {place} as part, q as found from ({sql}) q" for place, sql in enumerate(_numbered(parts))
+    )
+
+
 @lru_cache(maxsize=1024)
 def _union(parts: tuple[tuple[str, str, int], ...]) -> str:
     return " union all ".join(

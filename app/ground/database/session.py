@@ -21,6 +21,7 @@ import orjson
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as _asyncpg_dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.sql.selectable import SelectBase
 
 from app.ground.database.fair_queue import FairQueue, Full
 from app.ground.errors import Unavailable
@@ -32,11 +33,13 @@ _MOST_WAITING = 256
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL text with positional parameters, and what goes where: `order` names them, `fixed` holds constants."""
+    """SQL text with positional parameters, and what goes where: `order` names them, `fixed` holds constants. `places`
+    tells where in a row a column of a select stands."""
 
     sql: str
     order: tuple[str, ...]
     fixed: Mapping[str, Any]
+    places: Mapping[str, int] = field(default_factory=dict)
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         fixed = self.fixed
@@ -48,7 +51,8 @@ def compiled(expression: ClauseElement) -> Statement:
     result = cast(SQLCompiler, expression.compile(dialect=_dialect))
     order = tuple(result.positiontup or ())
     fixed = {name: bind.effective_value for name, bind in result.binds.items() if not bind.required}
-    return Statement(result.string, order, fixed)
+    columns = expression.selected_columns.keys() if isinstance(expression, SelectBase) else ()
+    return Statement(result.string, order, fixed, {name: place for place, name in enumerate(columns)})
 
 
 class Session:
@@ -181,6 +185,35 @@ class _Alone:
 
     def fetchval(self, sql: str, *arguments: Any) -> Awaitable[Any]:
         return self._connection.fetchval(_behind_its_tenant(sql, len(arguments)), *arguments, self._tenant)
+
+
+class Twice(Exception):
+    """What was to be asked in one statement takes another."""
+
+
+class _Once(_Alone):
+    """Of one statement there is one moment."""
+
+    def __init__(self, connection: Any, tenant_id: UUID) -> None:
+        super().__init__(connection, tenant_id)
+        self._asked = False
+
+    def _now(self) -> None:
+        if self._asked:
+            raise Twice
+        self._asked = True
+
+    def fetch(self, sql: str, *arguments: Any) -> Awaitable[list[Any]]:
+        self._now()
+        return super().fetch(sql, *arguments)
+
+    def fetchrow(self, sql: str, *arguments: Any) -> Awaitable[Any]:
+        self._now()
+        return super().fetchrow(sql, *arguments)
+
+    def fetchval(self, sql: str, *arguments: Any) -> Awaitable[Any]:
+        self._now()
+        return super().fetchval(sql, *arguments)
 
 
 @lru_cache(maxsize=4096)
@@ -368,6 +401,12 @@ class Database:
         """For reads whose statements may each see their own moment, as read committed has it anyway."""
         async with self.connection(tenant_id) as connection:
             yield Session(_Alone(connection, tenant_id), tenant_id)
+
+    @asynccontextmanager
+    async def once(self, tenant_id: UUID) -> AsyncIterator[Session]:
+        """For a read of one moment that takes a single statement; before a second one it raises `Twice`."""
+        async with self.connection(tenant_id) as connection:
+            yield Session(_Once(connection, tenant_id), tenant_id)
 
 
 def dismissed(error: BaseException) -> bool:

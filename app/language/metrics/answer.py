@@ -1,31 +1,29 @@
 """Numbers: a question in, rows that explain themselves out.
 
-Each fact is added up to (bucket, dimensions) by one statement, prices and names are joined to the few groups, and the
-formulas run on exact sums. Whoever asks several questions at once opens the transaction with `SNAPSHOT`.
+Each fact is added up to (bucket, dimensions) by a select, all of them in one statement; prices and names are joined
+to the few groups, and the formulas run on exact sums.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Context, Decimal
 from fractions import Fraction
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from app.ground.access.principal import Principal
-from app.ground.database.session import Session
+from app.ground.database import script
+from app.ground.database.session import Session, Statement
 from app.language.metrics import compile as compiler
-from app.language.metrics.metric import Measure, Metric, MetricCatalogue, Tally
+from app.language.metrics.metric import Measure, Metric, MetricCatalogue, Result, Tally
 from app.language.metrics.nouns import Nouns, labels
 from app.language.metrics.plan import Asked, Slot, Window, prepare, window_of
 from app.language.metrics.question import MetricQuery
 from app.language.metrics.rates import EXACT, SCALE, Rates, load, statement
-
-SNAPSHOT = "repeatable read read only"
-"""The isolation under which every number of an answer is of one moment."""
 
 Group = tuple[Any, ...]
 Cells = dict[tuple[int, Group], Tally]
@@ -49,18 +47,54 @@ async def query(
     *,
     now: datetime | None = None,
 ) -> Answer:
-    asked = await prepare(session, principal, catalogue, question, now)
-    wanted = (question.grain, question.by)
-    levels = {wanted: True}
+    [found] = await queries(session, principal, catalogue, metrics, [question], now=now)
+    return found
+
+
+async def queries(
+    session: Session,
+    principal: Principal,
+    catalogue: Nouns,
+    metrics: MetricCatalogue,
+    questions: Sequence[MetricQuery],
+    *,
+    now: datetime | None = None,
+) -> list[Answer]:
+    """All of one moment, which is `now` where a question names no other."""
+    now = now or datetime.now(UTC)
+    asked = [await prepare(session, principal, catalogue, question, now) for question in questions]
+    levels = [_levels(question) for question in questions]
+    sums = await _add_up(session, metrics, list(zip(asked, levels, strict=True)))
+    return [await _told(session, catalogue, metrics, *each) for each in zip(asked, levels, sums, strict=True)]
+
+
+Level = tuple[str | None, tuple[str, ...]]
+"""Grain and dimensions."""
+
+
+def _levels(question: MetricQuery) -> dict[Level, bool]:
+    """What to add up to, and whether it is shown."""
+    levels: dict[Level, bool] = {(question.grain, question.by): True}
     if question.totals:
         levels |= dict.fromkeys([(None, question.by), (question.grain, ()), (None, ())], True)
-    ranked = (None, question.by)
     if question.sort or question.limit:
-        levels.setdefault(ranked, False)
-    sums = await _add_up(session, metrics, asked, list(levels))
-    rates = sums.rates
-    kept = _groups(asked, sums, wanted, ranked)
-    names = await labels(session, catalogue, asked, [question.dimension(n) for n in question.by], kept)
+        levels.setdefault((None, question.by), False)
+    return levels
+
+
+async def _told(
+    session: Session,
+    catalogue: Nouns,
+    metrics: MetricCatalogue,
+    asked: Asked,
+    levels: Mapping[Level, bool],
+    sums: Sums,
+) -> Answer:
+    question = asked.question
+    wanted = (question.grain, question.by)
+    kept = _groups(asked, sums, wanted, (None, question.by))
+    dimensions = [question.dimension(name) for name in question.by]
+    names = await labels(session, catalogue, metrics, asked, dimensions, kept)
     rows: list[dict[str, Any]] = []
     for level, shown in levels.items():
         if shown:
@@ -73,7 +107,7 @@ async def query(
             row["rank"] = rank.get(row.pop("_group"))
     for row in rows:
         row.pop("_group", None)
-    return Answer(rows, _meta(asked, rates))
+    return Answer(rows, _meta(asked, sums.rates))
 
 
 # --- adding up --------------------------------------------------------------------------------------------------------
@@ -81,46 +115,72 @@ async def query(
 
 @dataclass(slots=True)
 class Sums:
-    cells: dict[tuple[str | None, tuple[str, ...]], dict[Part, Cells]]
+    cells: dict[Level, dict[Part, Cells]]
     rates: Rates
 
 
-async def _add_up(
-    session: Session,
-    metrics: MetricCatalogue,
-    asked: Asked,
-    levels: Sequence[tuple[str | None, tuple[str, ...]]],
-) -> Sums:
-    """One statement for each population, window and level, whichever metrics of the question share it."""
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """One population in one window at one level: what one select adds up, whichever metrics share it."""
+
+    level: Level
+    window: Window
+    measures: tuple[Measure, ...]
+    slots: list[Slot]
+    statement: Statement
+    part: script.Part
+
+
+def _sums(metrics: MetricCatalogue, asked: Asked, levels: Iterable[Level]) -> list[_Sum]:
     parts: dict[tuple[Any, Window], dict[Measure, None]] = defaultdict(dict)
     for metric in asked.question.metrics:
         for part in metric.parts.values():
             measure, window = window_of(metric, part)
             parts[measure.population, window][measure] = None
-    gathered: list[tuple[Any, Window, tuple[Measure, ...], list[Slot], list[Any]]] = []
-    for grain, by in levels:
+    found: list[_Sum] = []
+    for level in levels:
+        grain, by = level
         for (population, window), measures in parts.items():
             slots = asked.slots(grain, window)
             shape = asked.shape(population, tuple(measures), by, slots)
             text = metrics.statement(
                 shape, partial(compiler.value, shape, asked.binds, asked.visible(population))
             )
-            rows = await session.fetch(text, **asked.values(slots))
-            gathered.append(((grain, by), window, tuple(measures), slots, rows))
-    rates = await rates_for(session, metrics, asked, (
-        (row["k_currency"], asked.rate_day(population_of(measures), slots[row["i"]], row["k_day"]))
-        for _, _, measures, slots, rows in gathered
-        if any(m.money for m in measures)
-        for row in rows
-        if row["k_currency"] is not None
-    ))  # fmt: skip
-    cells: dict[Any, dict[Part, Cells]] = {level: {} for level in levels}
-    for level, window, measures, slots, rows in gathered:
-        for measure, found in zip(
-            measures, _tally(asked, measures, slots, rows, len(level[1]), rates), strict=True
-        ):
-            cells[level][measure, window] = found
-    return Sums(cells, rates)
+            values = {"tenant": asked.principal.tenant_id, **asked.values(slots)}
+            part = script.Part(text.sql, text.arguments(values))
+            found.append(_Sum(level, window, tuple(measures), slots, text, part))
+    return found
+
+
+async def _add_up(
+    session: Session, metrics: MetricCatalogue, questions: Sequence[tuple[Asked, Mapping[Level, bool]]]
+) -> list[Sums]:
+    """Everything that all questions add up is asked at once."""
+    plans = [_sums(metrics, asked, levels) for asked, levels in questions]
+    answers = iter(await script.gather(session, [each.part for plan in plans for each in plan]))
+    found = []
+    for (asked, levels), plan in zip(questions, plans, strict=True):
+        gathered = [(each, next(answers)) for each in plan]
+        rates = await rates_for(session, metrics, asked, _foreign(asked, gathered))
+        cells: dict[Level, dict[Part, Cells]] = {level: {} for level in levels}
+        for each, rows in gathered:
+            for measure, found_cells in zip(each.measures, _tally(asked, each, rows, rates), strict=True):
+                cells[each.level][measure, each.window] = found_cells
+        found.append(Sums(cells, rates))
+    return found
+
+
+def _foreign(asked: Asked, gathered: Iterable[tuple[_Sum, Sequence[Any]]]) -> Iterator[tuple[str, date]]:
+    for each, rows in gathered:
+        if any(m.money for m in each.measures):
+            places = each.statement.places
+            currency, day, i = places["k_currency"], places["k_day"], places["i"]
+            for row in rows:
+                if row[currency] is not None:
+                    yield (
+                        row[currency],
+                        asked.rate_day(population_of(each.measures), each.slots[row[i]], row[day]),
+                    )
 
 
 def population_of(measures: Sequence[Measure]) -> Any:
@@ -134,35 +194,30 @@ async def rates_for(
     return await load(session, text, set(wanted), asked.question.currency, asked.home, asked.values(()))
 
 
-def _tally(
-    asked: Asked,
-    measures: Sequence[Measure],
-    slots: Sequence[Slot],
-    rows: Sequence[Any],
-    width: int,
-    rates: Rates,
-) -> list[Cells]:
+def _tally(asked: Asked, asked_for: _Sum, rows: Sequence[Any], rates: Rates) -> list[Cells]:
+    measures, slots, at = asked_for.measures, asked_for.slots, asked_for.statement.places
     population = population_of(measures)
     reasons = [asked.reasons(measure) for measure in measures]
+    dimensions = [at[f"d_{k}"] for k in range(len(asked_for.level[1]))]
     found: list[Cells] = [{} for _ in measures]
     sums: list[dict[tuple[Any, int], Decimal]] = [{} for _ in measures]
     for row in rows:
-        key = (row["i"], tuple(row[f"d_{k}"] for k in range(width)))
+        i, reason = row[at["i"]], row[at["reason"]]
+        key = (i, tuple(row[place] for place in dimensions))
         for index, measure in enumerate(measures):
-            n = row[f"n_{index}"]
-            left_out = {r: x for k, r in enumerate(reasons[index]) if (x := row[f"x_{index}_{k}"])}
+            n = row[at[f"n_{index}"]]
+            left_out = {r: x for k, r in enumerate(reasons[index]) if (x := row[at[f"x_{index}_{k}"]])}
             if not n and not left_out:
                 continue
             tally = found[index].setdefault(key, Tally())
             tally.excluded.update(left_out)
-            if row["reason"] is not None:
-                tally.excluded[row["reason"]] += n
+            if reason is not None:
+                tally.excluded[reason] += n
                 continue
-            total = row[f"s_{index}"]
+            total = row[at[f"s_{index}"]]
             if measure.money and n:
-                rate = rates.rate(
-                    row["k_currency"], asked.rate_day(population, slots[row["i"]], row["k_day"])
-                )
+                day = asked.rate_day(population, slots[i], row[at["k_day"]])
+                rate = rates.rate(row[at["k_currency"]], day)
                 if rate is None:
                     tally.excluded["missing_fx"] += n
                     continue
@@ -170,9 +225,15 @@ def _tally(
             elif measure.value is None:
                 total = Decimal(n)
             tally.n += n
-            tally.inferred += row[f"inferred_{index}"]
+            tally.inferred += row[at[f"inferred_{index}"]]
             if n:
-                over = measure.over if isinstance(measure.over, int) else row["k_over"] if measure.over else 1
+                over: int = (
+                    measure.over
+                    if isinstance(measure.over, int)
+                    else row[at["k_over"]]
+                    if measure.over
+                    else 1
+                )
                 sums[index][key, over] = EXACT.add(sums[index].get((key, over), Decimal(0)), total)
     for index, totals in enumerate(sums):
         for (key, over), total in totals.items():
@@ -183,7 +244,7 @@ def _tally(
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _groups(asked: Asked, sums: Sums, wanted: Any, ranked: Any) -> list[Group]:
+def _groups(asked: Asked, sums: Sums, wanted: Level, ranked: Level) -> list[Group]:
     """Every group that any metric of the question has in any bucket: those to show, in their order."""
     question = asked.question
     if not question.by:
@@ -193,7 +254,8 @@ def _groups(asked: Asked, sums: Sums, wanted: Any, ranked: Any) -> list[Group]:
     if question.sort or question.limit:
         name, largest_first = question.sort or (question.metrics[0].name, True)
         metric = next(m for m in question.metrics if m.name == name)
-        worth = {group: _evaluate(metric, sums.cells[ranked], 0, group)[0].value for group in order}
+        formula = _Formula(metric, sums.cells[ranked])
+        worth = {group: formula.at(0, group).result.value for group in order}
         undefined = [group for group in order if worth[group] is None]
         defined = [group for group in order if worth[group] is not None]
         defined.sort(key=lambda group: worth[group] or Fraction(0), reverse=largest_first)
@@ -201,29 +263,50 @@ def _groups(asked: Asked, sums: Sums, wanted: Any, ranked: Any) -> list[Group]:
     return order[: question.limit] if question.limit else order
 
 
-def _evaluate(
-    metric: Metric, cells: Mapping[Part, Cells], i: int, group: Group
-) -> tuple[Any, Counter[str], int]:
-    """The formula over one cell, what all its parts left out, and how much of them is inferred.
+@dataclass(slots=True)
+class _Evaluated:
+    """The formula over one cell, what all its parts left out, and how much of them is inferred."""
 
-    Parts of one population count the same rows, so of them the largest count is taken; others add.
-    """
-    tallies: dict[str, Tally] = {}
-    excluded: dict[Any, Counter[str]] = defaultdict(Counter)
-    inferred: dict[Any, int] = defaultdict(int)
-    for name, part in metric.parts.items():
-        measure, window = window_of(metric, part)
-        tally = tallies[name] = cells[measure, window].get((i, group)) or Tally()
-        where = (measure.population, window)
-        excluded[where] |= tally.excluded
-        inferred[where] = max(inferred[where], tally.inferred)
-    return metric.evaluate(tallies), sum(excluded.values(), Counter()), sum(inferred.values())
+    result: Result
+    excluded: Counter[str]
+    inferred: int
+
+
+class _Formula:
+    """A metric over what its parts came to at one level."""
+
+    def __init__(self, metric: Metric, cells: Mapping[Part, Cells]) -> None:
+        self._metric = metric
+        self._parts = [
+            (name, cells[part], (part[0].population, part[1]))
+            for name, part in ((name, window_of(metric, part)) for name, part in metric.parts.items())
+        ]
+
+    @cached_property
+    def _empty(self) -> _Evaluated:
+        return _Evaluated(self._metric.evaluate({name: Tally() for name, *_ in self._parts}), Counter(), 0)
+
+    def at(self, i: int, group: Group) -> _Evaluated:
+        """Parts of one population count the same rows, so of them the largest count is taken; others add."""
+        key = (i, group)
+        if not any(key in cells for _, cells, _ in self._parts):
+            return self._empty
+        tallies: dict[str, Tally] = {}
+        excluded: dict[Any, Counter[str]] = defaultdict(Counter)
+        inferred: dict[Any, int] = defaultdict(int)
+        for name, cells, where in self._parts:
+            tally = tallies[name] = cells.get(key) or Tally()
+            if tally.excluded:
+                excluded[where] |= tally.excluded
+            inferred[where] = max(inferred[where], tally.inferred)
+        left_out = sum(excluded.values(), Counter[str]())
+        return _Evaluated(self._metric.evaluate(tallies), left_out, sum(inferred.values()))
 
 
 def _rows(
     asked: Asked,
     cells: Mapping[Part, Cells],
-    level: tuple[str | None, tuple[str, ...]],
+    level: Level,
     groups: Sequence[Group],
     names: Mapping[tuple[str, Any], str | None],
     *,
@@ -233,10 +316,12 @@ def _rows(
     buckets = asked.buckets(grain)
     rows = []
     for metric in asked.question.metrics:
+        formula = _Formula(metric, cells)
         for i, bucket in enumerate(buckets):
             start, end = (bucket.first.isoformat(), bucket.last.isoformat()) if bucket else (None, None)
             for group in groups:
-                result, excluded, inferred = _evaluate(metric, cells, i, group)
+                cell = formula.at(i, group)
+                result = cell.result
                 dimensions = {
                     name: {"id": None if value is None else str(value), "name": names[name, value]}
                     for name, value in zip(by, group, strict=True)
@@ -257,8 +342,8 @@ def _rows(
                     "numerator": decimal(result.numerator),
                     "denominator": decimal(result.denominator),
                     "n": result.n,
-                    "excluded": {reason: n for reason, n in sorted(excluded.items()) if n},
-                    "inferred": inferred,
+                    "excluded": {reason: n for reason, n in sorted(cell.excluded.items()) if n},
+                    "inferred": cell.inferred,
                     "unit": metric.unit,
                     "null_reason": result.null_reason,
                     "beside": {name: decimal(value) for name, value in result.beside.items()},

@@ -106,7 +106,12 @@ async def explain(
     width = len(question.by)
     dimensions = [question.dimension(name) for name in question.by]
     names = await labels(
-        session, catalogue, asked, dimensions, [[row[f"d_{k}"] for k in range(width)] for _, _, row in found]
+        session,
+        catalogue,
+        metrics,
+        asked,
+        dimensions,
+        [[row[f"d_{k}"] for k in range(width)] for _, _, row in found],
     )
     contributions = [_contribution(asked, metric, names, rates, *each) for each in found]
     return Explanation(

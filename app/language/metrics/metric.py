@@ -239,6 +239,7 @@ class Metric:
 
 
 MOST_STATEMENTS = 2_000
+MOST_SEVERAL = 10_000
 
 
 class MetricCatalogue:
@@ -248,6 +249,13 @@ class MetricCatalogue:
         self.by_name = {m.name: m for m in metrics}
         self.dimensions = {d.name: d for m in self.by_name.values() for d in m.dimensions}
         self._statements: dict[Any, Any] = {}
+        self.several: set[Any] = set()
+        """Questions of which one message was not enough."""
+
+    def note_several(self, like: Any) -> None:
+        if len(self.several) >= MOST_SEVERAL:
+            self.several.clear()
+        self.several.add(like)
 
     def statement(self, key: Any, build: Callable[[], Any]) -> Any:
         """A compiled statement by its shape. Callers can ask for shapes without end, so the store begins anew when it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
@@ -12,10 +13,10 @@ from sqlalchemy import ARRAY, Table, Text, any_, func, or_, select
 from sqlalchemy.dialects import postgresql
 
 from app.ground.access.principal import Principal
-from app.ground.database.session import Session
+from app.ground.database.session import Session, Statement, compiled
 from app.ground.database.tables import external_ids
 from app.ground.errors import FieldError, Invalid, NotFound, did_you_mean
-from app.language.metrics.metric import Dimension, Visible
+from app.language.metrics.metric import Dimension, MetricCatalogue, Visible
 from app.language.metrics.question import NOBODY
 from app.language.query import merged
 from app.language.query.binds import Binds
@@ -56,6 +57,7 @@ _IDS = ARRAY(postgresql.UUID(as_uuid=True))
 async def labels(
     session: Session,
     nouns: Nouns,
+    metrics: MetricCatalogue,
     asked: Asked,
     dimensions: Sequence[Dimension],
     groups: Iterable[Sequence[Any]],
@@ -68,13 +70,17 @@ async def labels(
     found: dict[tuple[str, Any], str | None] = {}
     for dimension in dimensions:
         values = wanted[dimension.name]
-        names = await _names(session, nouns[dimension.noun], asked, values - {None}) if dimension.noun else {}
+        names: Mapping[Any, str] = {}
+        if dimension.noun is not None and (ids := values - {None}):
+            names = await _names(session, nouns[dimension.noun], metrics, asked, ids)
         for value in values:
             found[dimension.name, value] = dimension.nobody if value is None else names.get(value, str(value))
     return found
 
 
-async def _names(session: Session, noun: Noun, asked: Asked, ids: set[Any]) -> dict[Any, str]:
+async def _names(
+    session: Session, noun: Noun, metrics: MetricCatalogue, asked: Asked, ids: set[Any]
+) -> dict[Any, str]:
     names: dict[Any, str] = {}
     # A record that was first heard of after the moment is called what it is called now.
     for past in (True, False) if asked.past else (False,):
@@ -82,16 +88,19 @@ async def _names(session: Session, noun: Noun, asked: Asked, ids: set[Any]) -> d
         if missing:
             binds = _Labels.of(asked.principal, as_of=past)
             binds.known_now = asked.question.known_at is None
-            record = source(noun.table, binds, "record", tracked_only=True)
-            rows = await session.fetch(
-                select(record.c.id, record.c[noun.label].label("label")).where(
-                    record.c.tenant_id == binds.tenant, record.c.id == any_(binds.named("ids", _IDS))
-                ),
-                ids=missing,
-                **asked.values(()),
-            )
+            text = metrics.statement(("names", noun.plural, binds.signature), partial(_called, noun, binds))
+            rows = await session.fetch(text, ids=missing, **asked.values(()))
             names |= {row["id"]: row["label"] for row in rows}
     return names
+
+
+def _called(noun: Noun, binds: Binds) -> Statement:
+    record = source(noun.table, binds, "record", tracked_only=True)
+    return compiled(
+        select(record.c.id, record.c[noun.label].label("label")).where(
+            record.c.tenant_id == binds.tenant, record.c.id == any_(binds.named("ids", _IDS))
+        )
+    )
 
 
 _KEY = re.compile(r"(?P<source>[a-z0-9_]+):(?P<external_id>.+)")

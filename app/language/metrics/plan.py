@@ -61,6 +61,7 @@ class Asked:
     binds: Binds
     filters: list[tuple[str, list[Any], bool]] = field(default_factory=list)
     """Dimension, the values asked for, whether those without a value are asked for too."""
+    _buckets: dict[str | None, list[Bucket | None]] = field(default_factory=dict)
 
     @property
     def moment(self) -> datetime:
@@ -91,9 +92,12 @@ class Asked:
 
     def buckets(self, grain: str | None) -> list[Bucket | None]:
         """Without a period the one bucket is the moment itself."""
-        if self.days is None:
-            return [None]
-        return list(periods.buckets(self.days, grain, self.zone, self.calendar))
+        if grain not in self._buckets:
+            days = self.days
+            self._buckets[grain] = (
+                [None] if days is None else [*periods.buckets(days, grain, self.zone, self.calendar)]
+            )
+        return self._buckets[grain]
 
     def slots(self, grain: str | None, window: Window) -> list[Slot]:
         return [self._slot(i, bucket, window) for i, bucket in enumerate(self.buckets(grain))]
@@ -172,15 +176,20 @@ async def prepare(
     days = None
     if question.period is not None:
         days = periods.period(question.period, periods.day_of(question.as_of or now, zone), calendar)
-        # Refused before anything is asked, where the grain cuts it too finely.
-        periods.buckets(days, question.grain, zone, calendar)
     asked = Asked(question, principal, nouns, now, zone, calendar, days, Binds.of(principal))
+    # Refused before anything is asked, where the grain cuts it too finely.
+    asked.buckets(question.grain)
     for name, written in question.filters.items():
         values, nobody = await resolve(
             session, principal, nouns, question.dimension(name), written, question.as_of
         )
         asked.filters.append((name, values, nobody))
     return asked
+
+
+def asks_ahead(question: MetricQuery) -> bool:
+    """Whether something must be looked up before it can be asked."""
+    return _speaks_fiscally(question) or any(question.dimension(name).noun for name in question.filters)
 
 
 def _speaks_fiscally(question: MetricQuery) -> bool:

@@ -12,8 +12,9 @@ from app.areas import CATALOGUE, METRIC_CATALOGUE, found
 from app.ground.access.principal import Principal
 from app.ground.access.tenants import create_tenant
 from app.ground.database.session import Database, connect
-from app.language.metrics.answer import SNAPSHOT, Answer, query
+from app.language.metrics.answer import Answer
 from app.language.metrics.explain import Contribution, explain
+from app.language.metrics.moment import SNAPSHOT, answers
 from app.language.metrics.question import parse
 from app.language.resources import write
 from tests.conftest import Company
@@ -58,8 +59,10 @@ class World:
                 rest[name] = [rest[name]]
         filters = {k: [v] if isinstance(v, str) else v for k, v in (rest.pop("filters", None) or {}).items()}
         question = parse(METRIC_CATALOGUE, asker, metrics=metrics, filters=filters, now=now, **rest)
-        async with self.company.database.transaction(self.company.id, isolation=SNAPSHOT) as session:
-            return await query(session, asker, CATALOGUE, METRIC_CATALOGUE, question, now=now)
+        [answer] = await answers(
+            self.company.database, asker, CATALOGUE, METRIC_CATALOGUE, [question], timeout_ms=30_000, now=now
+        )
+        return answer
 
     async def rows(self, *metrics: str, **rest: Any) -> list[Row]:
         return (await self.answer(*metrics, **rest)).data

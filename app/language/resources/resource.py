@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -311,6 +311,13 @@ class Resource:
     @property
     def permission_name(self) -> str:
         return self.permission or self.plural
+
+
+@lru_cache
+def defaults(resource: Resource, home: str) -> tuple[tuple[str, Any], ...]:
+    """What a null means in the fields where it means something; `home` is the tenant's currency."""
+    found = ((x.name, home if x.currency and not x.required else x.default) for x in resource.fields)
+    return tuple((name, default) for name, default in found if default is not None)
 
 
 class Catalogue:

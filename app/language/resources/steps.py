@@ -31,6 +31,7 @@ from app.language.resources import (
     references,
     stubs,
     told,
+    unchanged,
 )
 from app.language.resources import reply as replies
 from app.language.resources.batch import BEGINNING, PIECE, Batch, Draft, Point
@@ -52,7 +53,7 @@ from app.language.resources.records import (
 )
 from app.language.resources.references import Lookups, Names
 from app.language.resources.reply import ANSWER, UNSEEN, Reply
-from app.language.resources.resource import Resource
+from app.language.resources.resource import Resource, defaults
 from app.language.resources.words import store_words
 
 
@@ -60,6 +61,8 @@ async def run(batch: Batch, *, missing: str = "error", reply: Reply | None = Non
     """Takes the whole way; answers the record's JSON where a reply is wanted and could be given along."""
     resource = batch.resource
     await look_up(batch, missing, reply)
+    if len(batch.drafts) > PIECE:
+        await unchanged.set_aside(batch)
     if any(d.before is None for d in batch.standing):
         await load(batch)
     await freshness.set_aside(batch)
@@ -477,15 +480,9 @@ def _begin(draft: Draft, batch: Batch) -> None:
             changes["external_ids"] = list(names.values())
 
 
-@lru_cache
-def _defaults(resource: Resource, home: str) -> tuple[tuple[str, Any], ...]:
-    found = ((x.name, home if x.currency and not x.required else x.default) for x in resource.fields)
-    return tuple((name, default) for name, default in found if default is not None)
-
-
 def _fill(changes: dict[str, Any], resource: Resource, home: str, *, also_absent: bool = False) -> None:
     """A null means the default where there is one, at the first write as at the tenth: so the same row is unchanged."""
-    for name, default in _defaults(resource, home):
+    for name, default in defaults(resource, home):
         if (also_absent or name in changes) and changes.get(name) is None:
             changes[name] = default
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.areas import CATALOGUE
-from app.language.resources import batch, steps, write
+from app.language.resources import batch, steps, unchanged, write
 from app.language.resources.batch import Receipt
 from tests.language.resources.test_write import seed
 
@@ -19,7 +19,7 @@ one whose owner is not there."""
 
 @pytest.fixture(params=[10, 1_000], ids=["pieces", "whole"])
 def piece(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    for module in (batch, steps, write):
+    for module in (batch, steps, unchanged, write):
         monkeypatch.setattr(module, "PIECE", request.param)
     return request.param
 

@@ -45,7 +45,7 @@ def expect(request: Request, *accepted: str) -> str:
 
 def json_object(body: bytes, *, optional: bool = False) -> dict[str, Any]:
     """One JSON object; an absent body is an empty one where `optional`."""
-    if not body.strip() and optional:
+    if not body and optional:
         return {}
     value = parse(body)
     if not isinstance(value, dict):

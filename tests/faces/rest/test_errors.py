@@ -80,6 +80,11 @@ async def test_a_query_string_that_is_no_utf8(empty: Api) -> None:
     assert code(await empty.get(f"{DEALS}?{'a=1&' * 300}")) == (400, "malformed_query")
 
 
+async def test_a_body_that_may_be_absent_is_not_blank(empty: Api) -> None:
+    assert (await empty.send("POST", f"{DEALS}:query", content=b"")).status_code == 200
+    assert code(await empty.send("POST", f"{DEALS}:query", content=b" \r\n")) == (400, "malformed_json")
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

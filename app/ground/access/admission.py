@@ -7,6 +7,7 @@ The counts are this process's own: several processes each grant the whole limit.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from uuid import UUID
@@ -21,15 +22,17 @@ POLICY = b"ratelimit-policy"
 
 
 class Allowance:
-    """One tenant's: a bucket of `quota` requests that fills within `window` seconds, and those in flight.
+    """One tenant's: a bucket of `quota` requests that fills within `window` seconds, those in flight, and those that
+    are `coming`: their heads have been seen in this turn of the loop, and they enter in the next.
 
     Its headers are those of the IETF's draft "RateLimit header fields for HTTP", as structured fields.
     """
 
-    __slots__ = ("_at", "_left", "_policy", "at_once", "in_flight", "limits", "quota", "rate")
+    __slots__ = ("_at", "_left", "_policy", "at_once", "coming", "in_flight", "limits", "quota", "rate")
 
     def __init__(self, limits: Limits, quota: int, window: int, at_once: int) -> None:
         self.in_flight = 0
+        self.coming = 0
         self._left = float(quota)
         self._at = time.monotonic()
         self.change(limits, quota, window, at_once)
@@ -88,7 +91,9 @@ class Admission:
     `connections` learns each tenant's weight from here.
     """
 
-    __slots__ = ("_allowances", "at_once", "connections", "each_at_once", "each_quota", "in_flight", "window")
+    __slots__ = (
+        "_allowances", "_coming", "at_once", "connections", "each_at_once", "each_quota", "in_flight", "window",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -106,6 +111,7 @@ class Admission:
         self.connections = connections
         self.in_flight = 0
         self._allowances: dict[UUID, Allowance] = {}
+        self._coming: list[Allowance] = []
 
     def enter(self, tenant: Tenant) -> Allowance:
         """Raises TooManyRequests where the tenant has too much, Unavailable where everybody together has."""
@@ -119,14 +125,30 @@ class Admission:
         return allowance
 
     def surplus(self, tenant_id: UUID) -> Allowance | None:
-        """The tenant's allowance, where one more request of it would be refused for what it has in flight."""
+        """The tenant's allowance, where one more request of it would be refused for what it has in flight; None where
+        it comes in. Asked once for each head.
+
+        A loop that is pressed finds dozens of heads at a turn. None of them is in flight yet: were those before it not
+        counted, all would come in, and nearly all be refused where that is dear.
+        """
         allowance = self._allowances.get(tenant_id)
-        if allowance is None or (
-            allowance.in_flight < allowance.at_once
-            and not (self.connections is not None and self.connections.is_hopeless(tenant_id))
-        ):
+        if allowance is None:
             return None
-        return allowance
+        coming = allowance.coming
+        if allowance.in_flight + coming >= allowance.at_once:
+            return allowance
+        if self.connections is not None and self.connections.is_hopeless(tenant_id, coming):
+            return allowance
+        if not self._coming:
+            asyncio.get_running_loop().call_soon(self._have_come)
+        self._coming.append(allowance)
+        allowance.coming += 1
+        return None
+
+    def _have_come(self) -> None:
+        for allowance in self._coming:
+            allowance.coming = 0
+        self._coming.clear()
 
     def leave(self, allowance: Allowance) -> None:
         self.in_flight -= 1

@@ -82,13 +82,13 @@ class FairQueue:
         self.held += 1
         lane.holding += 1
 
-    def is_hopeless(self, who: Hashable) -> bool:
-        """Whether so many of the lane wait that one more would hardly get a place within a quarter of the
-        time."""
+    def is_hopeless(self, who: Hashable, coming: int = 0) -> bool:
+        """Whether so many of the lane wait, or are `coming`, that one more would hardly get a place within a
+        quarter of the time."""
         lane = self.lanes.get(who)
         if lane is None or not lane.waiters:
             return False
-        return len(lane.waiters) * self._pace * len(self._hungry) > self.seconds / 4
+        return (len(lane.waiters) + coming) * self._pace * len(self._hungry) > self.seconds / 4
 
     async def enter(self, who: Hashable) -> Lane:
         return self.enter_at_once(who) or await self.wait(who)

@@ -67,6 +67,23 @@ def test_at_once_of_one_tenant_and_of_all() -> None:
     assert [door.enter(ACME).in_flight for _ in range(3)] == [1, 2, 3]
 
 
+async def test_heads_of_one_turn_count_before_they_are_in_flight() -> None:
+    door = admission(each=5)
+    held = [door.enter(ACME), door.enter(ACME)]
+    other = Tenant(uuid4(), "Other")
+    door.leave(door.enter(other))
+    seen = [door.surplus(who.id) for who in (ACME, ACME, other, ACME, ACME, ACME, other)]
+    assert [x is not None for x in seen] == [False, False, False, False, True, True, False]
+    await asyncio.sleep(0)
+    held.append(door.enter(ACME))
+    assert [door.surplus(ACME.id) is not None for _ in range(4)] == [False, False, True, True]
+    for allowance in held:
+        door.leave(allowance)
+    # What never entered, since its path was wrong perhaps, is not counted for ever.
+    await asyncio.sleep(0)
+    assert [door.surplus(ACME.id) is not None for _ in range(6)] == [False] * 5 + [True]
+
+
 def test_a_tenants_own_limits_count_from_the_next_request() -> None:
     door = admission()
     held = door.enter(ACME)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -117,6 +118,25 @@ async def test_a_burst_after_a_pause_is_not_hopeless(monkeypatch: pytest.MonkeyP
     await burst()
     now += 3600
     await burst()
+
+
+async def test_hopeless_is_who_would_wait_a_quarter_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fifty places a second: thirteen before it are a wait of 0.26 s, of one that may be 1 s."""
+    now = 1000.0
+    monkeypatch.setattr("app.ground.database.fair_queue.time", SimpleNamespace(monotonic=lambda: now))
+    places = queue(1, most_each=1, waiting_each=400, seconds=1)
+    tasks = [asyncio.create_task(places.enter("a")) for _ in range(300)]
+    await asyncio.sleep(0)
+    hopeless: dict[int, bool] = {}
+    for task in tasks:
+        lane = await task
+        now += 0.02
+        places.leave(lane)
+        hopeless[places.waiting] = places.is_hopeless("a")
+        if places.waiting == 12:
+            assert places.is_hopeless("a", coming=1)
+            assert not places.is_hopeless("b", coming=50)
+    assert [n for n in range(100) if hopeless[n]] == list(range(13, 100))
 
 
 async def test_none_is_lost_when_callers_go_away() -> None:

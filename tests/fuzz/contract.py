@@ -114,12 +114,12 @@ SUPPRESSED = [
 
 
 def drawn(examples: int = EXAMPLES, **more: Any) -> settings:
+    more.setdefault("phases", (Phase.generate, Phase.shrink) if LONG else (Phase.generate,))
     return settings(
         max_examples=examples,
         derandomize=not LONG,
         deadline=None,
         database=None,
-        phases=(Phase.generate, Phase.shrink) if LONG else (Phase.generate,),
         suppress_health_check=SUPPRESSED,
         **more,
     )

@@ -117,6 +117,9 @@ def new_database(server: Embedded) -> Callable[[], tuple[str, str]]:
 
         async def copy(connection: asyncpg.Connection) -> None:
             await connection.execute(f"create database {name} template {DATABASE} owner {OWNER}")
+            # A template's privileges are not copied.
+            for statement in embedded.privileges(name):
+                await connection.execute(statement)
 
         _as_superuser(server, copy)
         return server.url(OWNER, name), server.url(embedded.APP, name)

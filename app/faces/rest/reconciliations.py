@@ -42,12 +42,15 @@ async def _answer(
 ) -> AsyncGenerator[bytes]:
     database, settings = call.edge.database, call.edge.settings
     with body or nullcontext():
-        async with database.transaction(
-            call.principal.tenant_id,
-            isolation="repeatable read",
-            timeout_ms=settings.bulk_statement_timeout_ms,
-        ) as session:
-            counts = {"external_ids": await reconcile.tell(session, _bounded(ids))}
+        async with (
+            database.transaction(
+                call.principal.tenant_id,
+                isolation="repeatable read",
+                timeout_ms=settings.bulk_statement_timeout_ms,
+            ) as session,
+            reconcile.telling(session, _bounded(ids)) as count,
+        ):
+            counts = {"external_ids": count}
             found = reconcile.difference(session, call.principal, call.resource, source)
             head = b'{"source":' + orjson.dumps(source)
             for name in ("missing_at_source", "missing_here"):

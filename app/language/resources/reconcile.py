@@ -1,39 +1,63 @@
 """A source's full list of ids against what is here: what each has that the other lacks.
 
-The list goes into a temporary table, and two anti-joins answer from it, so that a million ids are never in memory. Here
-means what the caller sees: a living record that has come itself. One that is deleted, out of sight, or only known by
-its name (`stubs.py`) is lacking. A name whose record was merged into another one is here, and no source need have it.
+The list goes into a table, and two anti-joins answer from it, so that a million ids are never in memory. It is taken
+back afterwards and never committed: nobody else sees it, and a process that ends leaves nothing of it behind.
+
+Here means what the caller sees: a living record that has come itself. One that is deleted, out of sight, or only known
+by its name (`stubs.py`) is lacking. A name whose record was merged into another is here, and no source need have it.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Text, bindparam, column, func, select, table, true, type_coerce
+from sqlalchemy import Column, Table, Text, bindparam, func, select, true, type_coerce
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.ground.access.principal import Principal
 from app.ground.database.session import Session, Statement, compiled
-from app.ground.database.tables import external_ids
+from app.ground.database.tables import external_ids, metadata
 from app.language.query.binds import Binds, constant
 from app.language.resources.resource import Resource
 
 MOST_IDS = 1_000_000
 _CHUNK = 1_000
-_LIST = "ids_at_source"
+_TOLD_AT_ONCE = 5_000
+
+ids_at_source = Table(
+    "ids_at_source",
+    metadata,
+    Column("tenant_id", postgresql.UUID(as_uuid=True), nullable=False),
+    Column("external_id", Text, nullable=False),
+    # It is empty whenever nobody is asking, so there is nothing to be lost with a crash and nothing to be indexed.
+    prefixes=["UNLOGGED"],
+    info={"kind": "ground"},
+)
+_TELL = "insert into ids_at_source (tenant_id, external_id) select $1, unnest($2::text[])"
+_BEGIN = """
+savepoint told;
+set local enable_nestloop = off;
+set local plan_cache_mode = force_custom_plan
+"""
+"""No statistics know how many were told, and a plan for few takes hours for many. Hash joins are right for both."""
 
 
-async def tell(session: Session, ids: Iterable[str]) -> int:
-    """Put the list where the questions find it, until the transaction ends; how many ids it has."""
-    connection = session.connection
-    await connection.execute(f"create temporary table {_LIST} (external_id text not null) on commit drop")
-    await connection.copy_records_to_table(_LIST, records=((x,) for x in ids), columns=["external_id"])
-    await connection.execute(f"analyze {_LIST}")
-    return await connection.fetchval(f"select count(*) from {_LIST}") or 0
+@asynccontextmanager
+async def telling(session: Session, ids: Iterable[str]) -> AsyncIterator[int]:
+    """The list, where the questions find it, until the block ends; gives how many ids it has."""
+    connection, left, count = session.connection, iter(ids), 0
+    await connection.execute(_BEGIN)
+    while chunk := list(islice(left, _TOLD_AT_ONCE)):
+        await connection.execute(_TELL, session.tenant_id, chunk)
+        count += len(chunk)
+    yield count
+    await connection.execute("rollback to savepoint told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +69,7 @@ class Difference:
 
 
 def difference(session: Session, principal: Principal, resource: Resource, source: str) -> Difference:
-    """Of the list that was told in this transaction."""
+    """Of the list that is being told."""
     binds = Binds.of(principal)
     lost, more = _statements(resource, binds.signature)
     values = {"tenant": session.tenant_id, "source": source, **binds.standing(principal)}
@@ -61,8 +85,7 @@ async def _chunks(session: Session, statement: Statement, values: dict[str, Any]
 @lru_cache(maxsize=512)
 def _statements(resource: Resource, asker: tuple[Any, ...]) -> tuple[Statement, Statement]:
     binds = Binds.signed(asker)
-    x, record = external_ids.alias("x"), resource.table.alias("record")
-    told = table(_LIST, column("external_id", Text()))
+    x, record, told = external_ids.alias("x"), resource.table.alias("record"), ids_at_source.alias("told")
     source = bindparam("source", type_=Text(), required=True)
     seen = resource.visible(record, binds)
 
@@ -75,7 +98,8 @@ def _statements(resource: Resource, asker: tuple[Any, ...]) -> tuple[Statement, 
         record.c.tenant_id == binds.tenant, record.c.id == x.c.record_id, record.c.deleted_at.is_(None),
         *([] if seen is None else [seen]),
     ]  # fmt: skip
-    listed = select(told.c.external_id).where(told.c.external_id == x.c.external_id)
+    mine = told.c.tenant_id == binds.tenant
+    listed = select(told.c.external_id).where(mine, told.c.external_id == x.c.external_id)
     named = func.json_build_object("id", record.c.id, "external_id", x.c.external_id)
     lost = (
         select(named.cast(Text)).where(*here, ~listed.exists(), ~marked("merged")).order_by(x.c.external_id)
@@ -83,7 +107,7 @@ def _statements(resource: Resource, asker: tuple[Any, ...]) -> tuple[Statement, 
     known = select(x.c.record_id).where(*here, x.c.external_id == told.c.external_id, ~marked("stub"))
     more = (
         select(func.to_json(told.c.external_id).cast(Text))
-        .where(~known.correlate(told).exists())
+        .where(mine, ~known.correlate(told).exists())
         .group_by(told.c.external_id)
         .order_by(told.c.external_id)
     )

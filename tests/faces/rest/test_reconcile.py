@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tracemalloc
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from app.faces.rest import reconciliations
+from app.ground.database.session import Database
+from tests.conftest import Company
 from tests.faces.rest.conftest import Api, code
 
 PATH = "/v1/accounts:reconcile"
@@ -65,6 +68,18 @@ async def test_as_far_as_the_caller_sees(api: Api) -> None:
 async def test_another_tenant_has_nothing_of_it(api: Api, service: Any, tenant: Any) -> None:
     report = await reconcile(api, ["nothing"])
     assert report["missing_here"] == ["nothing"]
+
+
+async def test_two_at_once_do_not_meet_and_nothing_is_left(
+    empty: Api, tenant: Company, database: Database
+) -> None:
+    await empty.upsert("accounts", [{"external_id": f"a{n}", "name": f"a{n}"} for n in range(20)])
+    lists = [[f"a{n}" for n in range(20) if n != lacking] + [f"new{lacking}"] for lacking in range(20)]
+    reports = await asyncio.gather(*(reconcile(empty, x) for x in lists))
+    assert [lost(x) for x in reports] == [[f"a{n}"] for n in range(20)]
+    assert [x["missing_here"] for x in reports] == [[f"new{n}"] for n in range(20)]
+    async with database.transaction(tenant.id) as session:
+        assert await session.connection.fetchval("select count(*) from ids_at_source") == 0
 
 
 @pytest.mark.parametrize(

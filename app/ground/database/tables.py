@@ -192,7 +192,17 @@ history_points = tenant_table(
 )
 """What sources told of a record's past (`history` of an upsert's row), by moment: fields and values."""
 
+ids_at_source = Table(
+    "ids_at_source",
+    metadata,
+    Column("tenant_id", UUID(as_uuid=True), nullable=False),
+    Column("external_id", Text, nullable=False),
+    prefixes=["UNLOGGED"],
+    info={"kind": "ground"},
+)
+"""What a source says it has, while it is compared. Never committed: a crash loses nothing, and no index is worth it."""
+
 __all__ = [
     "BOOKKEEPING", "MOMENT", "MONEY", "RATIO", "BigInteger", "child_table", "external_ids", "history_of",
-    "history_points", "metadata", "record_table", "ref", "tenant_table",
+    "history_points", "ids_at_source", "metadata", "record_table", "ref", "tenant_table",
 ]  # fmt: skip

@@ -16,13 +16,13 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Column, Table, Text, bindparam, func, select, true, type_coerce
+from sqlalchemy import Text, bindparam, func, select, true, type_coerce
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.ground.access.principal import Principal
 from app.ground.database.session import Session, Statement, compiled
-from app.ground.database.tables import external_ids, metadata
+from app.ground.database.tables import external_ids, ids_at_source
 from app.language.query.binds import Binds, constant
 from app.language.resources.resource import Resource
 
@@ -30,15 +30,6 @@ MOST_IDS = 1_000_000
 _CHUNK = 1_000
 _TOLD_AT_ONCE = 5_000
 
-ids_at_source = Table(
-    "ids_at_source",
-    metadata,
-    Column("tenant_id", postgresql.UUID(as_uuid=True), nullable=False),
-    Column("external_id", Text, nullable=False),
-    # It is empty whenever nobody is asking, so there is nothing to be lost with a crash and nothing to be indexed.
-    prefixes=["UNLOGGED"],
-    info={"kind": "ground"},
-)
 _TELL = "insert into ids_at_source (tenant_id, external_id) select $1, unnest($2::text[])"
 _BEGIN = """
 savepoint told;

@@ -419,12 +419,14 @@ class Nouns:
         if not resource.search:
             del properties["q"]
         first = next(x for x in resource.fields if x.operators)
+        sortable = {x.name for x in resource.all_fields if x.sortable}
+        sort = next(x for x in resource.default_sort if x.lstrip("-") in sortable)
         return obj(
             properties,
             description=f"A question about {resource.plural}.",
             example={
                 "filter": {first.name: first.example},
-                "sort": [*resource.default_sort][:1],
+                "sort": [sort],
                 "limit": 50,
             },
         )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import asyncpg
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Table, UniqueConstraint
 
 from app.ground.database.tables import metadata
 from app.ground.errors import AttainError, Conflict, FieldError, Invalid, Unavailable
@@ -52,9 +55,16 @@ def translated(error: BaseException) -> AttainError | None:
 
 
 def columns_of(constraint: str | None) -> tuple[str, ...]:
-    """The columns, without the tenant, that a unique index or constraint of ours spans."""
+    """The columns, without the tenant, that a unique index or constraint of ours spans; of an index that allows one
+    record in all those of its condition."""
     for table in metadata.tables.values():
         for index in (*table.indexes, *table.constraints):
             if index.name == constraint and getattr(index, "unique", isinstance(index, UniqueConstraint)):
-                return tuple(column.name for column in index.columns if column.name != "tenant_id")  # pyright: ignore[reportAttributeAccessIssue]
+                spanned = tuple(column.name for column in index.columns if column.name != "tenant_id")  # pyright: ignore[reportAttributeAccessIssue]
+                return spanned or _conditions(index, table)
     return ()
+
+
+def _conditions(index: Any, table: Table) -> tuple[str, ...]:
+    where = str(index.dialect_options["postgresql"].get("where"))
+    return tuple(name for name in re.findall(r"\w+", where) if name in table.columns and name != "deleted_at")

@@ -51,9 +51,8 @@ class ExportCreate(BaseModel):
         default=None, max_length=60, description="The noun, by its plural.", examples=["opportunities"]
     )
     metrics: dict[str, Any] | None = Field(
-        default=None, description="Instead of a noun: a question as `/v1/metrics:query` takes it.",
-        examples=[{"metrics": ["bookings"], "period": "2026", "grain": "month", "by": ["rep"]}],
-    )  # fmt: skip
+        default=None, description="Instead of a noun: a question as `/v1/metrics:query` takes it."
+    )
     format: Literal["csv", "ndjson", "parquet"] = Field(default="csv", description="How the file is written.")
     filter: dict[str, Any] | None = Field(
         default=None,

@@ -21,7 +21,7 @@ from app.faces.rest import codes, routes
 from app.faces.rest.schemas import child_name
 from app.language.resources.payload import class_name, payloads
 from app.main import contract_files
-from tests.faces.rest.conftest import Api
+from tests.faces.rest.conftest import Api, code
 
 OPERATIONS = routes.operations(CATALOGUE, METRIC_CATALOGUE)
 DOCUMENT: dict[str, Any] = json.loads(contract_files()["openapi/openapi.json"])
@@ -219,3 +219,15 @@ def _codes(tree: ast.AST) -> list[str]:
         if name == "PydanticCustomError":
             found.append(node.args[0])
     return [x.value for x in found if isinstance(x, ast.Constant) and isinstance(x.value, str)]
+
+
+@pytest.mark.parametrize("resource", NOUNS)
+async def test_the_contracts_own_question_is_answered(empty: Api, resource: Any) -> None:
+    """Where it names a record, that one is in no tenant."""
+    example = SCHEMAS[f"{class_name(resource.name)}Query"]["example"]
+    answer = await empty.post(f"/v1/{resource.plural}:query", example)
+    assert answer.status_code == 200 or code(answer) == (404, "not_found"), answer.text
+
+
+async def test_the_contracts_own_export_is_taken(empty: Api) -> None:
+    assert (await empty.post("/v1/exports", SCHEMAS["ExportCreate"]["example"])).status_code == 202

@@ -233,3 +233,21 @@ async def test_an_unforeseen_fault_is_masked(api: Api, monkeypatch: pytest.Monke
     assert code(response) == (500, "internal")
     assert "inside" not in response.text
     assert [x["event"] for x in logs if x["log_level"] == "error"] == ["unhandled_error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("pipelines", {}),
+        ("price_books", {}),
+        ("fiscal_calendars", {"start_month": 1}),
+    ],
+)
+async def test_a_second_default_is_told_by_its_field(empty: Api, path: str, body: dict[str, Any]) -> None:
+    # A new tenant may have one already.
+    refused = [await empty.post(f"/v1/{path}", {"name": name, "is_default": True, **body}) for name in "ab"][
+        -1
+    ]
+    assert code(refused) == (409, "duplicate")
+    assert [x["pointer"] for x in refused.json()["errors"]] == ["/is_default"]
+    assert "is_default" in refused.json()["detail"]

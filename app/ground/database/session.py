@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
@@ -254,6 +255,21 @@ async def _prepare(connection: Any) -> None:
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", encoder=lambda x: orjson.dumps(x).decode(), decoder=orjson.loads
     )
+    # The driver takes the last day that Python knows, 9999-12-31, for `infinity`, and the first for `-infinity`.
+    await connection.set_type_codec(
+        "date", schema="pg_catalog", encoder=_days, decoder=_from_days, format="tuple"
+    )
+
+
+_DAY_ZERO = date(2000, 1, 1).toordinal()
+
+
+def _days(day: date) -> tuple[int]:
+    return (day.toordinal() - _DAY_ZERO,)
+
+
+def _from_days(days: tuple[int]) -> date:
+    return date.fromordinal(days[0] + _DAY_ZERO)
 
 
 async def connect(url: str) -> Any:

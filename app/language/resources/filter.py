@@ -315,9 +315,12 @@ class _Reader:
         return parts[0] if len(parts) == 1 else Group("or" if operator == "in" else "and", tuple(parts))
 
     def truth(self, raw: Any) -> bool:
-        if raw in (True, "true", "1"):
+        # A number is equal to a truth value here, and none in JSON.
+        if isinstance(raw, bool):
+            return raw
+        if raw in ("true", "1"):
             return True
-        if raw in (False, "false", "0"):
+        if raw in ("false", "0"):
             return False
         raise Invalid.field(self.pointer, "invalid_value", "Must be true or false.")
 

@@ -96,13 +96,16 @@ def parse_moment(value: Any) -> datetime | date:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value
     if isinstance(value, str) and len(value) <= 40:
-        if _DAY.fullmatch(value):
-            return _day(value)
         try:
-            moment = datetime.fromisoformat(value)
+            moment = _day(value) if _DAY.fullmatch(value) else datetime.fromisoformat(value)
         except ValueError:
             moment = None
-        if moment is not None and moment.tzinfo is not None and 1 < moment.year < 9999:
+        # In any zone a moment that Python and PostgreSQL both know, and none that stands for infinity.
+        if (
+            moment is not None
+            and 1 < moment.year < 9999
+            and not (isinstance(moment, datetime) and moment.tzinfo is None)
+        ):
             return moment
     raise PydanticCustomError(
         "not_a_moment", "must be a moment with its offset, 2026-03-31T16:30:00Z, or a day"

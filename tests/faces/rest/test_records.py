@@ -260,3 +260,35 @@ async def test_history_shows_every_version(api: Api, path: str) -> None:
     assert whole == everything
     current = [x for x in whole if x["is_current"] and x.get("segment") == "enterprise"]
     assert len(current) == 1
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31", "2000-01-01", "9999-12-31"])
+@pytest.mark.parametrize("one", [True, False])
+async def test_any_day_of_the_calendar_is_kept(empty: Api, day: str, one: bool) -> None:
+    """Sources write the last one for "never", and the driver takes it for infinity."""
+    row = {"name": "Fair", "starts_on": "0001-01-01", "ends_on": day}
+    if one:
+        assert (await empty.post("/v1/campaigns", row)).json()["ends_on"] == day
+    else:
+        await empty.upsert("campaigns", [row | {"external_id": f"f{n}"} for n in range(3)])
+    kept = await empty.data(f"/v1/campaigns?ends_on={day}&ends_on[gte]={day}")
+    assert {x["ends_on"] for x in kept} == {day}
+    assert not await empty.data(f"/v1/campaigns?ends_on[gt]={day}")
+    assert not await empty.data(f"/v1/campaigns?ends_on[lt]={day}")
+    history = await empty.data(f"/v1/campaigns/{kept[0]['id']}/history")
+    assert [x["ends_on"] for x in history] == [day]
+
+
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01", "0001-01-01T00:00:00Z", "9999-12-31", "9999-12-31T23:59:59.999999Z"]
+)
+async def test_no_moment_stands_for_infinity(api: Api, moment: str) -> None:
+    answer = await api.post(DEALS, {"name": "Never", "closed_at": moment})
+    assert code(answer)[0] == 422
+    assert "/closed_at" in {x["pointer"] for x in answer.json()["errors"]}
+
+
+@pytest.mark.parametrize("value", [0, 1, 0.0, None, "yes", []])
+async def test_truth_is_no_number(empty: Api, value: Any) -> None:
+    answer = await empty.post("/v1/accounts:query", {"filter": {"name": {"is_null": value}}})
+    assert answer.status_code == 422, answer.text

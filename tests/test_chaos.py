@@ -253,13 +253,13 @@ async def test_a_full_pool_refuses_in_its_time_and_recovers(
                 client.get("/readyz"),
                 client.get("/livez"),
             )
-            assert time.monotonic() - asked_at < 1.2
+            assert time.monotonic() - asked_at < 2.5
             assert [x.status_code for x in answers] == [503] * 6 + [200]
             assert {x.json()["code"] for x in answers[:5]} == {"pool_exhausted"}
             assert all(x.headers["retry-after"] == "1" for x in answers[:6])
             ended = await asyncio.gather(*sleepers, return_exceptions=True)
             assert {type(x).__name__ for x in ended} == {"QueryCanceledError"}
-            assert time.monotonic() - began < 6
+            assert time.monotonic() - began < 10
             assert (await client.get("/v1/me", headers=own)).status_code == 200
             assert (await client.get("/readyz")).status_code == 200
         assert database.queue.held == 0

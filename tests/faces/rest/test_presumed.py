@@ -78,7 +78,7 @@ def deal(ids: dict[str, str], **more: Any) -> dict[str, Any]:
 
 
 async def test_the_second_create_stores_at_once_what_the_first_did(
-    api: Api, ids: dict[str, str], messages: Messages, database: Database
+    api: Api, ids: dict[str, str], messages: Messages, database: Database, settled: Any
 ) -> None:
     async def clock() -> Any:
         async with database.transaction(api.company.id) as session:
@@ -103,6 +103,7 @@ async def test_the_second_create_stores_at_once_what_the_first_did(
     assert [len(x) for x in versions] == [1, 1]
     assert (versions[0][0]["valid_from"], versions[0][0]["recorded_at"]) == (record["created_at"],) * 2
     assert versions[0][0]["changed"] == versions[1][0]["changed"] == []
+    await settled()
     told = {x["record_id"]: x for x in await api.data("/v1/events?types=opportunity.created&limit=1000")}
     assert datetime.fromisoformat(told[record["id"]]["at"]) == datetime.fromisoformat(record["created_at"])
     assert told[record["id"]]["changed"] == told[other["id"]]["changed"]

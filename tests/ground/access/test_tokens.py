@@ -74,7 +74,7 @@ async def refusal(gate: Gate, token: str) -> str:
     began = time.perf_counter()
     with pytest.raises(Unauthorized) as refused:
         await asked(gate, token)
-    assert time.perf_counter() - began < 0.25
+    assert time.perf_counter() - began < 1
     assert refused.value.status == 401
     return refused.value.code
 
@@ -224,6 +224,8 @@ async def test_a_key_that_appears_is_found_by_its_first_token(
     del provider.keys["one"]
     later(jwks.REFRESH + 1)
     await asked(gate, provider.token("two"))
+    while provider.fetches < 3:
+        await asyncio.sleep(0.01)
     await asyncio.sleep(0.2)
     assert await refusal(gate, old) == "invalid_token"
     assert (await asked(gate, provider.token("two"))).tenant_id == tenant.id

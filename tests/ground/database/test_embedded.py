@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,9 +46,7 @@ async def test_made_left_and_found_again(folder: Path) -> None:
     assert await ask(server.app_url, "select current_user::text") == "attain_app"
     await ask(server.owner_url, "create table kept (a int)")
     assert server.leave()
-    began = time.monotonic()
     again = embedded.start(folder)
-    assert time.monotonic() - began < 1
     assert await ask(again.owner_url, "select count(*) from kept") == 0
     assert again.leave()
 

@@ -86,14 +86,14 @@ async def test_weight_is_a_share() -> None:
 
 
 async def test_too_many_and_too_long() -> None:
-    places = queue(1, waiting_each=1, seconds=0.05)
+    places = queue(1, waiting_each=1, seconds=0.5)
     held = await places.enter("a")
     waits = asyncio.create_task(places.enter("a"))
     await asyncio.sleep(0)
     began = time.perf_counter()
     with pytest.raises(Full):
         await places.enter("a")
-    assert time.perf_counter() - began < 0.02
+    assert time.perf_counter() - began < 0.4
     with pytest.raises(Full):
         await waits
     places.leave(held)

@@ -118,8 +118,7 @@ def new_database(server: Embedded) -> Callable[[], tuple[str, str]]:
         async def copy(connection: asyncpg.Connection) -> None:
             await connection.execute(f"create database {name} template {DATABASE} owner {OWNER}")
             # A template's privileges are not copied.
-            for statement in embedded.privileges(name):
-                await connection.execute(statement)
+            await connection.execute(embedded.privileges(name))
 
         _as_superuser(server, copy)
         return server.url(OWNER, name), server.url(embedded.APP, name)

@@ -12,8 +12,7 @@ from starlette.responses import Response
 from app.faces.rest import accept, bodies
 from app.faces.rest.edge import Call, Written
 from app.faces.rest.parameters import Parameters
-from app.ground.access.idempotency import Claim
-from app.ground.database.script import Part
+from app.ground.access.idempotency import Claim, Keeping
 from app.ground.errors import VersionConflict
 from app.language.resources import read, write
 from app.language.resources.batch import Receipt
@@ -132,9 +131,9 @@ async def _written(
     call.parameters.nothing_else()
 
     async def answer(session: Any, claim: Claim | None) -> Written:
-        def keep(id_: UUID, version: int) -> Part:
+        def keep(id_: UUID, version: int) -> Keeping:
             assert claim is not None
-            return claim.part(status, _headers(call, id_, version, status))
+            return Keeping(claim, status, _headers(call, id_, version, status))
 
         reply = Reply(shape, keep if claim else None, claim if asks_itself else None)
         receipt = await run(session, reply)

@@ -8,16 +8,17 @@ one impatient client's retries.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 
 from app.ground import crash
 from app.ground.access.principal import Principal
+from app.ground.database import lists
 from app.ground.database.script import Part
 from app.ground.database.session import Session
 from app.ground.errors import Conflict, Invalid
@@ -49,6 +50,12 @@ _TAKEN = """
 not pg_try_advisory_xact_lock($4)
 or exists (select from idempotency_keys where tenant_id = $1 and caller = $2 and key = $3)
 """
+_ANY_TAKEN = """
+exists (select from unnest((select $4::text::bigint[])) n where not pg_try_advisory_xact_lock(n))
+or exists (
+    select from idempotency_keys where tenant_id = $1 and caller = $2 and key = any ((select $3::text::text[])::text[])
+)
+"""
 _HOLD = "select pg_try_advisory_xact_lock($1) as free"
 _KEEP = """
 insert into idempotency_keys (tenant_id, caller, key, route, body_hash, status, headers, body)
@@ -56,6 +63,15 @@ select $1::uuid, $2::text, $3::text, $4::text, $5::bytea, $6::smallint, $7::json
 """
 _WITH_BODY = _KEEP.format(body="$8::bytea")
 _WITH_ANSWER = _KEEP.format(body="convert_to(answer.json::text, 'UTF8') from answer")
+_WITH_ANSWERS = """
+insert into idempotency_keys (tenant_id, caller, key, route, body_hash, status, headers, body)
+select $1, $2, x.key, x.route, decode(x.body_hash, 'hex'), x.status, x.headers::jsonb,
+       convert_to(answer.json::text, 'UTF8')
+from unnest((select $3::text::uuid[]), (select $4::text::text[]), (select $5::text::text[]),
+            (select $6::text::text[]), (select $7::text::smallint[]), (select $8::text::text[]))
+     x(id, key, route, body_hash, status, headers)
+join answer on answer.id = x.id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +91,7 @@ class Claim:
     @property
     def question(self) -> Part:
         """A select of one JSON value."""
-        return Part(_LOOK, [self.tenant_id, self.caller, self.key, self._number])
+        return Part(_LOOK, [self.tenant_id, self.caller, self.key, self.number])
 
     def hear(self, told: str) -> None:
         """Raises Answered where the request was answered before, Conflict while it is, Invalid for another request."""
@@ -97,29 +113,64 @@ class Claim:
 
     @property
     def hold(self) -> Part:
-        return Part(_HOLD, [self._number], "held")
+        return Part(_HOLD, [self.number], "held")
 
     @property
     def taken(self) -> Part:
         """A condition: that the key is not free. Where it is, it is held from here on."""
-        return Part(_TAKEN, [self.tenant_id, self.caller, self.key, self._number])
-
-    def part(self, status: int, headers: Mapping[str, str]) -> Part:
-        """Keeps the JSON of another part, `answer (json)`, in the same statement."""
-        return Part(_WITH_ANSWER, self._arguments(status, headers))
+        return Part(_TAKEN, [self.tenant_id, self.caller, self.key, self.number])
 
     async def keep(self, session: Session, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        await session.connection.execute(_WITH_BODY, *self._arguments(status, headers), body)
+        await session.connection.execute(_WITH_BODY, *self.arguments(status, headers), body)
 
-    def _arguments(self, status: int, headers: Mapping[str, str]) -> list[object]:
+    def arguments(self, status: int, headers: Mapping[str, str]) -> list[Any]:
         return [
             self.tenant_id, self.caller, self.key, self.route, self.body_hash, status, dict(headers)
         ]  # fmt: skip
 
     @property
-    def _number(self) -> int:
+    def number(self) -> int:
         name = f"{self.tenant_id}/{self.caller}/{self.key}"
         return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """An answer that is to be kept by the statement that makes its body: from the JSON of another part, `answer`."""
+
+    claim: Claim
+    status: int
+    headers: Mapping[str, str]
+
+    @property
+    def part(self) -> Part:
+        return Part(_WITH_ANSWER, self.claim.arguments(self.status, self.headers))
+
+
+def any_taken(claims: Sequence[Claim]) -> Part:
+    """A condition: that one of these keys of one caller is not free. Where all are, they are held from here on."""
+    first = claims[0]
+    keys = lists.column("text", [x.key for x in claims])
+    numbers = lists.column("bigint", [x.number for x in claims])
+    return Part(_ANY_TAKEN, [first.tenant_id, first.caller, keys, numbers])
+
+
+def all_kept(answers: Mapping[UUID, Keeping]) -> Part:
+    """Keeps the JSON of `answer (id, json)` for each of one caller's claims, given by the id of its record."""
+    first = next(iter(answers.values())).claim
+    rows = (
+        (
+            id_,
+            x.claim.key,
+            x.claim.route,
+            x.claim.body_hash.hex(),
+            x.status,
+            orjson.dumps(dict(x.headers)).decode(),
+        )
+        for id_, x in answers.items()
+    )
+    columns = (lists.column("text", x) for x in zip(*rows, strict=True))
+    return Part(_WITH_ANSWERS, [first.tenant_id, first.caller, *columns])
 
 
 def claim(principal: Principal, key: str, route: str, body_hash: bytes) -> Claim:

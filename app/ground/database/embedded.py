@@ -228,15 +228,14 @@ def _fill(draft: Path, binaries: Path, settings: Mapping[str, str]) -> None:
             f"create role {APP} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls;"
             f"create database {DATABASE} owner {OWNER};",
         )
-        for statement in privileges(DATABASE):
-            _sql(draft, socket_dir, statement)
+        _sql(draft, socket_dir, privileges(DATABASE))
     finally:
         _stop(draft)
 
 
-def privileges(database: str) -> tuple[str, str]:
+def privileges(database: str) -> str:
     """Nothing for strangers; to the service's role the way in, and not the making of temporary tables."""
-    return f"revoke all on database {database} from public", f"grant connect on database {database} to {APP}"
+    return f"revoke all on database {database} from public; grant connect on database {database} to {APP};"
 
 
 def _sql(pgdata: Path, socket_dir: Path, statements: str) -> None:

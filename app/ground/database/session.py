@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -24,6 +24,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.selectable import SelectBase
 
+from app.ground.database.convoys import Convoys
 from app.ground.database.fair_queue import FairQueue, Full
 from app.ground.errors import Unavailable
 
@@ -65,6 +66,8 @@ class Session:
     """Whether the next statement may be a transaction of its own."""
     presuming = False
     """Whether what is not known for sure may be left to that statement to ask."""
+    database: Database | None = None
+    """Where that statement may as well be another's too: a session of its own can be opened there for both."""
 
     def __init__(self, connection: Any, tenant_id: UUID) -> None:
         self.connection: asyncpg.Connection = connection
@@ -103,28 +106,52 @@ class Session:
 
 
 class _Opening(Session):
-    """A transaction that begins with the first statement on `connection`. A look before that stands alone; where
-    nothing but looks came before the last statement, that one does too, and there is no BEGIN and no COMMIT to send."""
+    """A transaction that begins with the first statement on `connection`, which is taken no sooner. A look before that
+    stands alone; where nothing but looks came before the last statement, that one does too, and there is no BEGIN and
+    no COMMIT to send."""
 
-    __slots__ = ("_raw", "presuming")
+    __slots__ = ("_lease", "database", "presuming")
 
-    def __init__(self, connection: Any, tenant_id: UUID, *, presuming: bool) -> None:
-        super().__init__(_Beginning(connection, tenant_id), tenant_id)
-        self._raw = connection
+    def __init__(self, lease: _Lease, database: Database, *, presuming: bool) -> None:
+        super().__init__(_Beginning(lease), lease.tenant_id)
+        self._lease = lease
+        self.database = database
         self.presuming = presuming
 
     @property
     def alone(self) -> bool:
-        return not self._raw.is_in_transaction()
+        return not self._lease.is_in_transaction
 
     async def look(self, sql: str, *arguments: Any) -> list[Any]:
+        connection = await self._lease.taken()
         if not self.alone:
-            return await self._raw.fetch(sql, *arguments)
-        return await _Alone(self._raw, self.tenant_id).fetch(sql, *arguments)
+            return await connection.fetch(sql, *arguments)
+        return await _Alone(connection, self.tenant_id).fetch(sql, *arguments)
 
     async def finish(self, sql: str, *arguments: Any) -> Any:
-        text = _tenant_first(sql, len(arguments))
-        return await self._raw.fetchrow(text, *arguments, str(self.tenant_id))
+        connection = await self._lease.taken()
+        return await connection.fetchrow(_tenant_first(sql, len(arguments)), *arguments, str(self.tenant_id))
+
+
+class _Lease:
+    """A connection from the moment that one is needed to the end of `stack`."""
+
+    __slots__ = ("_take", "connection", "stack", "tenant_id")
+
+    def __init__(self, take: Callable[[UUID], AbstractAsyncContextManager[Any]], tenant_id: UUID) -> None:
+        self._take = take
+        self.tenant_id = tenant_id
+        self.stack = AsyncExitStack()
+        self.connection: Any = None
+
+    async def taken(self) -> Any:
+        if self.connection is None:
+            self.connection = await self.stack.enter_async_context(self._take(self.tenant_id))
+        return self.connection
+
+    @property
+    def is_in_transaction(self) -> bool:
+        return self.connection is not None and self.connection.is_in_transaction()
 
 
 class Behind(ABC):
@@ -150,16 +177,16 @@ class Behind(ABC):
 
 
 class _Beginning(Behind):
-    __slots__ = ("_connection", "_tenant_id")
+    __slots__ = ("_lease",)
 
-    def __init__(self, connection: Any, tenant_id: UUID) -> None:
-        self._connection = connection
-        self._tenant_id = tenant_id
+    def __init__(self, lease: _Lease) -> None:
+        self._lease = lease
 
     async def _ready(self) -> Any:
-        if not self._connection.is_in_transaction():
-            await self._connection.execute(_begin(self._tenant_id))
-        return self._connection
+        connection = await self._lease.taken()
+        if not connection.is_in_transaction():
+            await connection.execute(_begin(self._lease.tenant_id))
+        return connection
 
 
 def _begin(tenant_id: UUID) -> str:
@@ -261,6 +288,14 @@ async def _prepare(connection: Any) -> None:
     )
 
 
+async def _finished(connection: Any) -> None:
+    """For one that comes back from somebody who failed or was cancelled.
+
+    The driver asks for a statement to be prepared without saying that this is all. Whoever is cancelled before it runs
+    leaves PostgreSQL waiting for the rest, with the statement's clock running: it would strike whoever came next."""
+    await connection.execute("select")
+
+
 _DAY_ZERO = date(2000, 1, 1).toordinal()
 
 
@@ -288,6 +323,8 @@ class Database:
     """Who holds a connection and who waits for one, by tenant."""
     idle: list[Any] = field(default_factory=list)
     """Taken from the pool and given back to nobody: the last one in is the next one out."""
+    convoys: Convoys = field(default_factory=Convoys)
+    """Writes that go together."""
 
     @classmethod
     async def open(
@@ -303,16 +340,13 @@ class Database:
         if role:
             settings["role"] = role
 
-        async def keep(_: Any) -> None:
-            return None
-
         pool = await asyncpg.create_pool(
             url,
             # All at once: a request should find a connection, not wait until one is made.
             min_size=size,
             max_size=size,
             server_settings=settings,
-            reset=keep,
+            reset=_finished,
             init=_prepare,
             max_inactive_connection_lifetime=300,
             # A statement's text serves every caller of its shape; to prepare it anew costs more than to run it, most of
@@ -331,9 +365,14 @@ class Database:
         with suppress(TimeoutError):
             async with asyncio.timeout(_FAREWELL_SECONDS):
                 while self.idle:
-                    await self.pool.release(self.idle.pop())
+                    await self._give_back(self.idle.pop())
                 await self.pool.close()
         self.pool.terminate()
+
+    async def _give_back(self, connection: Any) -> None:
+        """One that does not come to rest is ended by the pool; what led to it is what is told."""
+        with suppress(Exception):
+            await self.pool.release(connection, timeout=_FAREWELL_SECONDS)
 
     def counts(self) -> tuple[int, int]:
         """Connections that are open, and those of them that nobody uses."""
@@ -352,7 +391,7 @@ class Database:
                 yield connection
             except BaseException as error:
                 # It may be busy still with what was given up; the pool knows how to wait for that.
-                await self.pool.release(connection)
+                await self._give_back(connection)
                 if dismissed(error):
                     raise Unavailable(
                         "The connection to the database was lost.", code="database_unreachable"
@@ -369,7 +408,7 @@ class Database:
             connection = self.idle.pop()
             if not connection.is_closed():
                 return connection
-            await self.pool.release(connection)
+            await self._give_back(connection)
         try:
             return await self.pool.acquire(timeout=self.queue.seconds)
         except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError):
@@ -401,15 +440,17 @@ class Database:
     @asynccontextmanager
     async def opening(self, tenant_id: UUID, *, presuming: bool = True) -> AsyncIterator[Session]:
         """As `transaction`, but it begins where it is needed, which for a short write may be nowhere."""
-        async with self.connection(tenant_id) as connection:
+        lease = _Lease(self.connection, tenant_id)
+        async with lease.stack:
             try:
-                yield _Opening(connection, tenant_id, presuming=presuming)
-                if connection.is_in_transaction():
-                    await connection.execute("COMMIT")
+                yield _Opening(lease, self, presuming=presuming)
+                if lease.is_in_transaction:
+                    await lease.connection.execute("COMMIT")
             except BaseException as error:
                 # Cancelled, it may be about to begin.
-                if connection.is_in_transaction() or not isinstance(error, Exception):
-                    await _roll_back(connection)
+                given_up = lease.connection is not None and not isinstance(error, Exception)
+                if given_up or lease.is_in_transaction:
+                    await _roll_back(lease.connection)
                 raise
 
     @asynccontextmanager

@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from app.ground.access import idempotency
+from app.ground.access.idempotency import Claim
 from app.ground.database import script
 from app.ground.database.script import Part
 from app.language.resources import custom, picklists, places, references
@@ -55,13 +57,44 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Presumed:
-    """Conditions under which the write must not be."""
+    """That the small tables are at `revision`, these references are there, and the key is free."""
 
-    refusing: list[Part]
+    tenant_id: UUID
+    resource: Resource
+    catalogue: Catalogue
+    asker: Asker
+    revision: int
+    references: Sequence[tuple[Resource, UUID]]
+    claim: Claim | None
 
     @property
     def part(self) -> Part:
-        return script.any_of(self.refusing, PRESUMED)
+        """The conditions under which the write must not be: one row, `presumed (holds)`."""
+        missing = [references.missing(self.asker, noun, id_) for noun, id_ in self.references]
+        taken = [self.claim.taken] if self.claim is not None else []
+        return script.any_of([*taken, self._changed, *missing], PRESUMED)
+
+    @property
+    def _changed(self) -> Part:
+        sql = revision(self.resource, self.catalogue)
+        return Part(f"{sql} <> $2::bigint", [self.tenant_id, self.revision])
+
+    @staticmethod
+    def together(presumed: Sequence[Presumed]) -> Part:
+        """The same of several writes of one caller, all at one revision, and all with a key or all without."""
+        first = presumed[0]
+        wanted: dict[Resource, set[UUID]] = {}
+        for one in presumed:
+            for noun, id_ in one.references:
+                wanted.setdefault(noun, set()).add(id_)
+        # In one order, so that no two hold what the other waits for.
+        missing = [
+            references.any_missing(first.asker, noun, sorted(wanted[noun]))
+            for noun in sorted(wanted, key=lambda x: x.plural)
+        ]
+        claims = [x.claim for x in presumed if x.claim is not None]
+        taken = [idempotency.any_taken(claims)] if claims else []
+        return script.any_of([*taken, first._changed, *missing], PRESUMED)
 
 
 _known: OrderedDict[tuple[UUID, str], Known] = OrderedDict()
@@ -117,18 +150,17 @@ def presume(batch: Batch, reply: Reply) -> bool:
     if ask and known.spellings is None:
         return False
     found: list[tuple[Place, UUID]] = []
-    refusing = [_changed(batch, known)]
-    asker = references.Asker.of(batch.principal)
+    asked: list[tuple[Resource, UUID]] = []
     for target, slots in places.of(batch).items():
         for place in slots:
-            meant = _resolve(batch, known, asker, target, place.values[place.name])
-            if meant is None:
+            word = place.values[place.name]
+            if target in _small(batch.resource):
+                id_ = known.living.get(word)
+            elif isinstance(id_ := _meant(batch, target, word), UUID):
+                asked.append((batch.catalogue[target], id_))
+            if not isinstance(id_, UUID):
                 return False
-            found.append((place, meant[0]))
-            if meant[1] is not None:
-                refusing.append(meant[1])
-    if reply.claim is not None:
-        refusing.insert(0, reply.claim.taken)
+            found.append((place, id_))
     custom.check(batch)
     for place, id_ in found:
         place.values[place.name] = id_
@@ -136,7 +168,10 @@ def presume(batch: Batch, reply: Reply) -> bool:
     batch.facts |= known.facts
     if ask and known.spellings is not None:
         picklists.rewrite_aliases(batch, known.spellings)
-    batch.presumed = Presumed(refusing)
+    asker = references.Asker.of(batch.principal)
+    batch.presumed = Presumed(
+        batch.session.tenant_id, batch.resource, batch.catalogue, asker, known.revision, asked, reply.claim
+    )
     return True
 
 
@@ -151,21 +186,5 @@ def _is_plain(resource: Resource, changes: Mapping[str, Any]) -> bool:
     return _told_apart(resource).isdisjoint(changes)
 
 
-def _resolve(
-    batch: Batch, known: Known, asker: Asker, target: str, word: str
-) -> tuple[UUID, Part | None] | None:
-    """The id that is meant, and the condition that it is not there where that is not known; None for what has to be
-    looked up."""
-    if target in _small(batch.resource):
-        id_ = known.living.get(word)
-        return None if id_ is None else (id_, None)
-    id_ = batch.principal.rep_id if (word, target) == ("me", "reps") else references.parse(word)
-    if not isinstance(id_, UUID):
-        return None
-    return id_, references.missing(asker, batch.catalogue[target], id_)
-
-
-def _changed(batch: Batch, known: Known) -> Part:
-    """A condition: that the small tables are no longer what they were."""
-    sql = revision(batch.resource, batch.catalogue)
-    return Part(f"{sql} <> $2::bigint", [batch.session.tenant_id, known.revision])
+def _meant(batch: Batch, target: str, word: str) -> UUID | tuple[str, str] | None:
+    return batch.principal.rep_id if (word, target) == ("me", "reps") else references.parse(word)

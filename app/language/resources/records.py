@@ -40,12 +40,21 @@ def store_records(batch: Batch) -> None:
     if len(new) == 1:
         _store_one(batch, new[0])
     elif new:
-        named = "" if batch.principal.sees_all else STORED
-        _store(batch, columns, [d.after for d in new], "given", store.insert_given, named)
+        named = STORED if batch.presumed or not batch.principal.sees_all else ""
+        moments = stamped(new[0], resource) if batch.presumed else ()
+        _store(batch, columns, [d.after for d in new], "given", store.insert_given, named, moments)
     if changed:
         rows = sorted((d.after for d in changed), key=lambda x: x["id"])
         named = STORED if len(rows) == 1 and not new else ""
         _store(batch, (*columns, "deleted_at"), rows, "altered", store.update_given, named)
+
+
+def stamped(draft: Draft, resource: Resource) -> tuple[str, ...]:
+    """What of a new record is the moment of its write, and so the statement's where that is only presumed."""
+    moment = draft.moment
+    begins = draft.versions is None or draft.versions[-1].valid_from is moment
+    names = (name for name in resource.own_columns if draft.after.get(name) is moment)
+    return (*names, "created_at", "updated_at", *(("held_from",) if begins else ()))
 
 
 def _store_one(batch: Batch, draft: Draft) -> None:
@@ -58,11 +67,19 @@ def _store_one(batch: Batch, draft: Draft) -> None:
 
 
 def _store(
-    batch: Batch, columns: Sequence[str], rows: list[dict[str, Any]], source: str, write: Any, name: str
+    batch: Batch,
+    columns: Sequence[str],
+    rows: list[dict[str, Any]],
+    source: str,
+    write: Any,
+    name: str,
+    moments: tuple[str, ...] = (),
 ) -> None:
     resource, tenant_id = batch.resource, batch.session.tenant_id
     history = resource.history
-    given = store.given(resource.table, columns, rows, spans=history is not None, name=source)
+    given = store.given(
+        resource.table, columns, rows, spans=history is not None, name=source, stamped=moments
+    )
     batch.storing += [given, write(tenant_id, resource.table, columns, source, name)]
     if history is not None:
         by = (batch.origin, batch.source, batch.principal.user_id)

@@ -227,6 +227,13 @@ def missing(asker: Asker, resource: Resource, id_: UUID) -> Part:
     return Part(statement.sql, statement.arguments({**asker.standing, "id": id_}))
 
 
+def any_missing(asker: Asker, resource: Resource, ids: Sequence[UUID]) -> Part:
+    """The same condition of several, each given once."""
+    statement = _seen(resource, asker.signature, False, False, aliases.mergeable(resource))
+    given = statement.arguments({**asker.standing, "id": lists.column("uuid", ids)})
+    return Part(f"(select count(*) from ({statement.sql}) x) < ${len(given) + 1}::bigint", [*given, len(ids)])
+
+
 @lru_cache(maxsize=512)
 def _plain(resource: Resource, asker: tuple[Any, ...]) -> Statement:
     binds = Binds.signed(asker)

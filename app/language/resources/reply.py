@@ -16,7 +16,7 @@ from sqlalchemy import Table, column, false, func, not_, select, table
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ClauseElement
 
-from app.ground.access.idempotency import Claim
+from app.ground.access.idempotency import Claim, Keeping
 from app.ground.access.principal import Principal
 from app.ground.database.script import Part
 from app.ground.database.session import Statement, compiled
@@ -33,11 +33,10 @@ UNSEEN = "unseen"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The record in this shape. `keep` gives, from its id and version, what is to be stored with the answer: it reads
-    the JSON from `answer (json)`."""
+    """The record in this shape. `keep` gives, from its id and version, what is to be stored with the answer."""
 
     shape: Shape
-    keep: Callable[[UUID, int], Part] | None = None
+    keep: Callable[[UUID, int], Keeping] | None = None
     claim: Claim | None = None
     """The Idempotency-Key, where the write is to ask for it."""
 
@@ -45,8 +44,8 @@ class Reply:
 def answer(
     principal: Principal, catalogue: Catalogue, resource: Resource, shape: Shape, *, seen: bool
 ) -> Part | None:
-    """`(json, unseen)` of the row that is stored; None where its JSON needs more than the row. `unseen` is there where
-    `seen` is asked: that its writer is not sure to see it."""
+    """`(id, json, unseen)` of what is stored; None where its JSON needs more than that. `unseen` is there where `seen`
+    is asked: that its writer is not sure to see it."""
     demand_nouns(principal, catalogue, resource, shape)
     binds = Binds.of(principal)
     statement = _answer(catalogue, resource, shape, binds.signature, seen)
@@ -62,7 +61,8 @@ def _answer(
     if resource.is_settled:
         return None
     row, binds = _row(resource), Binds.signed(asker)
-    statement = select(record_json(catalogue, binds, resource, shape, row).label("json")).select_from(row)
+    json = record_json(catalogue, binds, resource, shape, row)
+    statement = select(row.c.id, json.label("json")).select_from(row)
     written = {resource.table, *(child.table for child in resource.children)}
     if written & _tables(statement):
         return None

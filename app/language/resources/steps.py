@@ -30,6 +30,7 @@ from app.language.resources import (
     presumed,
     references,
     stubs,
+    together,
     told,
     unchanged,
 )
@@ -54,6 +55,7 @@ from app.language.resources.records import (
 from app.language.resources.references import Lookups, Names
 from app.language.resources.reply import ANSWER, UNSEEN, Reply
 from app.language.resources.resource import Resource, defaults
+from app.language.resources.together import Rider
 from app.language.resources.words import store_words
 
 
@@ -151,6 +153,10 @@ def _is_unseen(stored: Stored | None) -> bool:
 
 async def store_all(batch: Batch, reply: Reply | None) -> Stored:
     """PostgreSQL stores one piece while the next is made ready: each keeps a processor busy."""
+    if batch.presumed is not None and not _stands(batch):
+        raise script.Refused(presumed=True)
+    if (rider := together.rider(batch, reply)) is not None:
+        return await _store_together(rider)
     unseen = False
     sending: asyncio.Future[Stored] | None = None
     try:
@@ -173,6 +179,19 @@ async def store_all(batch: Batch, reply: Reply | None) -> Stored:
             await asyncio.wait([sending])
 
 
+async def _store_together(rider: Rider) -> Stored:
+    async def alone() -> str | None:
+        _gather(rider.batch)
+        return (await store(rider.batch, rider.reply)).json
+
+    return Stored(json=await together.store(rider, alone, _gather))
+
+
+def _gather(batch: Batch) -> None:
+    for gather in _GATHERING:
+        gather(batch)
+
+
 _GATHERING = (record_history, store_records, store_children, told.remember, store_words, tell_events)
 """What is stored, put into the parts of one statement."""
 
@@ -180,8 +199,6 @@ _GATHERING = (record_history, store_records, store_children, told.remember, stor
 async def store(batch: Batch, reply: Reply | None) -> Stored:
     """What stands in the way goes first; all the rest is one statement, whatever the tables."""
     session, principal, resource = batch.session, batch.principal, batch.resource
-    if batch.presumed is not None and not _stands(batch):
-        raise script.Refused(presumed=True)
     if batch.clearing:
         await script.execute(session, batch.clearing)
     if not batch.storing:
@@ -205,7 +222,7 @@ async def store(batch: Batch, reply: Reply | None) -> Stored:
         told["json"] = f"(select json from {ANSWER})"
         after = next(d for d in batch.standing).after
         if reply.keep is not None:
-            parts.append(reply.keep(after["id"], after["version"]))
+            parts.append(reply.keep(after["id"], after["version"]).part)
     left = [
         references.gone(session.tenant_id, noun, ids, f"left_{place}")
         for place, (noun, ids) in enumerate(batch.unheld)

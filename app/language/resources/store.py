@@ -75,19 +75,32 @@ _SPAN = {"held_from": MOMENT, "held_inferred": Boolean(), "held_changed": ARRAY(
 is inferred, and which fields changed."""
 
 
-@lru_cache
-def _given(table_name: str, columns: tuple[str, ...], spans: bool, single: bool) -> str:
+@lru_cache(maxsize=512)
+def _given(
+    table_name: str, columns: tuple[str, ...], spans: bool, single: bool, stamped: tuple[str, ...]
+) -> str:
     types = _types(metadata.tables[table_name], columns) | (_SPAN if spans else {})
-    values = [f"{_value(name, x)} as {name}" for name, x in types.items()] + ([] if single else ["x.place"])
-    return f"select {', '.join(values)} from {_source(types, 1, single=single)}"
+    values = [f"{'now()' if name in stamped else _value(name, x)} as {name}" for name, x in types.items()]
+    place = [] if single else ["x.place"]
+    sent = {name: x for name, x in types.items() if name not in stamped}
+    return f"select {', '.join([*values, *place])} from {_source(sent, 1, single=single)}"
 
 
 def given(
-    table: Table, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, spans: bool, name: str
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    spans: bool,
+    name: str,
+    stamped: tuple[str, ...] = (),
 ) -> Part:
-    """Rows for other parts to read, so that a value travels once, however often it is stored."""
+    """Rows for other parts to read, so that a value travels once, however often it is stored. Those that are `stamped`
+    are the moment of the statement."""
     types = _types(table, columns) | (_SPAN if spans else {})
-    return Part(_given(table.name, tuple(columns), spans, len(rows) == 1), _arguments(types, rows), name)
+    sent = {name: x for name, x in types.items() if name not in stamped}
+    text = _given(table.name, tuple(columns), spans, len(rows) == 1, stamped)
+    return Part(text, _arguments(sent, rows), name)
 
 
 @lru_cache

@@ -20,7 +20,7 @@ from app.ground.access.principal import Principal
 from app.ground.database.script import Refused
 from app.ground.database.session import Session
 from app.ground.database.turns import Turns
-from app.ground.errors import AttainError, Conflict, FieldError, Invalid, NotFound
+from app.ground.errors import AttainError, Conflict, FieldError, Invalid, NotFound, Unavailable
 from app.language.resources import collector, merge_rows, records, references
 from app.language.resources.ahead import Ahead
 from app.language.resources.batch import PIECE, Batch, Draft, Receipt, raise_first
@@ -308,8 +308,8 @@ async def _single(batch: Batch, reply: Reply | None) -> Receipt:
     draft = batch.drafts[0]
     try:
         json = await run(batch, reply=reply)
-    except AttainError:
-        if batch.presumed is None:
+    except AttainError as error:
+        if batch.presumed is None or isinstance(error, Unavailable):
             raise
         raise Refused(presumed=True) from None
     except LostRace:

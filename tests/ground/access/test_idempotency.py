@@ -6,10 +6,19 @@ import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from sqlalchemy import func, select
 
-from app.ground.access.idempotency import Answer, Answered, claim, purge, take
+from app.ground.access.idempotency import (
+    Answer,
+    Answered,
+    Claim,
+    any_taken,
+    claim,
+    purge,
+    take,
+)
 from app.ground.access.models import users
 from app.ground.access.principal import Principal
 from app.ground.database.retry import in_transaction
@@ -129,3 +138,47 @@ async def test_many_retries_at_once_have_one_effect(
 async def test_a_key_that_is_none_is_refused(database: Database, tenant: Company, key: str) -> None:
     with pytest.raises(Invalid):
         await ask(database, tenant.principal(), key)
+
+
+async def test_of_several_keys_one_that_is_not_free_is_told(database: Database, tenant: Company) -> None:
+    principal = tenant.principal()
+    await ask(database, principal, "used")
+    free, used, others = ([claim(principal, x, "POST /v1/users", BODY)] for x in ("free", "used", "other"))
+
+    async def taken(session: Session, claims: list[Claim]) -> bool:
+        part = any_taken(claims)
+        return bool(await session.connection.fetchval(f"select {part.sql}", *part.arguments))
+
+    async with database.transaction(tenant.id) as session, database.transaction(tenant.id) as other:
+        await take(other, others[0])
+        assert [await taken(session, x) for x in (free, used, others)] == [False, True, True]
+        assert await taken(session, [*free, *used])
+        assert await taken(session, [*free, *others])
+        with pytest.raises(Conflict) as refused:
+            await take(other, free[0])
+        assert refused.value.code == "idempotency_in_flight", "what was free is held from then on"
+
+
+async def test_a_day_without_keys_leaves_them_to_be_looked_up(
+    database: Database, tenant: Company, owner_url: str
+) -> None:
+    """PostgreSQL takes a table of no pages for one that is best read through, and keeps such a plan while it fills."""
+    owner = await asyncpg.connect(owner_url)
+    try:
+        async with database.transaction(tenant.id) as session:
+            await session.connection.execute(
+                "insert into idempotency_keys (tenant_id, caller, key, route, body_hash, status, headers, body) "
+                "select $1, 'c', n::text, 'r', '', 200, '{}', '' from generate_series(1, 5000) n", tenant.id,
+            )  # fmt: skip
+            assert await purge(session, timedelta(days=-1)) == 5000
+        await owner.execute("vacuum analyze idempotency_keys")
+        pages = await owner.fetchval("select pg_relation_size('idempotency_keys') / 8192")
+        assert pages > 20
+        async with database.transaction(tenant.id) as session:
+            plan = await session.connection.fetch(
+                "explain select from idempotency_keys where tenant_id = $1 and caller = 'c' and key = 'k'",
+                tenant.id,
+            )
+        assert not any("Seq Scan" in line for (line,) in plan)
+    finally:
+        await owner.close()

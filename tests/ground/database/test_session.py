@@ -114,6 +114,23 @@ async def test_statements_end_in_time(narrow: Database, companies: tuple[Company
         assert await session.connection.fetchval("select current_setting('statement_timeout')") == "300ms"
 
 
+async def test_a_statement_that_was_prepared_for_nobody_strikes_nobody_later(
+    narrow: Database, companies: tuple[Company, Company]
+) -> None:
+    """Its clock has run since it was prepared, by somebody who was cancelled before it ran."""
+
+    async def cancelled() -> None:
+        async with narrow.connection() as connection:
+            await connection.prepare("select 1 as prepared_and_left")
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled()
+    await asyncio.sleep(0.5)
+    async with narrow.transaction(companies[0].id) as session:
+        assert await session.connection.fetchval(SETTING) == str(companies[0].id)
+
+
 async def test_a_wide_statement_is_prepared_once(
     narrow: Database, companies: tuple[Company, Company]
 ) -> None:

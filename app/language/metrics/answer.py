@@ -361,6 +361,8 @@ def decimal(number: Fraction | None) -> Decimal | None:
     if number is None:
         return None
     below = number.denominator
+    if below == 1:
+        return Decimal(number.numerator)
     for prime in (2, 5):
         while below % prime == 0:
             below //= prime

@@ -104,9 +104,9 @@ class Asked:
 
     def _slot(self, i: int, bucket: Bucket | None, window: Window) -> Slot:
         kind, months = window
-        today = periods.day_of(self.moment, self.zone)
         if kind == "inside" and bucket is not None:
             return Slot(i, bucket.starts, bucket.ends, bucket.first, bucket.last, self.moment)
+        today = periods.day_of(self.moment, self.zone)
         at = self.moment if bucket is None else min(bucket.ends - periods.INSTANT, self.moment)
         whole = bucket
         if kind == "trailing" or whole is None:

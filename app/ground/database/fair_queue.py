@@ -16,6 +16,7 @@ from collections.abc import Hashable
 _MOST_LANES = 10_000
 _RECENT = 50
 """A lane is active when it is among the last so many that were given a place."""
+_SLOWLY = 64
 _LEAST_SHARE = 5
 """However many lanes are active, each may hold a fifth: their turns are short, and places should not lie idle. With a
 third, a noisy lane's work doubled what a quiet one's takes, for a few more answers a second."""
@@ -26,7 +27,7 @@ class Full(Exception):
 
 
 class Lane:
-    __slots__ = ("holding", "turn", "waiters", "weight", "who")
+    __slots__ = ("holding", "pace", "served_at", "turn", "waiters", "weight", "who")
 
     def __init__(self, who: Hashable, weight: float) -> None:
         self.who = who
@@ -34,6 +35,17 @@ class Lane:
         self.holding = 0
         self.turn = 0
         self.waiters: deque[asyncio.Future[None]] = deque()
+        self.pace = self.served_at = 0.0
+
+    def serve(self, now: float) -> asyncio.Future[None]:
+        """Whoever waits longest. The seconds from one to the next, while there is a next, are the lane's pace; it moves
+        slowly, or with each breath of it a crowd would be let in that has to be refused again."""
+        if self.served_at:
+            gap = now - self.served_at
+            self.pace += (gap - self.pace) / _SLOWLY if self.pace else gap
+        place = self.waiters.popleft()
+        self.served_at = now if self.waiters else 0.0
+        return place
 
 
 class FairQueue:
@@ -43,7 +55,7 @@ class FairQueue:
     """
 
     __slots__ = (
-        "_hungry", "_pace", "_served_at", "_turn", "held", "lanes", "most_each", "most_now", "seconds", "size",
+        "_hungry", "_turn", "held", "lanes", "most_each", "most_now", "seconds", "size",
         "waiting", "waiting_each",
     )  # fmt: skip
 
@@ -57,7 +69,6 @@ class FairQueue:
         self.lanes: dict[Hashable, Lane] = {}
         self._hungry: dict[Lane, None] = {}
         self._turn = 0
-        self._pace = self._served_at = 0.0
 
     def lane(self, who: Hashable) -> Lane:
         lane = self.lanes.get(who)
@@ -88,7 +99,7 @@ class FairQueue:
         lane = self.lanes.get(who)
         if lane is None or not lane.waiters:
             return False
-        return (len(lane.waiters) + coming) * self._pace * len(self._hungry) > self.seconds / 4
+        return (len(lane.waiters) + coming) * lane.pace > self.seconds / 4
 
     async def enter(self, who: Hashable) -> Lane:
         return self.enter_at_once(who) or await self.wait(who)
@@ -123,20 +134,19 @@ class FairQueue:
         lane.holding -= 1
         if self.waiting:
             self._serve()
-        elif self._served_at:
-            # The time in which nobody waits says nothing about how fast places fall free.
+        else:
             self.most_now = self.most_each
-            self._served_at = 0.0
         self._tidy(lane)
 
     def _serve(self) -> None:
         self._share()
+        now = time.monotonic()
         while self.held < self.size:
             ready = [lane for lane in self._hungry if self._may_hold_more(lane)]
             if not ready:
                 return
             lane = min(ready, key=_next)
-            place = lane.waiters.popleft()
+            place = lane.serve(now)
             self.waiting -= 1
             if not lane.waiters:
                 del self._hungry[lane]
@@ -147,11 +157,7 @@ class FairQueue:
             place.set_result(None)
 
     def _share(self) -> None:
-        """What one lane may hold while some wait, and how fast places fall free."""
-        now = time.monotonic()
-        if self._served_at:
-            self._pace += (min(now - self._served_at, 1.0) - self._pace) / 16
-        self._served_at = now
+        """What one lane may hold while some wait."""
         recent = self._turn - _RECENT
         active = sum(1 for lane in self.lanes.values() if lane.turn > recent)
         share = max(-(-self.size // _LEAST_SHARE), self.size // max(active, 1))

@@ -16,10 +16,12 @@ from collections.abc import Hashable
 _MOST_LANES = 10_000
 _RECENT = 50
 """A lane is active when it is among the last so many that were given a place."""
-_SLOWLY = 64
 _LEAST_SHARE = 5
 """However many lanes are active, each may hold a fifth: their turns are short, and places should not lie idle. With a
 third, a noisy lane's work doubled what a quiet one's takes, for a few more answers a second."""
+_CROWD = 4
+"""With so many waiting a lane steps back before others: while they hold a place it gets half of what it has alone."""
+_SLOWLY = 64
 
 
 class Full(Exception):
@@ -79,13 +81,13 @@ class FairQueue:
     def enter_at_once(self, who: Hashable) -> Lane | None:
         """A place where one is free; None where the caller has to `wait`."""
         lane = self.lanes.get(who) or self.lane(who)
-        if self.held >= self.size or lane.waiters or not self._may_hold_more(lane):
+        if self.held >= self.size or lane.waiters or lane.holding >= self._most(lane):
             return None
         self._give(lane)
         return lane
 
-    def _may_hold_more(self, lane: Lane) -> bool:
-        return lane.holding < self.most_each and lane.holding < self.most_now * lane.weight
+    def _most(self, lane: Lane) -> float:
+        return min(self.most_each, self.most_now * lane.weight)
 
     def _give(self, lane: Lane) -> None:
         self._turn += 1
@@ -142,7 +144,7 @@ class FairQueue:
         self._share()
         now = time.monotonic()
         while self.held < self.size:
-            ready = [lane for lane in self._hungry if self._may_hold_more(lane)]
+            ready = self._ready()
             if not ready:
                 return
             lane = min(ready, key=_next)
@@ -155,6 +157,14 @@ class FairQueue:
                 continue
             self._give(lane)
             place.set_result(None)
+
+    def _ready(self) -> list[Lane]:
+        crowds = [lane for lane in self._hungry if len(lane.waiters) >= _CROWD]
+        beside_others = self.held > sum(lane.holding for lane in crowds)
+        ready = [lane for lane in self._hungry if lane.holding < self._most(lane)]
+        if not beside_others:
+            return ready
+        return [x for x in ready if x.holding < max(self._most(x) / 2, 1) or x not in crowds]
 
     def _share(self) -> None:
         """What one lane may hold while some wait."""

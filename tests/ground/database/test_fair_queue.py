@@ -68,6 +68,33 @@ async def test_a_lane_in_company_holds_a_fifth() -> None:
     assert max(seen) == 2
 
 
+async def test_a_crowd_steps_back_before_who_is_none() -> None:
+    """Half of its fifth beside others, and all of it alone. Two crowds do not wait for each other."""
+    places = queue(20, most_each=16)
+    for n in range(9):
+        places.leave(await places.enter(f"quiet {n}"))
+    tasks = [asyncio.create_task(places.enter("crowd")) for _ in range(30)]
+    await asyncio.sleep(0)
+    crowd = places.lanes["crowd"]
+    for _ in range(16):
+        places.leave(crowd)
+    assert crowd.holding == 4
+    quiet = await places.enter("quiet 1")
+    for _ in range(3):
+        places.leave(crowd)
+    assert crowd.holding == 2
+    places.leave(quiet)
+    assert crowd.holding == 4
+    tasks += [asyncio.create_task(places.enter("another")) for _ in range(30)]
+    await asyncio.sleep(0)
+    for _ in range(4):
+        places.leave(crowd)
+    assert (crowd.holding, places.lanes["another"].holding) == (4, 4)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def test_weight_is_a_share() -> None:
     places = queue(8, most_each=8)
     places.lane("heavy").weight = 3

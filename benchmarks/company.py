@@ -7,7 +7,8 @@ million of them are there within minutes. Every value follows from the row's num
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -67,19 +68,30 @@ async def fill(server: Embedded, rows: int, say: Say) -> None:
         smaller = await create_tenant(owner, name=SMALLER, seed=found)
     finally:
         await owner.close()
-    writer = await asyncpg.connect(server.url(SUPERUSER))
+    async with writing(server) as writer:
+        for tenant, share in ((larger, rows * 4 // 5), (smaller, rows - rows * 4 // 5)):
+            began = time.perf_counter()
+            await fill_one(writer, tenant.id, REPS[tenant.name], max(share, 100), say)
+            say(f"{tenant.name}: {share:,} opportunities in {time.perf_counter() - began:.0f} s")
+        await tidy(writer)
+
+
+@asynccontextmanager
+async def writing(server: Embedded) -> AsyncIterator[asyncpg.Connection]:
+    writer = await connect(server.url(SUPERUSER))
     try:
         await writer.execute(
             "set session_replication_role = replica; set synchronous_commit = off; set work_mem = '128MB'"
         )
-        for tenant, share in ((larger, rows * 4 // 5), (smaller, rows - rows * 4 // 5)):
-            began = time.perf_counter()
-            await _Filling(writer, tenant.id, REPS[tenant.name], max(share, 100), say).run()
-            await reindex(writer, tenant.id, CATALOGUE)
-            say(f"{tenant.name}: {share:,} opportunities in {time.perf_counter() - began:.0f} s")
-        await tidy(writer)
+        yield writer
     finally:
         await writer.close()
+
+
+async def fill_one(writer: asyncpg.Connection, tenant_id: UUID, reps: int, deals: int, say: Say) -> None:
+    """A customer that has nothing yet."""
+    await _Filling(writer, tenant_id, reps, deals, say).run()
+    await reindex(writer, tenant_id, CATALOGUE)
 
 
 async def tidy(writer: asyncpg.Connection) -> None:

@@ -1,7 +1,9 @@
 """Five times what the service can take: one tenant that will not stop, nine that ask now and then.
 
-    python -m benchmarks.overload [--rounds 4] [--seconds 8]
+    python -m benchmarks.overload [--rounds 4] [--seconds 8] [--deals 5000] [--light]
 
+Each tenant has a company's rows, and asks for pages of deals, for numbers by month and for single deals; `--light` asks
+for short lists of accounts and for numbers of nothing, so that hardly anything but the service itself is at work.
 Prints the peak of a closed loop, the quiet tenants' latencies without and with the noisy one, what became of the
 surplus, and how soon it is over. Requests of the open loop are sent when they are due, whatever became of others.
 """
@@ -16,35 +18,40 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import cast
+from uuid import UUID
 
+import asyncpg
 import httpx
 import uvloop
 
-from app.areas import found
+from app import areas
 from app.ground.access.keys import create_key
 from app.ground.access.tenants import create_tenant
 from app.ground.database import embedded, migrate
 from app.ground.database.embedded import Embedded
-from app.ground.database.session import Session, connect
-from benchmarks import processor
+from app.ground.database.session import Session
+from benchmarks import company, processor
 from benchmarks.services import Service, product
 
 QUIET = 9
+REPS = 60
 ROWS = 2_000
+"""Accounts of each tenant where requests are light."""
 QUIET_SHARE = 0.02
 """Of the peak, for each quiet tenant."""
 TIMES = 5
 MOST_CONNECTIONS = 1_000
-PATHS = (
-    "/v1/accounts?limit=50&include=total&sort=name",
-    "/v1/metrics/query?metric=bookings&metric=win_rate&period=2026&grain=month",
-    "/v1/accounts?limit=100&industry=retail",
-)
+NUMBERS = "/v1/metrics/query?metric=bookings&metric=win_rate&period=last_365_days&grain=month"
+LIGHT = ("/v1/accounts?limit=50&include=total&sort=name", NUMBERS, "/v1/accounts?limit=100&industry=retail")
+EACH = 40
+"""Of each kind of request a tenant has so many."""
+
+Asked = Sequence[bytes]
+"""What one tenant asks, in turn."""
 
 
 @dataclass
@@ -155,20 +162,20 @@ class Load:
         else:
             line.ask(request, due, seen)
 
-    async def at(self, rate: float, seconds: float, keys: list[str], seen: Seen) -> None:
+    async def at(self, rate: float, seconds: float, tenants: Sequence[Asked], seen: Seen) -> None:
         """An open loop: `rate` requests a second, due at even distances."""
         began = time.perf_counter()
         n, count = 0, int(rate * seconds)
         while n < count:
             now = time.perf_counter()
             while n < count and (due := began + n / rate) <= now:
-                self.send(request(keys[n % len(keys)], n % len(PATHS)), due, seen)
+                self.send(request(tenants, n), due, seen)
                 n += 1
             # The loop's clock has milliseconds: for less it would spin, and take half of what the service has.
             await asyncio.sleep(max(began + n / rate - time.perf_counter(), 0.001))
         await self.answered.wait()
 
-    async def closed(self, lines: int, seconds: float, keys: list[str]) -> float:
+    async def closed(self, lines: int, seconds: float, tenants: Sequence[Asked]) -> float:
         """Requests a second where each connection asks again as soon as it is answered."""
         end = time.perf_counter() + seconds
         answered = 0
@@ -177,7 +184,7 @@ class Load:
             nonlocal answered
             while time.perf_counter() < end:
                 seen = Seen()
-                self.send(request(keys[n % len(keys)], n % len(PATHS)), time.perf_counter(), seen)
+                self.send(request(tenants, n), time.perf_counter(), seen)
                 await seen.told.wait()
                 answered += len(seen.good)
                 n += lines
@@ -187,34 +194,58 @@ class Load:
         return answered / (time.perf_counter() - began)
 
 
-@lru_cache
-def request(key: str, path: int) -> bytes:
-    return f"GET {PATHS[path]} HTTP/1.1\r\nHost: attain\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+def _request(key: str, path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: attain\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
 
 
-async def tenants(folder: Path) -> list[str]:
-    """A key of each; the noisy one's first."""
+def request(tenants: Sequence[Asked], n: int) -> bytes:
+    turn, place = divmod(n, len(tenants))
+    return tenants[place][turn % len(tenants[place])]
+
+
+async def made(folder: Path, deals: int) -> dict[str, Sequence[str]]:
+    """What each tenant asks, by its key; the noisy one's first. Of 0 deals the light requests."""
     server = embedded.start(folder)
     await asyncio.to_thread(migrate.upgrade, server.owner_url)
-    owner = await connect(server.owner_url)
-    keys = []
-    try:
+    found: dict[str, Sequence[str]] = {}
+    async with company.writing(server) as writer:
         for n in range(QUIET + 1):
-            tenant = await create_tenant(owner, name=f"Tenant {n}", seed=found)
-            async with owner.transaction():
-                await owner.execute(f"set local app.tenant_id = '{tenant.id}'")
-                _, key = await create_key(Session(owner, tenant.id), name="load", role="admin")
-                await owner.execute(
-                    "insert into accounts (tenant_id, name, industry) select $1, 'Account ' || n,"
-                    " case n % 5 when 0 then 'retail' else 'medical' end from generate_series(1, $2::int) n",
-                    tenant.id,
-                    ROWS,
-                )
-            keys.append(key)
-        await owner.execute("analyze accounts")
-    finally:
-        await owner.close()
-    return keys
+            tenant = await create_tenant(writer, name=f"Tenant {n}", seed=areas.found)
+            async with writer.transaction():
+                await writer.execute(f"set local app.tenant_id = '{tenant.id}'")
+                _, key = await create_key(Session(writer, tenant.id), name="load", role="admin")
+            if deals:
+                await company.fill_one(writer, tenant.id, REPS, deals, lambda _: None)
+                found[key] = await paths(writer, tenant.id)
+            else:
+                await writer.execute(_ACCOUNTS, tenant.id, ROWS)
+                found[key] = LIGHT
+        await writer.execute("vacuum (analyze)")
+        await writer.execute("checkpoint")
+    return found
+
+
+_ACCOUNTS = """
+insert into accounts (tenant_id, name, industry)
+select $1, 'Account ' || n, case n % 5 when 0 then 'retail' else 'medical' end from generate_series(1, $2::int) n
+"""
+
+_OWNERS = """
+select o.owner_id, o.stage_id from opportunities o join stages s on s.tenant_id = o.tenant_id and s.id = o.stage_id
+where o.tenant_id = $1 and s.position = 2 group by 1, 2 having count(*) > 50 order by 1 limit $2
+"""
+
+_DEALS = "select id from opportunities where tenant_id = $1 order by hashtext(id::text) limit $2"
+
+
+async def paths(writer: asyncpg.Connection, tenant_id: UUID) -> list[str]:
+    """A page of somebody's deals in a stage, numbers, one deal; and so on."""
+    lists = [
+        f"/v1/opportunities?owner_id={row[0]}&stage_id={row[1]}&sort=expected_close_on&limit=50&expand=account,owner"
+        for row in await writer.fetch(_OWNERS, tenant_id, EACH)
+    ]
+    singles = [f"/v1/opportunities/{row[0]}" for row in await writer.fetch(_DEALS, tenant_id, EACH)]
+    return [x for n in range(EACH) for x in (lists[n % len(lists)], NUMBERS, singles[n % len(singles)])]
 
 
 class Used:
@@ -261,20 +292,22 @@ class Measured:
         return [x * 2 / sum(y) for x, y in zip(self.goodputs, around, strict=True)]
 
 
-async def measure(service: Service, server: Embedded, keys: list[str], rounds: int, seconds: float) -> None:
+async def measure(
+    service: Service, server: Embedded, tenants: Sequence[Asked], rounds: int, seconds: float
+) -> None:
     load, found = Load(service.port), Measured()
-    noisy, quiet = keys[:1], keys[1:]
+    noisy, quiet = tenants[:1], tenants[1:]
     peaceful, stormy = Used(service, server), Used(service, server)
-    await load.closed(16, 3, keys)
+    await load.closed(16, 3, tenants)
 
     async def peak() -> None:
         with peaceful:
-            found.peaks.append(await load.closed(16, seconds / 2, keys))
+            found.peaks.append(await load.closed(16, seconds / 2, tenants))
 
     await peak()
     for _ in range(rounds):
         rate = found.peaks[-1]
-        await load.at(rate * QUIET_SHARE * QUIET, seconds / 2, quiet, found.alone)
+        await load.at(rate * QUIET_SHARE * QUIET, seconds, quiet, found.alone)
         before = len(found.calm.good) + len(found.loud.good)
         began = time.perf_counter()
         with stormy:
@@ -326,17 +359,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--deals", type=int, default=5_000, help="of each tenant (5,000)")
+    parser.add_argument("--light", action="store_true")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="attain-overload-"))
     try:
-        keys = asyncio.run(tenants(folder))
+        asked = asyncio.run(made(folder, 0 if given.light else given.deals))
         with product(folder) as service:
-            for key in keys:
+            for key in asked:
                 httpx.get(
                     f"http://127.0.0.1:{service.port}/v1/me", headers={"Authorization": f"Bearer {key}"}
                 ).raise_for_status()
             server = embedded.start(folder)
-            uvloop.run(measure(service, server, keys, given.rounds, given.seconds))
+            tenants = [[_request(key, path) for path in theirs] for key, theirs in asked.items()]
+            uvloop.run(measure(service, server, tenants, given.rounds, given.seconds))
     finally:
         embedded.stop(folder)
         shutil.rmtree(folder, ignore_errors=True)

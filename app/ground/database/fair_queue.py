@@ -17,10 +17,10 @@ _MOST_LANES = 10_000
 _RECENT = 50
 """A lane is active when it is among the last so many that were given a place."""
 _LEAST_SHARE = 5
-"""However many lanes are active, each may hold a fifth: their turns are short, and places should not lie idle. With a
-third, a noisy lane's work doubled what a quiet one's takes, for a few more answers a second."""
+"""However many lanes are active, each may hold a fifth: their turns are short, and places should not lie idle."""
 _CROWD = 4
-"""With so many waiting a lane steps back before others: while they hold a place it gets half of what it has alone."""
+"""With so many waiting a lane steps back before others: while they hold a place it gets half of what it has alone.
+Else a noisy lane's work doubles what a quiet one's takes."""
 _SLOWLY = 64
 
 
@@ -164,7 +164,7 @@ class FairQueue:
         ready = [lane for lane in self._hungry if lane.holding < self._most(lane)]
         if not beside_others:
             return ready
-        return [x for x in ready if x.holding < max(self._most(x) / 2, 1) or x not in crowds]
+        return [x for x in ready if x.holding < max(self._most(x) // 2, 1) or x not in crowds]
 
     def _share(self) -> None:
         """What one lane may hold while some wait."""

@@ -26,7 +26,7 @@ from sqlalchemy.sql.selectable import SelectBase
 
 from app.ground.database.convoys import Convoys
 from app.ground.database.fair_queue import FairQueue, Full
-from app.ground.errors import AttainError, Unavailable
+from app.ground.errors import Unavailable
 
 _dialect = _asyncpg_dialect()
 _MOST_WAITING = 256
@@ -389,11 +389,11 @@ class Database:
             connection = await self._taken()
             try:
                 yield connection
+            except Twice:
+                # Said before anything is sent: it is at rest.
+                self.idle.append(connection)
+                raise
             except BaseException as error:
-                if isinstance(error, Twice) or (isinstance(error, AttainError) and error.status < 500):
-                    # Said of what was answered: the connection is at rest.
-                    self.idle.append(connection)
-                    raise
                 # It may be busy still with what was given up; the pool knows how to wait for that.
                 await self._give_back(connection)
                 if dismissed(error):

@@ -29,6 +29,20 @@ def column(type_: str, values: Sequence[Any]) -> str:
     return _array(moments).replace(_FIRST, '"-infinity"')
 
 
+def repeated(type_: str, values: Sequence[Any]) -> str:
+    """The same, but of one value that all rows have a list of one: whoever reads it knows how many there are."""
+    first = values[0]
+    # Equal numbers may differ in their digits.
+    if (
+        first is not None
+        and type_ != "numeric"
+        and first == values[-1]
+        and values.count(first) == len(values)
+    ):
+        return column(type_, values[:1])
+    return column(type_, values)
+
+
 def _array(values: Sequence[Any]) -> str:
     """A list in JSON is one in PostgreSQL, but for its brackets and for what JSON escapes by a letter."""
     try:

@@ -37,20 +37,39 @@ def source(types: Mapping[str, str], first: int, *, single: bool) -> str:
 
     Lists stand behind a sub-select each: by the length of a list the planner would think a plan for these few rows
     much cheaper than one for any number, and plan anew every time. A single row needs neither; to start up as many
-    sub-selects as it has columns takes longer than to store it. `place` counts the many.
+    sub-selects as it has columns takes longer than to store it. `place` counts the many, and a list of one element
+    stands for all of them.
     """
     places = enumerate(types.items(), start=first)
     if single:
         return f"(select {', '.join(f'${i}::{type_} as {name}' for i, (name, type_) in places)}) x"
-    given = ", ".join(f"(select ${i}::text::{type_}[])" for i, (_, type_) in places)
+    many = f"${first + len(types)}::int"
+    given = ", ".join(
+        f"(select case cardinality(v) when 1 then array_fill(v[1], array[{many}]) else v end "
+        f"from (select ${i}::text::{type_}[]) list(v))"
+        for i, (_, type_) in places
+    )
     return f"unnest({given}) with ordinality x({', '.join(types)}, place)"
+
+
+def new_id(*, single: bool) -> str:
+    """An expression for the id of each row of `source`.
+
+    That of many is drawn once and counted on by their place: PostgreSQL may open the system's source of randomness for
+    each id, which takes longer than all else that a row costs. 54 random bits are left for a statement.
+    """
+    if single:
+        return "uuidv7()"
+    return "((select substr(uuidv7()::text, 1, 31)) || lpad(to_hex(place), 5, '0'))::uuid"
 
 
 def values(types: Mapping[str, str], columns: Sequence[Sequence[Any]]) -> Sequence[Any]:
     """The parameters of `source`, given by column."""
-    if len(columns[0]) == 1:
+    count = len(columns[0])
+    if count == 1:
         return [column[0] for column in columns]
-    return [lists.column(type_, column) for type_, column in zip(types.values(), columns, strict=True)]
+    given = zip(types.values(), columns, strict=True)
+    return [*(lists.repeated(type_, column) for type_, column in given), count]
 
 
 async def execute(session: Session, parts: Sequence[Part], answer: str = "select 1 as done") -> Any:

@@ -33,13 +33,16 @@ _COLUMNS = {
     "origin": "text", "actor": "uuid",
 }  # fmt: skip
 _WRITE = """
-insert into events (tenant_id, type, noun, record_id, version, changed, at, origin, actor)
-select $1, x.type, x.noun, x.record_id, x.version,
+insert into events (tenant_id, id, type, noun, record_id, version, changed, at, origin, actor)
+select $1, {id}, x.type, x.noun, x.record_id, x.version,
        case x.changed when '' then '{{}}' else string_to_array(x.changed, ',') end,
        coalesce(x.at, now()), x.origin, x.actor
 from {rows}
 """
-_ONE, _MANY = (_WRITE.format(rows=script.source(_COLUMNS, 2, single=single)) for single in (True, False))
+_ONE, _MANY = (
+    _WRITE.format(rows=script.source(_COLUMNS, 2, single=single), id=script.new_id(single=single))
+    for single in (True, False)
+)
 
 
 async def write(session: Session, events: Sequence[Event]) -> None:

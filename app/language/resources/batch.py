@@ -86,7 +86,9 @@ class Draft:
     stub: bool = False
     """Whether it is made because another row refers to it."""
     aside: bool = False
-    """Whether it leaves the way because it changes nothing; `reason` says why."""
+    """Whether it has left the way because it changes nothing; `reason` says why."""
+    left: bool = False
+    """Whether it has left the way, set aside or refused."""
     outcome: str = "unchanged"
     reason: str | None = None
     changed: list[str] = field(default_factory=list)
@@ -104,6 +106,20 @@ class Draft:
     def refuse(self, name: str, code: str, message: str) -> None:
         """Refuse this row; the others of the batch go on. `name` is a path inside the row, say `splits/0/share`."""
         self.errors.append(FieldError(f"/{name}" if name else "", code, message))
+        self.left = True
+
+    def refuse_all(self, errors: list[FieldError]) -> None:
+        self.errors += errors
+        self.left = True
+
+    def fail(self, failure: Exception) -> None:
+        """Refuse this row for what is wrong with it as a whole."""
+        self.failure = failure
+        self.left = True
+
+    def leave(self, reason: str | None = None) -> None:
+        self.aside = self.left = True
+        self.reason = reason
 
 
 def raise_first(draft: Draft) -> None:
@@ -144,6 +160,8 @@ class Batch:
     """What was looked up already while its rows were checked."""
     claims: int = 0
     """How many external ids it names for the first time."""
+    firsts: tuple[str, ...] | None = None
+    """The columns in which the first versions of new records differ from the records, where any has one before."""
     custom: tuple[str, ...] = ()
     """The tenant's own fields that stand in any of its rows, `custom.tier`."""
 
@@ -174,7 +192,7 @@ class Batch:
     @property
     def standing(self) -> list[Draft]:
         """The drafts that are still on their way: neither refused nor set aside."""
-        return [d for d in self.drafts if not d.errors and d.failure is None and not d.aside]
+        return [d for d in self.drafts if not d.left]
 
 
 @dataclass(frozen=True, slots=True)

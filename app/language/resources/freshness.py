@@ -87,7 +87,7 @@ def _refuse_twice(batch: Batch) -> None:
 
 
 def _leave(draft: Draft, reason: str | None) -> None:
-    draft.aside, draft.reason = True, reason
+    draft.leave(reason)
     draft.after = dict(draft.before or {})
 
 

@@ -42,7 +42,7 @@ async def apply(
             await _apply(batch, draft, missing)
         except AttainError as error:
             await session.connection.execute("rollback to savepoint merging")
-            draft.failure = error
+            draft.fail(error)
 
     for draft in drafts:
         await salvage(session, [draft], attempt)

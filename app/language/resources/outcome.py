@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from app.ground.events import outbox
@@ -17,6 +18,8 @@ def record_history(batch: Batch) -> None:
     history = batch.resource.history
     if history is None:
         return
+    pairs: list[tuple[Draft, Version, Version]] = []
+    many = sum(d.outcome == "created" for d in batch.standing) > 1
     ended: list[tuple[Any, Any]] = []
     superseded: list[tuple[Any, Any]] = []
     earlier: list[dict[str, Any]] = []
@@ -26,7 +29,9 @@ def record_history(batch: Batch) -> None:
         after = draft.after
         after["held_changed"] = draft.changed
         after["held_from"] = None
-        if draft.versions is not None:
+        if many and draft.is_new and (pair := _pair(draft.versions)):
+            pairs.append((draft, *pair))
+        elif draft.versions is not None:
             stored = batch.facts.get("stored_entries", {}).get(draft.record_id, [])
             kept, dropped = _unchanged(stored, draft.versions)
             superseded += [(entry, draft.moment) for entry in dropped]
@@ -40,11 +45,12 @@ def record_history(batch: Batch) -> None:
                         after["held_changed"] = []
                 else:
                     earlier.append(_row(batch, draft, version, [] if first else draft.changed))
-            continue
-        if draft.outcome != "restored":
-            ended.append((draft.record_id, draft.moment))
-        if draft.outcome != "deleted":
-            after["held_from"], after["held_inferred"] = draft.moment, False
+        else:
+            if draft.outcome != "restored":
+                ended.append((draft.record_id, draft.moment))
+            if draft.outcome != "deleted":
+                after["held_from"], after["held_inferred"] = draft.moment, False
+    _tell_firsts(batch, pairs)
     tenant_id = batch.session.tenant_id
     if ended:
         batch.clearing.append(store.closing(tenant_id, history, ended))
@@ -53,6 +59,33 @@ def record_history(batch: Batch) -> None:
     if earlier:
         columns = (*store.HISTORY_COLUMNS, *batch.resource.own_columns)
         batch.storing.append(store.insertion(tenant_id, history, columns, earlier))
+
+
+def _pair(versions: list[Version] | None) -> tuple[Version, Version] | None:
+    """One version and the one that follows it and holds, where there are no others."""
+    if versions is None or len(versions) != 2:
+        return None
+    before, now = versions
+    return (before, now) if now.valid_to is None and before.valid_to == now.valid_from else None
+
+
+def _tell_firsts(batch: Batch, pairs: Sequence[tuple[Draft, Version, Version]]) -> None:
+    """Let new records' rows tell the version before them too, where they have one: the columns in which it differs."""
+    differing = set[str]()
+    for draft, before, now in pairs:
+        after = draft.after
+        after["held_from"], after["held_inferred"] = now.valid_from, now.inferred
+        after["first_from"], after["first_inferred"] = before.valid_from, before.inferred
+        first = before.values
+        differing |= {name for name, value in now.values.items() if first.get(name) is not value}
+    if not differing.issubset(batch.resource.own_columns):
+        differing = differing.intersection(batch.resource.own_columns) | {CUSTOM}
+    names = [(name, store.first(name)) for name in sorted(differing)]
+    for draft, before, _ in pairs:
+        values = before.values if not batch.custom else {**before.values, CUSTOM: together(before.values)}
+        for name, called in names:
+            draft.after[called] = values.get(name)
+    batch.firsts = tuple(name for name, _ in names) if pairs else None
 
 
 def _unchanged(stored: list[tuple[Any, Version]], versions: list[Version]) -> tuple[set[int], list[Any]]:

@@ -153,8 +153,13 @@ def compare(draft: Draft, batch: Batch) -> None:
     changed_children = draft.changed
     if draft.before is None:
         draft.outcome = "created"
-        names = (*(f.name for f in batch.resource.fields), *batch.custom)
-        draft.changed = [name for name in names if draft.after.get(name) not in (None, [])] + changed_children
+        values = draft.after
+        # What is told nothing is null, or a list of nothing.
+        draft.changed = [
+            name
+            for name in (*batch.resource.by_name, *batch.custom)
+            if (value := values.get(name)) is not None and (value or not isinstance(value, list))
+        ] + changed_children
         draft.after["version"] = 1
         return
     before, after = draft.before, draft.after

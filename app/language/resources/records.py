@@ -42,7 +42,9 @@ def store_records(batch: Batch) -> None:
     elif new:
         named = STORED if batch.presumed or not batch.principal.sees_all else ""
         moments = stamped(new[0], resource) if batch.presumed else ()
-        _store(batch, columns, [d.after for d in new], "given", store.insert_given, named, moments)
+        _store(
+            batch, columns, [d.after for d in new], "given", store.insert_given, named, moments, batch.firsts
+        )
     if changed:
         rows = sorted((d.after for d in changed), key=lambda x: x["id"])
         named = STORED if len(rows) == 1 and not new else ""
@@ -74,17 +76,28 @@ def _store(
     write: Any,
     name: str,
     moments: tuple[str, ...] = (),
+    firsts: tuple[str, ...] | None = None,
 ) -> None:
     resource, tenant_id = batch.resource, batch.session.tenant_id
     history = resource.history
     given = store.given(
-        resource.table, columns, rows, spans=history is not None, name=source, stamped=moments
+        resource.table,
+        columns,
+        rows,
+        spans=history is not None,
+        name=source,
+        stamped=moments,
+        differing=firsts,
     )
     batch.storing += [given, write(tenant_id, resource.table, columns, source, name)]
     if history is not None:
         by = (batch.origin, batch.source, batch.principal.user_id)
         begun = store.begin_given(tenant_id, history, resource.own_columns, source, by, single=len(rows) == 1)
         batch.storing.append(begun)
+        if firsts is not None:
+            batch.storing.append(
+                store.begin_first(tenant_id, history, resource.own_columns, source, by, firsts)
+            )
 
 
 def claim_names(batch: Batch, *, claimed: bool = False) -> None:
@@ -111,7 +124,11 @@ def claim_new(batch: Batch) -> tuple[Batch, dict[int, UUID]]:
     claim = replace(batch, drafts=[], clearing=[], storing=[], unheld=[], claims=0)
     new = [(d, d.external_key) for d in batch.standing if d.is_new and d.external_key is not None]
     ids = {draft.index: draft.record_id or new_id() for draft, _ in new}
-    _claim(claim, [_name(batch, draft, key, ids[draft.index]) for draft, key in new])
+    rows = [_name(batch, draft, key, ids[draft.index]) for draft, key in new]
+    if rows:
+        # No record of theirs is there, so whoever has one of them by now has won a race: no need to ask whether it
+        # leads here, which takes a third longer.
+        claim.storing.append(_naming(claim, rows))
     return claim, ids
 
 
@@ -144,17 +161,19 @@ def _drop(batch: Batch, names: Sequence[tuple[str, str]]) -> None:
 
 def _claim(batch: Batch, rows: list[dict[str, Any]]) -> None:
     if rows:
-        rows.sort(key=lambda x: (x["source"], x["external_id"]))
-        columns = ("noun", "source", "external_id", "record_id", "source_updated_at")
         # One that leads here already, since the record that it named was merged into this one, is claimed as well.
         claim = (
             "on conflict (tenant_id, noun, source, external_id) do update set record_id = excluded.record_id "
             "where external_ids.record_id = excluded.record_id returning record_id"
         )
-        batch.storing.append(
-            store.insertion(batch.session.tenant_id, external_ids, columns, rows, behind=claim, name=CLAIMED)
-        )
+        batch.storing.append(_naming(batch, rows, behind=claim, name=CLAIMED))
         batch.claims = len(rows)
+
+
+def _naming(batch: Batch, rows: list[dict[str, Any]], *, behind: str = "", name: str = "") -> Part:
+    rows.sort(key=lambda x: (x["source"], x["external_id"]))
+    columns = ("noun", "source", "external_id", "record_id", "source_updated_at")
+    return store.insertion(batch.session.tenant_id, external_ids, columns, rows, behind=behind, name=name)
 
 
 async def now(session: Session) -> Any:

@@ -41,7 +41,7 @@ async def salvage(
             await salvage(session, drafts[:middle], attempt)
             await salvage(session, drafts[middle:], attempt)
         elif isinstance(error, Forbidden):
-            drafts[0].failure = error
+            drafts[0].fail(error)
         else:
             drafts[0].refuse("", *_refusal(error))
     else:

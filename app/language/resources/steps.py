@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import orjson
 from sqlalchemy import any_, bindparam, select, true
 from sqlalchemy.dialects import postgresql
@@ -122,7 +123,7 @@ async def _judge_and_store(batch: Batch) -> Stored:
         batch.session = turns.session
         claim, ids = claim_new(batch)
         claim.session = session
-        await turns.send(store(claim, None))
+        await turns.send(_claim(claim))
         await _complete(batch)
         for piece in batch.parts():
             for draft in piece.standing:
@@ -145,6 +146,13 @@ async def _judge_and_store(batch: Batch) -> Stored:
     freshness.remember(last)
     await store(last, None)
     return Stored(unseen)
+
+
+async def _claim(batch: Batch) -> Stored:
+    try:
+        return await store(batch, None)
+    except asyncpg.UniqueViolationError:
+        raise LostRace from None
 
 
 def _is_unseen(stored: Stored | None) -> bool:
@@ -416,12 +424,14 @@ async def load(batch: Batch) -> None:
         if draft.before is None or (
             draft.before["deleted_at"] and not draft.external_key and not draft.restore
         ):
-            draft.failure = NotFound(f"There is no such {batch.resource.title.lower()}.")
+            draft.fail(NotFound(f"There is no such {batch.resource.title.lower()}."))
         elif draft.called and _is_of_a_duplicate(draft):
-            draft.failure = _merged(batch.resource)
+            draft.fail(_merged(batch.resource))
         elif draft.if_version is not None and draft.if_version != draft.before["version"]:
-            draft.failure = VersionConflict(
-                f"The record is at version {draft.before['version']}, not {draft.if_version}."
+            draft.fail(
+                VersionConflict(
+                    f"The record is at version {draft.before['version']}, not {draft.if_version}."
+                )
             )
 
 
@@ -434,7 +444,7 @@ async def _follow_merged(
     for id_ in merged:
         for draft in wanted[id_]:
             if (draft.restore or (draft.delete and not draft.external_key)) and draft.before is not None:
-                draft.failure = _merged(batch.resource)
+                draft.fail(_merged(batch.resource))
             else:
                 draft.before, draft.record_id = None, moved[id_]
                 following.setdefault(moved[id_], []).append(draft)

@@ -52,18 +52,13 @@ def _types(table: Table, columns: Sequence[str]) -> dict[str, TypeEngine[Any]]:
     return {name: table.columns[name].type for name in columns}
 
 
-_ENTRY = "((select substr(uuidv7()::text, 1, 31)) || lpad(to_hex(place), 5, '0'))::uuid"
-"""The id of one of many versions. Drawn once and counted on: PostgreSQL may open the system's source of randomness for
-each id, which takes longer than all else that a version costs. 54 random bits are left for a statement."""
-
-
 @lru_cache
 def _insert(table_name: str, columns: tuple[str, ...], behind: str, single: bool) -> str:
     table = metadata.tables[table_name]
     types = _types(table, columns)
     values = {name: _value(name, type_) for name, type_ in types.items()}
     if table.info["kind"] == "history" and not single:
-        values["entry_id"] = _ENTRY
+        values["entry_id"] = script.new_id(single=False)
     return (
         f"insert into {table_name} (tenant_id, {', '.join(values)}) "
         f"select $1, {', '.join(values.values())} from {_source(types, 2, single=single)} {behind}"
@@ -74,12 +69,36 @@ _SPAN = {"held_from": MOMENT, "held_inferred": Boolean(), "held_changed": ARRAY(
 """What a record's row carries beside its columns: since when its history says so (null: it says nothing), whether that
 is inferred, and which fields changed."""
 
+_FIRST = {"first_from": MOMENT, "first_inferred": Boolean()}
+"""The same of the one version before it, where a new record has one."""
+
+
+def first(name: str) -> str:
+    """What a column in which that version differs is called in a record's row."""
+    return f"first_{name}"
+
+
+def _types_given(
+    table: Table, columns: Sequence[str], spans: bool, differing: Sequence[str] | None
+) -> dict[str, TypeEngine[Any]]:
+    types = _types(table, columns)
+    if spans:
+        types |= _SPAN
+    if differing is not None:
+        types |= _FIRST | {first(name): table.columns[name].type for name in differing}
+    return types
+
 
 @lru_cache(maxsize=512)
 def _given(
-    table_name: str, columns: tuple[str, ...], spans: bool, single: bool, stamped: tuple[str, ...]
+    table_name: str,
+    columns: tuple[str, ...],
+    spans: bool,
+    single: bool,
+    stamped: tuple[str, ...],
+    differing: tuple[str, ...] | None,
 ) -> str:
-    types = _types(metadata.tables[table_name], columns) | (_SPAN if spans else {})
+    types = _types_given(metadata.tables[table_name], columns, spans, differing)
     values = [f"{'now()' if name in stamped else _value(name, x)} as {name}" for name, x in types.items()]
     place = [] if single else ["x.place"]
     sent = {name: x for name, x in types.items() if name not in stamped}
@@ -94,12 +113,14 @@ def given(
     spans: bool,
     name: str,
     stamped: tuple[str, ...] = (),
+    differing: tuple[str, ...] | None = None,
 ) -> Part:
     """Rows for other parts to read, so that a value travels once, however often it is stored. Those that are `stamped`
-    are the moment of the statement."""
-    types = _types(table, columns) | (_SPAN if spans else {})
+    are the moment of the statement; `differing` are the columns in which a version before them differs, if any has
+    one."""
+    types = _types_given(table, columns, spans, differing)
     sent = {name: x for name, x in types.items() if name not in stamped}
-    text = _given(table.name, tuple(columns), spans, len(rows) == 1, stamped)
+    text = _given(table.name, tuple(columns), spans, len(rows) == 1, stamped, differing)
     return Part(text, _arguments(sent, rows), name)
 
 
@@ -128,7 +149,7 @@ def update_given(tenant_id: UUID, table: Table, columns: Sequence[str], source: 
 @lru_cache
 def _begin_given(history_name: str, columns: tuple[str, ...], source: str, single: bool) -> str:
     names = ", ".join(columns)
-    entry_id, entry = ("", "") if single else ("entry_id, ", f"{_ENTRY}, ")
+    entry_id, entry = ("", "") if single else ("entry_id, ", f"{script.new_id(single=False)}, ")
     return (
         f"insert into {history_name} (tenant_id, record_id, valid_from, recorded_at, inferred, origin, source, actor, "
         f"changed, {entry_id}{names}) "
@@ -142,6 +163,29 @@ def begin_given(
 ) -> Part:
     """The versions that hold from now on are the rows themselves. `by` is origin, source and actor."""
     return Part(_begin_given(history.name, tuple(columns), source, single), [tenant_id, *by])
+
+
+@lru_cache(maxsize=512)
+def _begin_first(history_name: str, columns: tuple[str, ...], source: str, differing: tuple[str, ...]) -> str:
+    values = (first(name) if name in differing else name for name in columns)
+    entry = script.new_id(single=False)
+    return (
+        f"insert into {history_name} (tenant_id, record_id, valid_from, valid_to, recorded_at, inferred, origin, "
+        f"source, actor, entry_id, {', '.join(columns)}) select $1, id, first_from, held_from, updated_at, "
+        f"first_inferred, $2, $3, $4, {entry}, {', '.join(values)} from {source} where first_from is not null"
+    )
+
+
+def begin_first(
+    tenant_id: UUID,
+    history: Table,
+    columns: Sequence[str],
+    source: str,
+    by: Sequence[Any],
+    differing: tuple[str, ...],
+) -> Part:
+    """The versions before those, which are the rows but for the columns that differ."""
+    return Part(_begin_first(history.name, tuple(columns), source, differing), [tenant_id, *by])
 
 
 @lru_cache

@@ -23,13 +23,14 @@ def fold(points: Iterable[Point], columns: Sequence[str], advance: Advance) -> l
     counts from when it is there again.
     """
     versions: list[Version] = []
+    nothing = dict.fromkeys(columns)
     state: dict[str, Any] | None = None
     alive = True
     for point in _by_moment(points):
         if point.life == "ends":
             versions[-1].valid_to = point.at
             alive = False
-        after = {**dict.fromkeys(columns), **(state or {}), **point.changes}
+        after = {**nothing, **(state or {}), **point.changes}
         advance(state, after, point.at)
         resumed = point.life == "resumes" and not alive
         alive = alive or resumed

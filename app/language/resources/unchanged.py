@@ -42,7 +42,8 @@ async def set_aside(batch: Batch) -> None:
         for draft in drafts:
             row = rows.get(draft.record_id)
             if row is not None and _says_nothing_new(draft, row, fill):
-                draft.before, draft.after, draft.aside = row, row, True
+                draft.before, draft.after = row, row
+                draft.leave()
         if not any(draft.aside for draft in drafts):
             break
     batch.drafts = [draft for draft in batch.drafts if not draft.aside]

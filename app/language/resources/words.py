@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -117,7 +118,9 @@ def store_words(batch: Batch) -> None:
             came += ((word, id_) for word in new - old)
             went += ((word, id_) for word in old - new)
     if fresh:
-        # Nobody else can know these records: to look for a conflict first takes twice as long.
+        # Nobody else can know these records: to look for a conflict first takes twice as long, and their order among
+        # each other is as good as any.
+        fresh.sort(key=itemgetter(0))
         batch.storing.append(Part(_ADD, _arguments(batch.session.tenant_id, resource, fresh)))
     if came:
         batch.storing.append(addition(batch.session.tenant_id, resource, came))
@@ -133,19 +136,18 @@ _ADD = (
 
 def addition(tenant_id: UUID, resource: Resource, pairs: Iterable[tuple[str, UUID]]) -> Part:
     """Also where some of the words are there already."""
-    return Part(f"{_ADD} on conflict do nothing", _arguments(tenant_id, resource, pairs))
+    return Part(f"{_ADD} on conflict do nothing", _arguments(tenant_id, resource, sorted(pairs)))
 
 
 def removal(tenant_id: UUID, resource: Resource, pairs: Iterable[tuple[str, UUID]]) -> Part:
     return Part(
         "delete from search_words w using unnest((select $3::text::text[]), (select $4::text::uuid[])) x(word, id) "
         "where w.tenant_id = $1 and w.noun = $2 and w.word = x.word and w.record_id = x.id",
-        _arguments(tenant_id, resource, pairs),
+        _arguments(tenant_id, resource, sorted(pairs)),
     )
 
 
-def _arguments(tenant_id: UUID, resource: Resource, pairs: Iterable[tuple[str, UUID]]) -> list[Any]:
-    """In the index's order, so that two writers never wait in a circle."""
-    rows = sorted(pairs)
+def _arguments(tenant_id: UUID, resource: Resource, rows: Sequence[tuple[str, UUID]]) -> list[Any]:
+    """Rows come in the index's order, so that two writers never wait in a circle."""
     found, ids = [word for word, _ in rows], [id_ for _, id_ in rows]
     return [tenant_id, resource.plural, lists.column("text", found), lists.column("uuid", ids)]

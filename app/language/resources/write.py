@@ -261,7 +261,7 @@ async def _drafts(principal: Principal, resource: Resource, source: str, rows: S
         try:
             draft.changes = validate(row)
         except ValidationError as error:
-            draft.errors = faults(error, resource.by_name)
+            draft.refuse_all(faults(error, resource.by_name))
             if isinstance(row, dict) and isinstance(row.get("external_id"), str):
                 draft.external_key = (source, row["external_id"])
             continue

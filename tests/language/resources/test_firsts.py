@@ -22,7 +22,9 @@ KINDS: dict[str, dict[str, Any]] = {
     "won, nobody says when": {"opened_at": "2026-01-05", "stage_id": "crm:won"},
     "of a kind": {"opened_at": "2026-01-06", "custom": {"tier": "gold", "count": 2}},
     "told once": {"opened_at": "2026-01-05", "history": [{"at": "2026-01-20", "amount": 3}]},
-    "told of its kind": {"history": [{"at": "2026-01-20", "custom": {"size": 1.5}}]},
+    "told of its kinds": {
+        "history": [{"at": "2026-01-05", "custom": {"size": 1.5}}, {"at": "2026-01-20", "custom": {"size": 2.5}}],
+    },
     "told of its stage": {
         "opened_at": "2026-01-05", "stage_id": "crm:s2", "history": [{"at": "2026-01-20", "stage_id": "crm:s1"}],
     },

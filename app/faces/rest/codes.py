@@ -134,6 +134,7 @@ FIELDS: dict[str, str] = {
     "number_digits": "Too many digits or decimals.",
     "one_holder": "A quota has exactly one holder.",
     "one_person": "Exactly one of lead and contact.",
+    "only_streamed": "Only for CSV and NDJSON.",
     "out_of_range": "Outside of the bounds.",
     "outside_calendar": "The fiscal calendar does not reach so far.",
     "outside_period": "The day lies outside of the period.",

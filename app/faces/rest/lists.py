@@ -77,6 +77,12 @@ async def queried(call: Call) -> Response:
 
 
 async def _answer(call: Call, asked: Question, form: str, prefix: str) -> Response:
+    if asked.columns and form == accept.JSON:
+        raise Invalid.field(
+            f"{prefix}columns",
+            "only_streamed",
+            "Records in JSON are whole; `columns` goes with CSV and NDJSON, and GraphQL asks for single fields.",
+        )
     values = Values()
     filter_ = asked.filtered(call, values)
     as_of, known_at = asked.moments(call, prefix)

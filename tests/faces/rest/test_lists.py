@@ -172,6 +172,13 @@ async def test_ndjson_streams_every_row(api: Api) -> None:
     assert len(limited.text.splitlines()) == 1200
 
 
+async def test_records_in_json_are_whole(api: Api) -> None:
+    """What is said of a record holds of each: few fields are for tables, and for GraphQL."""
+    assert code(await api.get(f"{DEALS}?columns=name")) == (422, "only_streamed")
+    refused = await api.post(f"{DEALS}:query", json={"columns": ["name"]})
+    assert (code(refused), refused.json()["errors"][0]["pointer"]) == ((422, "only_streamed"), "/columns")
+
+
 async def test_a_stream_refuses_before_its_first_byte(api: Api) -> None:
     accept = {"accept": "text/csv"}
     assert code(await api.get(f"{DEALS}?columns=nome", headers=accept))[0] == 422

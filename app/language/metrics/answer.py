@@ -296,6 +296,8 @@ class _Formula:
         inferred: dict[Any, int] = defaultdict(int)
         for name, cells, where in self._parts:
             tally = tallies[name] = cells.get(key) or Tally()
+            if name in self._metric.aside:
+                continue
             if tally.excluded:
                 excluded[where] |= tally.excluded
             inferred[where] = max(inferred[where], tally.inferred)

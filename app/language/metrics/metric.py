@@ -206,6 +206,8 @@ class Metric:
     edge_rules: tuple[str, ...] = ()
     beside: Mapping[str, str] = field(default_factory=dict)
     """What further numbers its rows carry, and what they mean."""
+    aside: frozenset[str] = frozenset()
+    """Parts of which only those are made: what they leave out is not left out of the value."""
     version: str = "1"
     example: str = ""
     without: frozenset[str] = frozenset()

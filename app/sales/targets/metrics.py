@@ -332,6 +332,16 @@ def _attainment(p: Tallies) -> Result:
     return divide(booked.total, quota.total, booked.n, reason, beside)
 
 
+def _gap(p: Tallies) -> Result:
+    booked, quota = p["bookings"], p["quota"]
+    if quota.n == 0:
+        reason = "missing_fx" if quota.excluded["missing_fx"] else "no_quota"
+        return Result(None, booked.n, null_reason=reason)
+    if booked.n == 0 and booked.excluded["missing_fx"]:
+        return Result(None, 0, null_reason="missing_fx")
+    return Result(quota.total - booked.total, booked.n)
+
+
 def _coverage(p: Tallies) -> Result:
     due, booked, quota, won, closed = (p[name] for name in ("due", "bookings", "quota", "won", "closed"))
     remaining = quota.total - booked.total
@@ -380,6 +390,19 @@ METRICS = (
         beside={"assigned": _ASSIGNED, "over_assignment": "(Rolled up - assigned) ÷ assigned."},
         edge_rules=(*_QUOTA_RULES, "No quota at all is null with `no_quota`."),
         example="90,000 for 2026-Q1, raised to 180,000 from 15 February: (45 x 90,000 + 45 x 180,000) ÷ 90 = 135,000.",
+    ),
+    Metric(
+        name="quota_gap",
+        title="Quota gap",
+        description="What is missing to the effective quota of the whole period; negative where it is exceeded.",
+        kind="flow",
+        unit="money",
+        formula="Quota - bookings",
+        date_field="closed",
+        parts={"bookings": BOOKINGS, "quota": QUOTA},
+        combine=_gap,
+        edge_rules=("No quota is null with `no_quota`; a quota of 0 is a quota.", *_QUOTA_RULES),
+        example="Effective quota 135,000, bookings 108,000. Gap: 27,000.",
     ),
     Metric(
         name="quota_attainment",

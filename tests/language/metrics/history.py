@@ -12,11 +12,11 @@ from tests.language.metrics.world import World
 
 SELLERS = ("s1", "s2", "s3", "s4")
 STAGES = (
-    ("new", "open", 0.1),
-    ("talk", "open", 0.4),
-    ("won", "won", 1),
-    ("lost", "lost", 0),
-    ("gone", "abandoned", 0),
+    ("new", "open", 0.1, None),
+    ("talk", "open", 0.4, "best_case"),
+    ("won", "won", 1, None),
+    ("lost", "lost", 0, None),
+    ("gone", "abandoned", 0, None),
 )
 FIRST, LAST, LONG_AGO = midnight(date(2024, 7, 1)), midnight(date(2025, 12, 20)), midnight(date(2020, 1, 1))
 
@@ -67,6 +67,8 @@ def _deal(dice: random.Random, key: str, moment: Any, loaded: datetime) -> Deal:
     row: Row = {
         "opened_at": opened, "account": dice.choice(["a0", "a1", "a2", "a3", None]), "currency": currency,
         "type": dice.choice(["new_business", "renewal", None]), "lines": lines,
+        "forecast": dice.choice([None, None, "pipeline", "best_case", "most_likely", "commit"]),
+        "competitor": dice.choice([None, "Globex", "Initech"]), "channel": dice.choice([None, "field", "partner"]),
     }  # fmt: skip
 
     def amount() -> Fraction | None:
@@ -214,7 +216,8 @@ async def load(world: World, model: Model) -> None:
     await world.put(
         "stages",
         *({"external_id": name, "name": name, "pipeline_id": "t:pipe", "category": category, "position": i,
-           "probability": chance} for i, (name, category, chance) in enumerate(STAGES)),
+           "probability": chance, "forecast_category": forecast}
+          for i, (name, category, chance, forecast) in enumerate(STAGES)),
     )  # fmt: skip
     rates = [
         {"external_id": f"{a}{b}{day}", "from_currency": a, "to_currency": b, "on_day": day.isoformat(),
@@ -236,7 +239,8 @@ async def load(world: World, model: Model) -> None:
 def _row(deal: Deal) -> Row:
     row: Row = {
         "external_id": deal.key, "name": deal.key, "account_id": _t(deal.row["account"]),
-        "currency": deal.row["currency"], "type": deal.row["type"],
+        "currency": deal.row["currency"], "type": deal.row["type"], "forecast_category": deal.row["forecast"],
+        "competitor": deal.row["competitor"], "sales_channel": deal.row["channel"],
         "opened_at": deal.row["opened_at"].isoformat() if deal.row["opened_at"] else None,
         "line_items": [
             {"product_id": _t(product), "amount": float(amount), "position": i}

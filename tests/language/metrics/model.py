@@ -26,6 +26,7 @@ CHANCE = {
     "lost": Fraction(0),
     "gone": Fraction(0),
 }
+FORECAST = {"talk": "best_case"}
 NO_REASON: Counter[str] = Counter()
 
 
@@ -194,7 +195,8 @@ class Answers:
         account = self.model.accounts.get(deal.row["account"] or "", {"industry": None})
         values = {
             "rep": rep, **place, "industry": account["industry"], "type": deal.row["type"], "stage": state["stage"],
-            "currency": deal.row["currency"],
+            "currency": deal.row["currency"], "competitor": deal.row["competitor"],
+            "sales_channel": deal.row["channel"], "forecast_category": forecast(deal, state),
         }  # fmt: skip
         for name, wanted in self.q.filters.items():
             if name == "manager":
@@ -321,6 +323,9 @@ class Answers:
                     self.add(cells, i, deal, state, moment, number=how, rate_day=day)
             if not current and not due:
                 for deal, state in self.unborn(moment):
+                    how = number(deal, state)
+                    if how is not None and how(None) == "left out":
+                        continue
                     if state["closed_at"] is None or state["closed_at"] > moment:
                         self.add(cells, i, deal, state, moment, reason="no_open_date")
         return cells
@@ -389,6 +394,10 @@ class Answers:
             elif values[name] not in wanted:
                 return None
         return tuple(values[d] for d in self.q.by)
+
+
+def forecast(deal: Deal, state: Row) -> str | None:
+    return deal.row["forecast"] or FORECAST.get(state["stage"])
 
 
 def utc(text: str) -> datetime:

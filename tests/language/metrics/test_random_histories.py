@@ -16,11 +16,25 @@ from app.ground.database.session import Database
 from app.language.metrics.answer import decimal
 from app.language.metrics.metric import Tally
 from tests.language.metrics.history import SELLERS, invent, load, load_again
-from tests.language.metrics.model import CHANCE, Answers, Cell, Cells, Deal, Model, Question, Row, midnight
+from tests.language.metrics.model import (
+    CHANCE,
+    Answers,
+    Cell,
+    Cells,
+    Deal,
+    Model,
+    Question,
+    Row,
+    forecast,
+    midnight,
+)
 from tests.language.metrics.world import World, new_world
 
 Number = Callable[[Fraction | None], Fraction | str] | None
-DEALS_BY = ("rep", "manager", "team", "territory", "product", "industry", "type", "stage", "currency")
+DEALS_BY = (
+    "rep", "manager", "team", "territory", "product", "industry", "type", "stage", "currency", "competitor",
+    "sales_channel", "forecast_category",
+)  # fmt: skip
 QUOTA_BY = ("rep", "manager", "team", "territory")
 ROUNDS = 45
 
@@ -72,6 +86,32 @@ def decided(deal: Deal, state: Row) -> Number:
     return (lambda _: "abandoned") if state["category"] == "abandoned" else None
 
 
+def decided_money(deal: Deal, state: Row) -> Number:
+    if state["amount"] is None:
+        return lambda _: "no_amount"
+    return (lambda _: "abandoned") if state["category"] == "abandoned" else money(deal, state)
+
+
+def of_type(wanted: str) -> Callable[[Deal, Row], Number]:
+    return lambda deal, state: money(deal, state) if deal.row["type"] == wanted else (lambda _: "left out")
+
+
+def contested(number: Callable[[Deal, Row], Number]) -> Callable[[Deal, Row], Number]:
+    return lambda deal, state: number(deal, state) if deal.row["competitor"] else (lambda _: "left out")
+
+
+def in_category(wanted: str) -> Callable[[Deal, Row], Number]:
+    def number(deal: Deal, state: Row) -> Number:
+        category = forecast(deal, state)
+        if category not in (wanted, None):
+            return lambda _: "left out"
+        if state["amount"] is None or category is not None:
+            return money(deal, state)
+        return lambda _: "no_forecast_category"
+
+    return number
+
+
 def parts_of(metric: str, a: Answers) -> dict[str, Cells]:
     """The sums that a metric is made of, each by its own loop."""
 
@@ -89,8 +129,22 @@ def parts_of(metric: str, a: Answers) -> dict[str, Cells]:
             return {"won_deals": closed(["won"], count)}
         case "lost_deals":
             return {"lost_deals": closed(["lost"], count)}
+        case "lost_amount":
+            return {"lost_amount": closed(["lost"], money, priced=True)}
+        case "new_business_share":
+            new = closed(["won"], of_type("new_business"), priced=True)
+            return {"new": new, "bookings": closed(["won"], money, priced=True)}
         case "win_rate":
             return {"won": closed(["won"], count), "closed": closed(CLOSED, decided)}
+        case "win_rate_value":
+            return {
+                "won": closed(["won"], money, priced=True),
+                "closed": closed(CLOSED, decided_money, priced=True),
+            }
+        case "competitive_win_rate":
+            return {"won": closed(["won"], contested(count)), "closed": closed(CLOSED, contested(decided))}
+        case "realised_velocity":
+            return {"bookings": closed(["won"], money, priced=True), "cycles": closed(["won"], cycle)}
         case "average_deal_size":
             return {"deals": closed(["won"], sized, priced=True)}
         case "sales_cycle":
@@ -107,6 +161,12 @@ def parts_of(metric: str, a: Answers) -> dict[str, Cells]:
             return {"open_pipeline": a.open(money, money=True)}
         case "weighted_pipeline":
             return {"weighted_pipeline": a.open(weighted, money=True)}
+        case "commit_pipeline":
+            return {"own": a.open(in_category("commit"), money=True)}
+        case "most_likely_pipeline":
+            return {"own": a.open(in_category("most_likely"), money=True)}
+        case "best_case_pipeline":
+            return {"own": a.open(in_category("best_case"), money=True)}
         case "pipeline_velocity":
             return {
                 "open": a.open(count, money=False),
@@ -117,7 +177,7 @@ def parts_of(metric: str, a: Answers) -> dict[str, Cells]:
             }
         case "quota":
             return {"quota": a.quota()}
-        case "quota_attainment":
+        case "quota_attainment" | "quota_gap":
             return {"bookings": closed(["won"], money, priced=True), "quota": a.quota()}
         case "pipeline_coverage":
             return {
@@ -149,6 +209,15 @@ def value_of(metric: str, p: dict[str, Cell]) -> Fraction | None:
     match metric:
         case "win_rate":
             return over(p["won"].total, p["closed"].total)
+        case "win_rate_value":
+            return over(p["won"].total, p["closed"].total)
+        case "competitive_win_rate":
+            return over(p["won"].total, p["closed"].total)
+        case "new_business_share":
+            return over(p["new"].total, p["bookings"].total)
+        case "realised_velocity":
+            days = over(p["cycles"].total, p["cycles"].n)
+            return None if unpriced(p["bookings"]) or not days else p["bookings"].total / days
         case "close_rate":
             return over(p["won"].total, p["created"].total)
         case "average_deal_size":
@@ -167,6 +236,9 @@ def value_of(metric: str, p: dict[str, Cell]) -> Fraction | None:
             return None if undefined else p["due"].total / left
         case "quota":
             return p["quota"].total or None
+        case "quota_gap":
+            undefined = not p["quota"].total or unpriced(p["bookings"])
+            return None if undefined else p["quota"].total - p["bookings"].total
     (cell,) = p.values()
     return None if unpriced(cell) else cell.total
 
@@ -197,7 +269,7 @@ async def ask_both(world: World, model: Model, dice: random.Random, between: dat
     filters = dict(
         random_filter(dice, [n for n in names if n != "stage"]) for _ in range(dice.choice([0, 0, 1, 2]))
     )
-    stock = metric in ("open_deals", "open_pipeline", "weighted_pipeline", "pipeline_velocity")
+    stock = metric in ("open_deals", "pipeline_velocity") or metric.endswith("_pipeline")
     period, grain, buckets = dice.choice([
         ("2025", "quarter", [(date(2025, m, 1), date(2025 + m // 10, (m + 2) % 12 + 1, 1)) for m in (1, 4, 7, 10)]),
         ("2025-Q2", None, [(date(2025, 4, 1), date(2025, 7, 1))]),
@@ -253,7 +325,8 @@ def random_filter(dice: random.Random, names: list[str]) -> tuple[str, list[str]
     values = {
         "rep": SELLERS, "manager": ("head", "m1", "m2", "s1"), "team": ("red", "blue"), "territory": ("east", "west"),
         "product": ("p1", "p2"), "industry": ("retail", "energy"), "type": ("new_business", "renewal"),
-        "currency": ("USD", "EUR", "JPY"),
+        "currency": ("USD", "EUR", "JPY"), "competitor": ("Globex", "Initech"),
+        "sales_channel": ("field", "partner"), "forecast_category": ("commit", "best_case", "pipeline"),
     }[name]  # fmt: skip
     return name, dice.sample(list(values), dice.choice([1, 1, 2]))
 

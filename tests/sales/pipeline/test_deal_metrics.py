@@ -42,15 +42,18 @@ def deal(
 
 DEALS = (
     deal("one", "a", 1000, ("2025-01-10", "talk"), ("2025-03-11", "won"), account_id="t:acme", type="new_business",
+         competitor="Globex",
          line_items=[{"product_id": "t:p1", "amount": 600}, {"product_id": "t:p1", "amount": 100},
                      {"product_id": "t:p2", "amount": 200}]),
-    deal("two", "b", 500, ("2025-01-20", "talk"), ("2025-03-20", "won"), currency="EUR", type="renewal"),
-    deal("three", "b", 3000, ("2025-02-01", "talk"), ("2025-03-05", "lost"), account_id="t:acme"),
+    deal("two", "b", 500, ("2025-01-20", "talk"), ("2025-03-20", "won"), currency="EUR", type="renewal",
+         competitor="Initech"),
+    deal("three", "b", 3000, ("2025-02-01", "talk"), ("2025-03-05", "lost"), account_id="t:acme",
+         competitor="Globex"),
     deal("four", "a", 0, ("2025-02-01", "talk"), ("2025-03-31", "won")),
     deal("five", "a", 800, ("2025-02-10", "talk"), ("2025-04-02", "won"), ("2025-05-10", "talk")),
     deal("six", "b", 2000, ("2025-03-01", "talk"), ("2025-03-02", "gone")),
     deal("seven", "b", 90_000, ("2025-03-03", "talk"), ("2025-04-10", "won"), currency="JPY"),
-    deal("eight", "a", 2000, ("2025-04-15", "talk"), probability=0.5),
+    deal("eight", "a", 2000, ("2025-04-15", "talk"), probability=0.5, forecast_category="commit"),
     deal("nine", "a", None, ("2025-04-20", "talk")),
     {"external_id": "ten", "name": "ten", "owner_id": "t:a", "amount": 70, "stage_id": "t:won",
      "opened_at": "2025-03-20", "closed_at": "2025-03-18"},
@@ -167,6 +170,57 @@ async def test_win_rate(shop: World) -> None:
     empty = await shop.one("win_rate", period="2024")
     assert (empty["value"], empty["null_reason"]) == (None, "zero_denominator")
     assert await shop.grouped("win_rate", "industry", **MARCH) == {"retail": D("0.5"), None: 1}
+
+
+async def test_win_rate_by_value(shop: World) -> None:
+    row = await shop.one("win_rate_value", **MARCH)
+    assert (row["numerator"], row["denominator"], row["n"]) == (1620, 4620, 5)
+    assert row["value"] == pytest.approx(D(1620) / 4620)
+    assert row["excluded"] == {"abandoned": 1, "no_close_date": 1}
+    april = await shop.one("win_rate_value", period="2025-04")
+    assert (april["value"], april["null_reason"]) == (None, "missing_fx")
+    assert await shop.value("lost_amount", **MARCH) == 3000
+
+
+async def test_competitive_win_rate(shop: World) -> None:
+    row = await shop.one("competitive_win_rate", **MARCH)
+    assert (row["numerator"], row["denominator"], row["excluded"]) == (2, 3, {}), (
+        "six was abandoned to nobody"
+    )
+    assert await shop.grouped("competitive_win_rate", "competitor", **MARCH) == {
+        "Globex": D("0.5"),
+        "Initech": 1,
+    }
+
+
+async def test_share_of_new_business(shop: World) -> None:
+    row = await shop.one("new_business_share", **MARCH)
+    assert (row["numerator"], row["denominator"]) == (1000, 1620), "of no type: below the line only"
+    none = await shop.one("new_business_share", period="2024")
+    assert (none["value"], none["null_reason"]) == (None, "zero_denominator")
+
+
+async def test_realised_velocity_is_bookings_by_the_cycle(shop: World) -> None:
+    row = await shop.one("realised_velocity", **MARCH)
+    assert (row["value"], row["beside"]) == (pytest.approx(D(1620) / 59), {"sales_cycle": 59})
+    assert row["excluded"] == {"negative_cycle": 1, "no_close_date": 1}
+    winless = await shop.one("realised_velocity", period="2024")
+    assert (winless["value"], winless["null_reason"]) == (None, "zero_denominator")
+
+
+async def test_pipeline_by_forecast_category(shop: World) -> None:
+    april = {"period": "2025-04"}
+    row = await shop.one("commit_pipeline", **april)
+    assert (row["value"], row["n"], row["excluded"]) == (2000, 1, {"no_amount": 1, "no_open_date": 1})
+    assert row["beside"] == {"cumulative": 2000}
+    best = await shop.one("best_case_pipeline", **april)
+    assert (best["value"], best["n"], best["beside"]) == (0, 0, {"cumulative": 2000})
+    may = await shop.one("most_likely_pipeline", period="2025-05")
+    assert (may["value"], may["excluded"]) == (
+        0,
+        {"no_amount": 1, "no_forecast_category": 1, "no_open_date": 1},
+    ), "five, open again, is of none"
+    assert await shop.grouped("open_pipeline", "forecast_category", **april) == {"commit": 2000, None: 0}
 
 
 async def test_a_reopened_deal_counts_as_it_stood(shop: World) -> None:

@@ -111,6 +111,13 @@ async def test_attainment(firm: World) -> None:
     assert months["2026-01-01"] == 0
 
 
+async def test_gap(firm: World) -> None:
+    assert await firm.value("quota_gap", **Q1) == 144_000 - 120_500
+    assert await firm.grouped("quota_gap", "rep", **Q1) == {
+        "Ann": 27_000, "Bob": -3_000, "Zoe": None, "Lead": None, None: None,
+    }  # fmt: skip
+
+
 async def test_as_of_an_earlier_day(firm: World) -> None:
     row = await firm.one("quota_attainment", **Q1, as_of="2026-02-03", filters={"manager": "Boss"})
     assert row["numerator"] == 108_000 + 12_000, "what closes at the very moment counts"

@@ -1,0 +1,10 @@
+"""Numbers about deals: one fact, its populations, and what is said of them."""
+
+from app.sales.pipeline.metrics.conversion import CONVERSION
+from app.sales.pipeline.metrics.pipeline import PIPELINE
+from app.sales.pipeline.metrics.populations import BOOKINGS, CLOSED_DEALS, OPEN_DUE, WON_OF_CLOSED
+from app.sales.pipeline.metrics.revenue import REVENUE
+
+METRICS = (*REVENUE, *CONVERSION, *PIPELINE)
+
+__all__ = ["BOOKINGS", "CLOSED_DEALS", "METRICS", "OPEN_DUE", "WON_OF_CLOSED"]

@@ -1,0 +1,163 @@
+"""Deals, as what is counted: where their rows come from, and what they can be broken down by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, and_, false, func, null, select, true, union_all
+from sqlalchemy import Text as SqlText
+from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import FromClause
+
+from app.language.metrics.metric import Dimension, Fact, Join
+from app.language.metrics.scope import Scope, bucket
+from app.language.query.binds import Binds
+from app.language.query.source import held, known, source
+from app.sales.accounts.models import accounts
+from app.sales.org.metrics import credited_to, placement
+from app.sales.pipeline.models import opportunities, opportunities_history, opportunity_line_items, stages
+from app.sales.pricing.models import products
+
+
+def _deals(binds: Binds) -> FromClause:
+    return source(opportunities, binds, "deal", tracked_only=True)
+
+
+def _first_recorded_later(binds: Binds) -> FromClause:
+    """Deals without an opening date whose first version begins after the moment: they may have existed unseen.
+
+    Asked as a minimum, which is one look into the index of a record's versions. As NOT EXISTS it is a join, and of a
+    tenant that no statistics know yet the planner joined every deal with the whole history.
+    """
+    h, before = opportunities_history.alias("deal_h"), opportunities_history.alias("before")
+    own = [h.c[c.name] for c in opportunities.columns if c.name in h.c and c.name != "tenant_id"]
+    first = (
+        select(func.min(before.c.valid_from))
+        .where(before.c.tenant_id == binds.tenant, before.c.record_id == h.c.record_id, known(before, binds))
+        .correlate(h)
+        .scalar_subquery()
+    )
+    return (
+        select(h.c.tenant_id, h.c.record_id.label("id"), false().label("inferred"), *own)
+        .where(
+            h.c.tenant_id == binds.tenant, h.c.opened_at.is_(None), h.c.valid_from > binds.moment, known(h, binds),
+            h.c.valid_from == first,
+        )
+        .subquery("deal")
+    )  # fmt: skip
+
+
+def _credited(s: Scope) -> ColumnElement[Any]:
+    """The owner at the close; while open, or with `credit=current`, the owner."""
+    if s.credit == "at_close":
+        return func.coalesce(s.row.c.credited_owner_id, s.row.c.owner_id)
+    return func.coalesce(s.join("asked").c.owner_id, s.row.c.owner_id) if s.binds.as_of else s.row.c.owner_id
+
+
+def _record(table: Any, alias: str, reference: str) -> Join:
+    return Join(
+        rows=lambda s: s.source(table, alias),
+        on=lambda s, record: and_(record.c.tenant_id == s.binds.tenant, record.c.id == s.row.c[reference]),
+    )
+
+
+def _first_version(s: Scope) -> FromClause:
+    """The first amount that the deal was given: later growth is another number."""
+    h = opportunities_history.alias("first_h")
+    return (
+        select(h.c.amount, h.c.currency)
+        .where(
+            h.c.tenant_id == s.binds.tenant, h.c.record_id == s.row.c.id, h.c.amount.is_not(None),
+            h.c.valid_from <= bucket("at"), known(h, s.binds),
+        )
+        .order_by(h.c.valid_from)
+        .limit(1)
+        .correlate(s.row)
+        .lateral("first_version")
+    )  # fmt: skip
+
+
+def _lines(s: Scope) -> Select[Any]:
+    """A deal by its lines; what they do not cover is a last part without a product, also where there are no lines."""
+    line, rest = s.source(opportunity_line_items, "line"), s.source(opportunity_line_items, "rest")
+    product = s.source(products, "product")
+    covered = func.coalesce(func.sum(rest.c.amount), 0)
+    lines = (
+        select(
+            line.c.product_id.label("product"), product.c.family.label("product_family"),
+            func.coalesce(line.c.amount, 0).label("amount"),
+        )
+        .select_from(
+            line.outerjoin(product, and_(product.c.tenant_id == s.binds.tenant, product.c.id == line.c.product_id))
+        )
+        .where(line.c.tenant_id == s.binds.tenant, line.c.opportunity_id == s.row.c.id)
+        .correlate(s.row, *s.joined)
+    )  # fmt: skip
+    remainder = (
+        select(
+            null().cast(UUID(as_uuid=True)).label("product"), null().cast(SqlText).label("product_family"),
+            (s.whole - covered).label("amount"),
+        )
+        .select_from(rest)
+        .where(rest.c.tenant_id == s.binds.tenant, rest.c.opportunity_id == s.row.c.id)
+        .having((func.count() == 0) | (s.whole - covered != 0))
+        .correlate(s.row, *s.joined)
+    )  # fmt: skip
+    return union_all(lines, remainder)  # type: ignore[return-value]
+
+
+def of(column: str) -> Any:
+    return lambda s: s.row.c[column]
+
+
+def of_account(column: str) -> Any:
+    return lambda s: s.join("account").c[column]
+
+
+def forecast_category(s: Scope) -> ColumnElement[Any]:
+    """The deal's own, else its stage's."""
+    return func.coalesce(s.row.c.forecast_category, s.join("stage").c.forecast_category)
+
+
+DEALS = Fact(
+    name="deals",
+    noun="opportunities",
+    rows=_deals,
+    unborn=_first_recorded_later,
+    parts=_lines,
+    joins={
+        "place": placement(_credited),
+        "asked": Join(
+            rows=lambda s: opportunities_history.alias("asked"),
+            on=lambda s, asked: and_(held(asked, s.binds, s.asked), asked.c.record_id == s.row.c.id),
+        ),
+        "account": _record(accounts, "account", "account_id"),
+        "stage": _record(stages, "stage", "stage_id"),
+        "first_version": Join(rows=_first_version, on=lambda s, first: true()),
+    },
+    dimensions=(
+        *credited_to(_credited),
+        Dimension(
+            name="product", title="Product", noun="products", value=lambda s: s.part.c.product, multiplies=True,
+            nobody="unallocated",
+        ),
+        Dimension(
+            name="product_family", title="Product family", value=lambda s: s.part.c.product_family, multiplies=True,
+            nobody="unallocated",
+        ),
+        Dimension(name="account", title="Account", noun="accounts", value=of("account_id")),
+        Dimension(name="industry", title="Industry of the account", value=of_account("industry")),
+        Dimension(name="segment", title="Segment of the account", value=of_account("segment")),
+        Dimension(name="country", title="Country of the account", value=of_account("country")),
+        Dimension(name="type", title="Type of business", value=of("type")),
+        Dimension(name="pipeline", title="Pipeline", noun="pipelines", value=of("pipeline_id")),
+        Dimension(name="stage", title="Stage", noun="stages", value=of("stage_id")),
+        Dimension(name="forecast_category", title="Forecast category", value=forecast_category),
+        Dimension(name="sales_channel", title="Sales channel", value=of("sales_channel")),
+        Dimension(name="lead_source", title="Lead source", value=of("lead_source")),
+        Dimension(name="loss_reason", title="Loss reason", value=of("loss_reason")),
+        Dimension(name="competitor", title="Competitor", value=of("competitor")),
+        Dimension(name="currency", title="Currency of the deal", value=of("currency")),
+    ),
+)  # fmt: skip

@@ -1,0 +1,103 @@
+"""Numbers about what was won, and lost."""
+
+from __future__ import annotations
+
+from app.language.metrics.metric import Measure, Metric, Result, Tallies, divide
+from app.language.query.binds import constant
+from app.sales.pipeline.metrics.populations import BOOKINGS, LOST, SIZED_DEALS, WON, WON_DEALS, money
+from app.sales.pipeline.metrics.wording import CLOSE_RULES, UNPRICED
+
+
+def _average_deal_size(p: Tallies) -> Result:
+    deals = p["deals"]
+    reason = "missing_fx" if deals.excluded["missing_fx"] else "zero_denominator"
+    return divide(deals.total, deals.n, deals.n, reason)
+
+
+def _new_business_share(p: Tallies) -> Result:
+    new, all_ = p["new"], p["bookings"]
+    reason = "missing_fx" if all_.excluded["missing_fx"] else "zero_denominator"
+    return divide(new.total, all_.total, all_.n, reason)
+
+
+REVENUE = (
+    Metric(
+        name="bookings",
+        title="Bookings",
+        description="Total contract value of the deals won in the period.",
+        kind="flow",
+        unit="money",
+        formula="Sum of the amounts of won deals, each converted at its rate",
+        date_field="closed",
+        parts={"bookings": BOOKINGS},
+        edge_rules=(UNPRICED, *CLOSE_RULES),
+        example="Won in March: 1,000 USD and 500 EUR at 1.10. Bookings in USD: 1,550.",
+    ),
+    Metric(
+        name="won_deals",
+        title="Won deals",
+        description="Deals won in the period.",
+        kind="flow",
+        unit="count",
+        formula="Number of deals whose category is won",
+        date_field="closed",
+        parts={"won_deals": WON_DEALS},
+        edge_rules=CLOSE_RULES,
+        example="Two deals closed as won in March, one as lost. Won deals: 2.",
+    ),
+    Metric(
+        name="lost_deals",
+        title="Lost deals",
+        description="Deals lost in the period.",
+        kind="flow",
+        unit="count",
+        formula="Number of deals whose category is lost",
+        date_field="closed",
+        parts={"lost_deals": Measure(name="lost_deals", population=LOST)},
+        edge_rules=(*CLOSE_RULES, "Abandoned deals are not lost."),
+        example="Two deals closed as won in March, one as lost. Lost deals: 1.",
+    ),
+    Metric(
+        name="lost_amount",
+        title="Lost amount",
+        description="The amount of the deals lost in the period.",
+        kind="flow",
+        unit="money",
+        formula="Sum of the amounts of lost deals, each converted at its rate",
+        date_field="closed",
+        parts={"lost_amount": money("lost_amount", LOST)},
+        edge_rules=("What a lost deal would have brought is an estimate.", "Abandoned deals are not lost.", UNPRICED,
+                    *CLOSE_RULES),
+        example="Lost in March: 3,000 and a deal without an amount. Lost amount: 3,000, no_amount: 1.",
+    ),
+    Metric(
+        name="average_deal_size",
+        title="Average deal size",
+        description="The mean amount of the deals won in the period.",
+        kind="ratio",
+        unit="money",
+        formula="Sum of won amounts ÷ number of won deals with a price",
+        date_field="closed",
+        parts={"deals": SIZED_DEALS},
+        combine=_average_deal_size,
+        edge_rules=("Deals of amount 0 are excluded as `zero_amount`.",
+                    "Unpriced deals are out of both sides.", *CLOSE_RULES),
+        example="Won in March: 1,000, 3,000 and 0. Average deal size: 2,000, zero_amount: 1.",
+    ),
+    Metric(
+        name="new_business_share",
+        title="Share of new business",
+        description="Of the amounts won in the period, the share of the deals of type `new_business`.",
+        kind="ratio",
+        unit="ratio",
+        formula="Bookings of type new_business ÷ bookings",
+        date_field="closed",
+        parts={
+            "new": money("new", WON, only=lambda s: s.row.c.type == constant("new_business")),
+            "bookings": BOOKINGS,
+        },
+        combine=_new_business_share,
+        edge_rules=("A deal without a type counts below the line only.", UNPRICED, *CLOSE_RULES),
+        example="Won in March: 1,000 of new business and 550 of a renewal. Share: 1,000 ÷ 1,550 = 0.645.",
+    ),
+)  # fmt: skip

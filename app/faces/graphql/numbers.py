@@ -163,6 +163,10 @@ def _arguments(metrics: MetricCatalogue) -> tuple[Argument, ...]:
             "`2026`, `2026-Q1`, `FY2026-Q3`, `this_quarter`, `last_90_days`, `2026-03-01/2026-04-01` …",
         ),
         Argument("grain", str, "`day`, `week`, `month`, `quarter`, `year`, `fiscal_period` … or none."),
+        Argument("running", str, "`period`: each bucket from the period's beginning on."),
+        Argument(
+            "window", str, "Each bucket over what ends with it: `rolling_90_days`, `rolling_4_quarters` …"
+        ),
         Argument("by", list[str], "Dimensions to break down by."),
         Argument("filter", filter_, "Which rows count."),
         Argument("as_of", Moment, "As it was at this moment."),

@@ -10,7 +10,7 @@ from app.faces.rest.filtering import parameter, shared, words
 from app.faces.rest.operation import Operation, Schema
 from app.faces.rest.schemas import ID_EXAMPLE, MOMENT_EXAMPLE, array, obj, ref
 from app.language.metrics.metric import MetricCatalogue
-from app.language.metrics.question import CREDIT, PARAMETERS
+from app.language.metrics.question import CREDIT, PARAMETERS, RUNNING, WINDOW
 from app.language.query.periods import GRAINS
 
 _PERIODS = (
@@ -72,6 +72,11 @@ def _question(metrics: MetricCatalogue) -> tuple[Schema, ...]:
     return (
         parameter("period", _TEXT | {"examples": ["this_quarter"]}, _PERIODS),
         parameter("grain", {"type": "string", "enum": list(GRAINS)}, "How the period is cut."),
+        parameter("running", {"type": "string", "enum": list(RUNNING)}, "Each bucket from the period's beginning on."),
+        parameter(
+            "window", _TEXT | {"examples": ["rolling_90_days", "rolling_4_quarters"], "pattern": f"^{WINDOW.pattern}$"},
+            "Each bucket over so many days, weeks, months, quarters or years that end with it.",
+        ),
         words("by", "What the numbers are broken down by.", sorted(metrics.dimensions)),
         parameter("as_of", _TEXT | {"examples": ["2026-03-31"]}, "As it was then; a moment or a day."),
         parameter("known_at", _TEXT | {"examples": ["2026-03-31"]}, "… by what was known then."),
@@ -159,7 +164,9 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
             "additionalProperties": {"anyOf": [_MAYBE, array(_MAYBE)]},
             "examples": [{"territory": ["West"]}],
         },
-        **dict.fromkeys(("as_of", "known_at", "currency", "fx", "timezone", "credit", "sort"), _MAYBE),
+        **dict.fromkeys(
+            ("running", "window", "as_of", "known_at", "currency", "fx", "timezone", "credit", "sort"), _MAYBE
+        ),
         "totals": {"type": ["boolean", "null"], "default": False},
         "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": 10_000},
     }

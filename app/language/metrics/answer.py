@@ -383,6 +383,8 @@ def _meta(asked: Asked, rates: Rates) -> dict[str, Any]:
         "fx": question.fx,
         "rates": {"derived": dict(sorted(rates.derived.items())), "scale": SCALE},
         "credit": question.credit,
+        "running": "period" if question.running else None,
+        "window": f"rolling_{question.window[0]}_{question.window[1]}s" if question.window else None,
         "as_of": asked.moment.isoformat(),
         "known_at": (question.known_at or asked.now).isoformat(),
         "data_through": (question.known_at or asked.now).isoformat(),

@@ -223,7 +223,7 @@ def _bound(principal: Principal, question: MetricQuery) -> str:
     parts = (
         principal.tenant_id, principal.rep_id, principal.role, question.metrics[0].name, question.period,
         question.grain, question.by, sorted(question.filters.items()), question.as_of, question.known_at,
-        question.timezone, question.credit,
+        question.timezone, question.credit, question.running, question.window,
     )  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 

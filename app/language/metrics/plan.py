@@ -105,6 +105,7 @@ class Asked:
     def _slot(self, i: int, bucket: Bucket | None, window: Window) -> Slot:
         kind, months = window
         if kind == "inside" and bucket is not None:
+            bucket = self._stretched(bucket)
             return Slot(i, bucket.starts, bucket.ends, bucket.first, bucket.last, self.moment)
         today = periods.day_of(self.moment, self.zone)
         at = self.moment if bucket is None else min(bucket.ends - periods.INSTANT, self.moment)
@@ -112,7 +113,19 @@ class Asked:
         if kind == "trailing" or whole is None:
             last = bucket.last if bucket is not None and at < self.moment else today + timedelta(days=1)
             whole = periods.bucket((_months_before(last, months) if months else today, last), self.zone)
+        else:
+            whole = self._stretched(whole)
         return Slot(i, whole.starts, whole.ends, whole.first, whole.last, at)
+
+    def _stretched(self, bucket: Bucket) -> Bucket:
+        """The bucket as far back as the question looks from its end; one that is not over ends with today."""
+        if self.question.running and self.days is not None:
+            return periods.bucket((self.days[0], bucket.last), self.zone)
+        if self.question.window is None:
+            return bucket
+        tomorrow = periods.day_of(self.moment, self.zone) + timedelta(days=1)
+        last = tomorrow if bucket.first < tomorrow < bucket.last else bucket.last
+        return periods.bucket((_before(last, *self.question.window), last), self.zone)
 
     def shape(
         self,
@@ -159,6 +172,16 @@ class Asked:
             **{f"f_{name}": values for name, values, _ in self.filters},
             **columns,
         }
+
+
+def _before(day: date, count: int, unit: str) -> date:
+    # Whoever looks back further than anything was means all of it.
+    if unit in ("day", "week"):
+        return fiscal.after(
+            unit, day, -min(count, (day - fiscal.FIRST_DAY).days // (7 if unit == "week" else 1))
+        )
+    months = count * {"month": 1, "quarter": 3, "year": 12}[unit]
+    return _months_before(day, min(months, (day.year - fiscal.FIRST_DAY.year) * 12))
 
 
 def _months_before(day: date, months: int) -> date:

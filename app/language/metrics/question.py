@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -16,11 +17,13 @@ from app.language.metrics.metric import Dimension, Metric, MetricCatalogue
 from app.language.query import periods
 
 PARAMETERS = (
-    "metric", "period", "grain", "by", "as_of", "known_at", "currency", "fx", "timezone", "credit", "totals", "sort",
-    "limit",
+    "metric", "period", "grain", "running", "window", "by", "as_of", "known_at", "currency", "fx", "timezone", "credit",
+    "totals", "sort", "limit",
 )  # fmt: skip
 FX = ("transaction", "period_end", "constant:<date>")
 CREDIT = ("at_close", "current")
+RUNNING = ("period",)
+WINDOW = re.compile(r"rolling_([1-9]\d{0,3})_(day|week|month|quarter|year)s?")
 MOST_METRICS = 20
 NOBODY = "null"
 """In a filter: those without a value."""
@@ -42,6 +45,10 @@ class MetricQuery:
     fx: str = "transaction"
     constant_day: date | None = None
     credit: str = "at_close"
+    running: bool = False
+    """Each bucket from the beginning of the period on."""
+    window: tuple[int, str] | None = None
+    """Each bucket over so many units that end with it."""
     totals: bool = False
     sort: tuple[str, bool] | None = None
     """A metric's name, and whether the largest comes first."""
@@ -66,6 +73,8 @@ def parse(
     fx: str = "transaction",
     timezone: str | None = None,
     credit: str = "at_close",
+    running: str | None = None,
+    window: str | None = None,
     totals: bool = False,
     sort: str | None = None,
     limit: int | None = None,
@@ -106,6 +115,15 @@ def parse(
         _unknown("?currency", "unknown_currency", "ISO 4217 currency", currency, sorted(_currencies()))
     if credit not in CREDIT:
         _unknown("?credit", "unknown_credit", "credit", credit, CREDIT)
+    if running is not None and running not in RUNNING:
+        _unknown("?running", "unknown_running", "running total", running, RUNNING)
+    for name, told in (("running", running), ("window", window)):
+        if told is not None and period is None:
+            raise Invalid.field("?period", "period_required", f"{name} needs a period to move in.")
+    if running is not None and window is not None:
+        raise Invalid.field(
+            "?window", "contradiction", "A number runs from the period's beginning or in a window."
+        )
     if limit is not None and not 1 <= limit <= 10_000:
         raise Invalid.field("?limit", "out_of_range", "limit is 1 to 10,000 groups.")
     return MetricQuery(
@@ -121,6 +139,8 @@ def parse(
         fx=fx,
         constant_day=_constant_day(fx),
         credit=credit,
+        running=running is not None,
+        window=_window(window) if window is not None else None,
         totals=totals,
         sort=_sort(sort, found),
         limit=limit,
@@ -184,8 +204,8 @@ def from_json(
     one = {
         name: body[name] for name in PARAMETERS if name not in ("metric", "by") and body.get(name) is not None
     }
-    for name in ("period", "grain", "as_of", "known_at", "currency", "fx", "timezone", "credit", "sort"):
-        if name in one and not isinstance(one[name], str):
+    for name in PARAMETERS:
+        if name not in ("totals", "limit") and name in one and not isinstance(one[name], str):
             raise Invalid.field(f"{pointer}/{name}", "type", f"{name} is a text.")
     for name in ("metrics", "by"):
         if not isinstance(body.get(name), list | None):
@@ -275,6 +295,14 @@ def _constant_day(fx: str) -> date | None:
     except ValueError:
         pass
     raise Invalid.field("?fx", "unknown_fx", f"fx is {', '.join(FX)}.{did_you_mean(fx, FX)}")
+
+
+def _window(window: str) -> tuple[int, str]:
+    if found := WINDOW.fullmatch(window):
+        return int(found[1]), found[2]
+    raise Invalid.field(
+        "?window", "unknown_window", f'"{window}" is no window. Write rolling_90_days or rolling_4_quarters.'
+    )
 
 
 def _sort(sort: str | None, metrics: tuple[Metric, ...]) -> tuple[str, bool] | None:

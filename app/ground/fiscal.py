@@ -161,6 +161,40 @@ def after(unit: str, first: date, count: int = 1) -> date:
     return month_after(first, count * {"month": 1, "quarter": 3, "year": 12}[unit])
 
 
+def before(text: str, days: Span, calendar: Calendar) -> Span:
+    """The period before the one written as `text`: whole months before whole months, a fiscal unit before a fiscal
+    unit; before one that is not over yet (`qtd`) as many days of the unit before, else as many days."""
+    first, last = days
+    if text in _TO_DATE:
+        unit = _TO_DATE[text]
+        whole = _unit(unit, first, -1, calendar)
+        return (whole[0], min(whole[0] + (last - first), whole[1])) if whole else (first, first)
+    if first.day == last.day == 1:
+        months = (last.year - first.year) * 12 + last.month - first.month
+        return month_after(first, -months), first
+    for name in FISCAL_UNITS:
+        if calendar.unit(name, first) == days:
+            return calendar.unit(name, first, -1) or (first, first)
+    return first - (last - first), first
+
+
+def year_before(days: Span, calendar: Calendar) -> Span:
+    """A year ago: whole months the same months, a fiscal unit that of the same place in its year, whole weeks those 52
+    before, all else the same days."""
+    first, last = days
+    if not first.day == last.day == 1:
+        for name, units in (("fiscal_year", 1), ("fiscal_quarter", 4), ("fiscal_period", 12)):
+            if calendar.unit(name, first) == days:
+                return calendar.unit(name, first, -units) or (first, first)
+        if first.weekday() == 0 and (last - first).days % 7 == 0:
+            return first - timedelta(weeks=52), last - timedelta(weeks=52)
+    return _a_year_before(first), _a_year_before(last)
+
+
+def _a_year_before(day: date) -> date:
+    return date(day.year - 1, 3, 1) if (day.month, day.day) == (2, 29) else day.replace(year=day.year - 1)
+
+
 def span(text: str, today: date, calendar: Calendar) -> Span | None:
     """The days of a period by its name, as seen from `today`; None where it cannot be read or has no days."""
     try:

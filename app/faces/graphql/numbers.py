@@ -66,6 +66,19 @@ class Metric:
     example: str
 
 
+@strawberry.type(description="A number of another period, beside one.")
+class MetricComparison:
+    period_start: Day | None
+    period_end: Day | None = strawberry.field(description="The first day behind the period.")
+    value: Amount | None
+    n: int | None
+    null_reason: str | None
+    change: Amount | None = strawberry.field(description="The value less this one.")
+    change_ratio: Amount | None = strawberry.field(
+        description="The change ÷ this one; null where this one is not above 0."
+    )
+
+
 @strawberry.type(description="One number of one period and group.")
 class MetricRow:
     row_key: str = strawberry.field(description="The same for the same cell at every time; to merge by.")
@@ -82,6 +95,10 @@ class MetricRow:
     unit: str
     null_reason: str | None
     beside: Json = strawberry.field(description="Further numbers of the same cell.")
+    compare: MetricComparison | None = strawberry.field(
+        description="What it was in the period that `compare` names."
+    )
+    partial: bool = strawberry.field(description="Whether the period is not over yet.")
     total: bool = strawberry.field(description="Whether this row sums up others, for `totals`.")
     rank: int | None = strawberry.field(description="The group's place, where `sort` was given.")
 
@@ -100,6 +117,11 @@ class MetricMeta:
     period_start: Day | None
     period_end: Day | None
     grain: str | None
+    compare: str | None
+    compare_start: Day | None
+    compare_end: Day | None
+    running: str | None
+    window: str | None
     definitions: Json = strawberry.field(description="By metric, the version of its definition.")
 
 
@@ -163,6 +185,11 @@ def _arguments(metrics: MetricCatalogue) -> tuple[Argument, ...]:
             "`2026`, `2026-Q1`, `FY2026-Q3`, `this_quarter`, `last_90_days`, `2026-03-01/2026-04-01` …",
         ),
         Argument("grain", str, "`day`, `week`, `month`, `quarter`, `year`, `fiscal_period` … or none."),
+        Argument(
+            "compare",
+            str,
+            "Beside `previous`, `same_length`, `year_ago` or another period, bucket by bucket.",
+        ),
         Argument("running", str, "`period`: each bucket from the period's beginning on."),
         Argument(
             "window", str, "Each bucket over what ends with it: `rolling_90_days`, `rolling_4_quarters` …"

@@ -72,6 +72,10 @@ def _question(metrics: MetricCatalogue) -> tuple[Schema, ...]:
     return (
         parameter("period", _TEXT | {"examples": ["this_quarter"]}, _PERIODS),
         parameter("grain", {"type": "string", "enum": list(GRAINS)}, "How the period is cut."),
+        parameter(
+            "compare", _TEXT | {"examples": ["previous", "year_ago", "2025-Q4"]},
+            "Beside `previous`, `same_length` or `year_ago`, or another period: bucket by bucket, in their order.",
+        ),
         parameter("running", {"type": "string", "enum": list(RUNNING)}, "Each bucket from the period's beginning on."),
         parameter(
             "window", _TEXT | {"examples": ["rolling_90_days", "rolling_4_quarters"], "pattern": f"^{WINDOW.pattern}$"},
@@ -152,7 +156,26 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         "unit": _TEXT | {"examples": ["ratio"]},
         "null_reason": _MAYBE,
         "beside": {"type": "object", "additionalProperties": _NUMBER},
+        "compare": {
+            "anyOf": [ref("MetricComparison"), {"type": "null"}],
+            "description": "What it was in the period that `compare` names.",
+        },
+        "partial": {
+            "type": "boolean",
+            "examples": [False],
+            "description": "Whether the period is not over yet.",
+        },
         "total": {"type": "boolean", "examples": [False], "description": "A total over periods or groups."},
+    }
+    comparison = {
+        "period_start": day,
+        "period_end": day,
+        "value": _NUMBER | {"examples": [0.75]},
+        "n": {"type": ["integer", "null"], "examples": [601]},
+        "null_reason": _MAYBE,
+        "change": _NUMBER | {"examples": [0.07], "description": "The value less this one."},
+        "change_ratio": _NUMBER
+        | {"examples": [0.09], "description": "The change ÷ this one; null where this one is not above 0."},
     }
     question = {
         "metrics": array({"type": "string", "enum": names}, minItems=1, maxItems=20),
@@ -165,7 +188,19 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
             "examples": [{"territory": ["West"]}],
         },
         **dict.fromkeys(
-            ("running", "window", "as_of", "known_at", "currency", "fx", "timezone", "credit", "sort"), _MAYBE
+            (
+                "compare",
+                "running",
+                "window",
+                "as_of",
+                "known_at",
+                "currency",
+                "fx",
+                "timezone",
+                "credit",
+                "sort",
+            ),
+            _MAYBE,
         ),
         "totals": {"type": ["boolean", "null"], "default": False},
         "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": 10_000},
@@ -201,6 +236,9 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         "Metric": obj(metric, required=list(metric), description="A number's definition."),
         "MetricList": obj({"data": array(ref("Metric"))}, required=["data"], description="Numbers.", example=none),
         "MetricRow": obj(row, required=list(row), description="One number.", additionalProperties=True),
+        "MetricComparison": obj(
+            comparison, required=list(comparison), description="A number of another period, beside one."
+        ),
         "MetricAnswer": obj(answer, required=["data", "meta"], description="Numbers.", example=none | {"meta": {}}),
         "MetricAnswers": obj(
             {"answers": array(ref("MetricAnswer"))}, required=["answers"], description="In the order of the questions.",

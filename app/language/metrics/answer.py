@@ -21,7 +21,7 @@ from app.ground.database.session import Session, Statement
 from app.language.metrics import compile as compiler
 from app.language.metrics.metric import Measure, Metric, MetricCatalogue, Result, Tally
 from app.language.metrics.nouns import Nouns, labels
-from app.language.metrics.plan import Asked, Slot, Window, prepare, window_of
+from app.language.metrics.plan import Asked, Slot, Window, beside, prepare, window_of
 from app.language.metrics.question import MetricQuery
 from app.language.metrics.rates import EXACT, SCALE, Rates, load, statement
 
@@ -64,8 +64,15 @@ async def queries(
     now = now or datetime.now(UTC)
     asked = [await prepare(session, principal, catalogue, question, now) for question in questions]
     levels = [_levels(question) for question in questions]
-    sums = await _add_up(session, metrics, list(zip(asked, levels, strict=True)))
-    return [await _told(session, catalogue, metrics, *each) for each in zip(asked, levels, sums, strict=True)]
+    others = [beside(each) for each in asked]
+    wanted = [*zip(asked, levels, strict=True), *((o, x) for o, x in zip(others, levels, strict=True) if o)]
+    sums = iter(await _add_up(session, metrics, wanted))
+    own = [next(sums) for _ in asked]
+    compared = [Compared(other, next(sums)) if other else None for other in others]
+    return [
+        await _told(session, catalogue, metrics, *each)
+        for each in zip(asked, levels, own, compared, strict=True)
+    ]
 
 
 Level = tuple[str | None, tuple[str, ...]]
@@ -89,25 +96,26 @@ async def _told(
     asked: Asked,
     levels: Mapping[Level, bool],
     sums: Sums,
+    compared: Compared | None,
 ) -> Answer:
     question = asked.question
     wanted = (question.grain, question.by)
-    kept = _groups(asked, sums, wanted, (None, question.by))
+    there = [sums, *([compared.sums] if compared else [])]
+    kept = _groups(asked, sums, there, wanted, (None, question.by))
     dimensions = [question.dimension(name) for name in question.by]
     names = await labels(session, catalogue, metrics, asked, dimensions, kept)
     rows: list[dict[str, Any]] = []
     for level, shown in levels.items():
         if shown:
-            rows += _rows(
-                asked, sums.cells[level], level, kept if level[1] else [()], names, total=level != wanted
-            )
+            groups = kept if level[1] else [()]
+            rows += _rows(asked, sums, compared, level, groups, names, total=level != wanted)
     if question.sort and question.by:
         rank = {group: index for index, group in enumerate(kept, start=1)}
         for row in rows:
             row["rank"] = rank.get(row.pop("_group"))
     for row in rows:
         row.pop("_group", None)
-    return Answer(rows, _meta(asked, sums.rates))
+    return Answer(rows, _meta(asked, compared, sums.rates))
 
 
 # --- adding up --------------------------------------------------------------------------------------------------------
@@ -117,6 +125,14 @@ async def _told(
 class Sums:
     cells: dict[Level, dict[Part, Cells]]
     rates: Rates
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The same of another period."""
+
+    asked: Asked
+    sums: Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,12 +260,13 @@ def _tally(asked: Asked, asked_for: _Sum, rows: Sequence[Any], rates: Rates) -> 
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _groups(asked: Asked, sums: Sums, wanted: Level, ranked: Level) -> list[Group]:
-    """Every group that any metric of the question has in any bucket: those to show, in their order."""
+def _groups(asked: Asked, sums: Sums, there: Sequence[Sums], wanted: Level, ranked: Level) -> list[Group]:
+    """Every group that any metric of the question has in any bucket, or had in one that it is compared with: those to
+    show, in their order."""
     question = asked.question
     if not question.by:
         return [()]
-    found = {group for cells in sums.cells[wanted].values() for _, group in cells}
+    found = {group for each in there for cells in each.cells[wanted].values() for _, group in cells}
     order = sorted(found, key=lambda group: tuple((value is None, str(value)) for value in group))
     if question.sort or question.limit:
         name, largest_first = question.sort or (question.metrics[0].name, True)
@@ -307,7 +324,8 @@ class _Formula:
 
 def _rows(
     asked: Asked,
-    cells: Mapping[Part, Cells],
+    sums: Sums,
+    compared: Compared | None,
     level: Level,
     groups: Sequence[Group],
     names: Mapping[tuple[str, Any], str | None],
@@ -318,7 +336,8 @@ def _rows(
     buckets = asked.buckets(grain)
     rows = []
     for metric in asked.question.metrics:
-        formula = _Formula(metric, cells)
+        formula = _Formula(metric, sums.cells[level])
+        other = _Other(metric, compared, level) if compared else None
         for i, bucket in enumerate(buckets):
             start, end = (bucket.first.isoformat(), bucket.last.isoformat()) if bucket else (None, None)
             for group in groups:
@@ -349,10 +368,38 @@ def _rows(
                     "unit": metric.unit,
                     "null_reason": result.null_reason,
                     "beside": {name: decimal(value) for name, value in result.beside.items()},
+                    "compare": other.told(i, group, result.value) if other else None,
+                    "partial": bucket is not None and bucket.starts <= asked.moment < bucket.ends,
                     "total": total,
                     "_group": group,
                 })  # fmt: skip
     return rows
+
+
+class _Other:
+    """What a metric came to in the period that it is compared with, bucket by bucket in their order."""
+
+    def __init__(self, metric: Metric, compared: Compared, level: Level) -> None:
+        self._formula = _Formula(metric, compared.sums.cells[level])
+        self._buckets = compared.asked.buckets(level[0])
+
+    def told(self, i: int, group: Group, value: Fraction | None) -> dict[str, Any]:
+        """Null throughout where the other period has no such bucket."""
+        bucket = self._buckets[i] if i < len(self._buckets) else None
+        cell = self._formula.at(i, group) if bucket else None
+        before = cell.result.value if cell else None
+        change = None if value is None or before is None else value - before
+        # Of what was nothing, or less, no share can be said.
+        ratio = change / before if change is not None and before is not None and before > 0 else None
+        return {
+            "period_start": bucket.first.isoformat() if bucket else None,
+            "period_end": bucket.last.isoformat() if bucket else None,
+            "value": decimal(before),
+            "n": cell.result.n if cell else None,
+            "null_reason": cell.result.null_reason if cell else "no_such_bucket",
+            "change": decimal(change),
+            "change_ratio": decimal(ratio),
+        }
 
 
 _QUOTIENT = Context(prec=28)
@@ -375,7 +422,7 @@ def decimal(number: Fraction | None) -> Decimal | None:
     return plain.quantize(Decimal(1), context=EXACT) if plain == plain.to_integral_value() else plain
 
 
-def _meta(asked: Asked, rates: Rates) -> dict[str, Any]:
+def _meta(asked: Asked, compared: Compared | None, rates: Rates) -> dict[str, Any]:
     question = asked.question
     return {
         "timezone": question.timezone,
@@ -383,6 +430,9 @@ def _meta(asked: Asked, rates: Rates) -> dict[str, Any]:
         "fx": question.fx,
         "rates": {"derived": dict(sorted(rates.derived.items())), "scale": SCALE},
         "credit": question.credit,
+        "compare": question.compare,
+        "compare_start": compared.asked.days[0].isoformat() if compared and compared.asked.days else None,
+        "compare_end": compared.asked.days[1].isoformat() if compared and compared.asked.days else None,
         "running": "period" if question.running else None,
         "window": f"rolling_{question.window[0]}_{question.window[1]}s" if question.window else None,
         "as_of": asked.moment.isoformat(),

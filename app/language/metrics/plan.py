@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from app.ground import fiscal
 from app.ground.access.principal import Principal
 from app.ground.database.session import Session
+from app.ground.errors import Invalid
 from app.ground.fiscal import Calendar, Span
 from app.language.metrics import compile as compiler
 from app.language.metrics.metric import Measure, Metric, Population, Trailing, Visible
@@ -210,11 +211,32 @@ async def prepare(
     return asked
 
 
+def beside(asked: Asked) -> Asked | None:
+    """The same question of the period that it is compared with."""
+    question, days, calendar = asked.question, asked.days, asked.calendar
+    if question.compare is None or days is None or question.period is None:
+        return None
+    match question.compare:
+        case "previous":
+            other = fiscal.before(question.period, days, calendar)
+        case "same_length":
+            other = (days[0] - (days[1] - days[0]), days[0])
+        case "year_ago":
+            other = fiscal.year_before(days, calendar)
+        case written:
+            other = periods.period(written, periods.day_of(asked.moment, asked.zone), calendar, "?compare")
+    if other[0] < fiscal.FIRST_DAY or other[0] >= other[1]:
+        raise Invalid.field("?compare", "outside_calendar", "There is no such period before this one.")
+    found = replace(asked, days=other, _buckets={})
+    found.buckets(question.grain)
+    return found
+
+
 def asks_ahead(question: MetricQuery) -> bool:
     """Whether something must be looked up before it can be asked."""
     return _speaks_fiscally(question) or any(question.dimension(name).noun for name in question.filters)
 
 
 def _speaks_fiscally(question: MetricQuery) -> bool:
-    words = f"{question.period} {question.grain}"
+    words = f"{question.period} {question.grain} {question.compare}"
     return "FY" in words or "fiscal" in words or "fytd" in words or "fqtd" in words

@@ -17,12 +17,13 @@ from app.language.metrics.metric import Dimension, Metric, MetricCatalogue
 from app.language.query import periods
 
 PARAMETERS = (
-    "metric", "period", "grain", "running", "window", "by", "as_of", "known_at", "currency", "fx", "timezone", "credit",
-    "totals", "sort", "limit",
+    "metric", "period", "grain", "compare", "running", "window", "by", "as_of", "known_at", "currency", "fx",
+    "timezone", "credit", "totals", "sort", "limit",
 )  # fmt: skip
 FX = ("transaction", "period_end", "constant:<date>")
 CREDIT = ("at_close", "current")
 RUNNING = ("period",)
+COMPARE = ("previous", "same_length", "year_ago")
 WINDOW = re.compile(r"rolling_([1-9]\d{0,3})_(day|week|month|quarter|year)s?")
 MOST_METRICS = 20
 NOBODY = "null"
@@ -45,6 +46,8 @@ class MetricQuery:
     fx: str = "transaction"
     constant_day: date | None = None
     credit: str = "at_close"
+    compare: str | None = None
+    """Beside which period: one of `COMPARE`, or one as `period` is written."""
     running: bool = False
     """Each bucket from the beginning of the period on."""
     window: tuple[int, str] | None = None
@@ -73,6 +76,7 @@ def parse(
     fx: str = "transaction",
     timezone: str | None = None,
     credit: str = "at_close",
+    compare: str | None = None,
     running: str | None = None,
     window: str | None = None,
     totals: bool = False,
@@ -117,9 +121,9 @@ def parse(
         _unknown("?credit", "unknown_credit", "credit", credit, CREDIT)
     if running is not None and running not in RUNNING:
         _unknown("?running", "unknown_running", "running total", running, RUNNING)
-    for name, told in (("running", running), ("window", window)):
+    for name, told in (("compare", compare), ("running", running), ("window", window)):
         if told is not None and period is None:
-            raise Invalid.field("?period", "period_required", f"{name} needs a period to move in.")
+            raise Invalid.field("?period", "period_required", f"{name} needs a period.")
     if running is not None and window is not None:
         raise Invalid.field(
             "?window", "contradiction", "A number runs from the period's beginning or in a window."
@@ -139,6 +143,7 @@ def parse(
         fx=fx,
         constant_day=_constant_day(fx),
         credit=credit,
+        compare=compare,
         running=running is not None,
         window=_window(window) if window is not None else None,
         totals=totals,

@@ -11,9 +11,13 @@ def columns(question: MetricQuery) -> list[str]:
     return [
         "metric", "period_start", "period_end",
         *(f"{name}_{part}" for name in question.by for part in ("id", "name")),
-        "value", "numerator", "denominator", "n", "excluded_n", "inferred", "unit", "null_reason", "total",
+        "value", "numerator", "denominator", "n", "excluded_n", "inferred", "unit", "null_reason", "partial", "total",
+        *(f"compare_{name}" for name in _COMPARED if question.compare),
         *(["rank"] if question.sort and question.by else []),
     ]  # fmt: skip
+
+
+_COMPARED = ("value", "n", "null_reason", "change", "change_ratio")
 
 
 def explained_columns(question: MetricQuery) -> list[str]:
@@ -25,7 +29,8 @@ def explained_columns(question: MetricQuery) -> list[str]:
 
 
 def tidy(row: dict[str, Any]) -> dict[str, Any]:
-    flat = {name: value for name, value in row.items() if name not in ("dimensions", "excluded")}
+    flat = {name: value for name, value in row.items() if name not in ("dimensions", "excluded", "compare")}
+    flat |= {f"compare_{name}": row["compare"][name] for name in _COMPARED if row.get("compare")}
     for name, group in row["dimensions"].items():
         flat |= {f"{name}_id": group["id"], f"{name}_name": group["name"]}
     if isinstance(row["excluded"], dict):

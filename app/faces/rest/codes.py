@@ -172,6 +172,8 @@ FIELDS: dict[str, str] = {
     "unknown_operator": "The field does not take the operator.",
     "unknown_parameter": "No such parameter.",
     "unknown_period": "No such period.",
+    "unknown_running": "No such running total.",
+    "unknown_window": "No window, written rolling_90_days.",
     "use_convert": "A lead is converted by its verb.",
     "unknown_reference": "No such record, or not visible.",
     "unknown_sort": "Cannot be sorted by.",

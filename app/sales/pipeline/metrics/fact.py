@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, and_, false, func, null, select, true, union_all
+from sqlalchemy import Select, and_, func, null, select, true, union_all
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.sql.elements import ColumnElement
@@ -12,6 +12,7 @@ from sqlalchemy.sql.selectable import FromClause
 
 from app.language.metrics.metric import Dimension, Fact, Join
 from app.language.metrics.scope import Scope, bucket
+from app.language.metrics.unborn import recorded_later
 from app.language.query.binds import Binds
 from app.language.query.source import held, known, source
 from app.sales.accounts.models import accounts
@@ -22,30 +23,6 @@ from app.sales.pricing.models import products
 
 def _deals(binds: Binds) -> FromClause:
     return source(opportunities, binds, "deal", tracked_only=True)
-
-
-def _first_recorded_later(binds: Binds) -> FromClause:
-    """Deals without an opening date whose first version begins after the moment: they may have existed unseen.
-
-    Asked as a minimum, which is one look into the index of a record's versions. As NOT EXISTS it is a join, and of a
-    tenant that no statistics know yet the planner joined every deal with the whole history.
-    """
-    h, before = opportunities_history.alias("deal_h"), opportunities_history.alias("before")
-    own = [h.c[c.name] for c in opportunities.columns if c.name in h.c and c.name != "tenant_id"]
-    first = (
-        select(func.min(before.c.valid_from))
-        .where(before.c.tenant_id == binds.tenant, before.c.record_id == h.c.record_id, known(before, binds))
-        .correlate(h)
-        .scalar_subquery()
-    )
-    return (
-        select(h.c.tenant_id, h.c.record_id.label("id"), false().label("inferred"), *own)
-        .where(
-            h.c.tenant_id == binds.tenant, h.c.opened_at.is_(None), h.c.valid_from > binds.moment, known(h, binds),
-            h.c.valid_from == first,
-        )
-        .subquery("deal")
-    )  # fmt: skip
 
 
 def _credited(s: Scope) -> ColumnElement[Any]:
@@ -124,7 +101,7 @@ DEALS = Fact(
     name="deals",
     noun="opportunities",
     rows=_deals,
-    unborn=_first_recorded_later,
+    unborn=recorded_later(opportunities, "opened_at", "deal"),
     parts=_lines,
     joins={
         "place": placement(_credited),

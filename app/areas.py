@@ -17,6 +17,7 @@ from app.sales.org import resources as org
 from app.sales.pipeline import metrics as pipeline_metrics
 from app.sales.pipeline import resources as pipeline
 from app.sales.pricing import resources as pricing
+from app.sales.prospecting import metrics as prospecting_metrics
 from app.sales.prospecting import resources as prospecting
 from app.sales.targets import metrics as target_metrics
 from app.sales.targets import resources as targets
@@ -33,7 +34,9 @@ CATALOGUE = Catalogue(
     )
 )
 
-METRIC_CATALOGUE = MetricCatalogue((*pipeline_metrics.METRICS, *target_metrics.METRICS))
+METRIC_CATALOGUE = MetricCatalogue(
+    (*pipeline_metrics.METRICS, *prospecting_metrics.METRICS, *target_metrics.METRICS)
+)
 
 
 async def found(session: Session, tenant: Tenant) -> None:

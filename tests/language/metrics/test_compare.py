@@ -16,6 +16,7 @@ from app.ground import fiscal
 from app.ground.database.session import Database
 from app.ground.errors import Invalid
 from app.ground.fiscal import Calendar, Rule
+from tests.language.metrics import leads
 from tests.language.metrics.history import invent, load, load_again
 from tests.language.metrics.world import Row, World, new_world
 
@@ -28,6 +29,7 @@ async def firm(owner_url: str, database: Database) -> AsyncIterator[World]:
     model = invent(5, datetime.now(UTC))
     await load(world, model)
     await load_again(world, model)
+    await leads.load(world, leads.invented(1))
     yield world
 
 

@@ -78,9 +78,10 @@ def _tell_firsts(batch: Batch, pairs: Sequence[tuple[Draft, Version, Version]]) 
         after["first_from"], after["first_inferred"] = before.valid_from, before.inferred
         first = before.values
         differing |= {name for name, value in now.values.items() if first.get(name) is not value}
-    if not differing.issubset(batch.resource.own_columns):
-        differing = differing.intersection(batch.resource.own_columns) | {CUSTOM}
-    names = [(name, store.first(name)) for name in sorted(differing)]
+    columns = differing.intersection(batch.resource.own_columns)
+    if not differing.isdisjoint(batch.custom):
+        columns.add(CUSTOM)
+    names = [(name, store.first(name)) for name in sorted(columns)]
     for draft, before, _ in pairs:
         values = before.values if not batch.custom else {**before.values, CUSTOM: together(before.values)}
         for name, called in names:

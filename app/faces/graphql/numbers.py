@@ -79,6 +79,13 @@ class MetricComparison:
     )
 
 
+@strawberry.type(description="Wilson's score interval of a share of counted rows.")
+class MetricInterval:
+    low: Amount
+    high: Amount
+    confidence: Amount
+
+
 @strawberry.type(description="One number of one period and group.")
 class MetricRow:
     row_key: str = strawberry.field(description="The same for the same cell at every time; to merge by.")
@@ -94,6 +101,10 @@ class MetricRow:
     inferred: int = strawberry.field(description="How many rows come from an inferred history.")
     unit: str
     null_reason: str | None
+    interval: MetricInterval | None = strawberry.field(
+        description="How sure a share of counted rows is; null for any other number."
+    )
+    small_sample: bool = strawberry.field(description="Whether a share comes from fewer than 30 rows.")
     beside: Json = strawberry.field(description="Further numbers of the same cell.")
     compare: MetricComparison | None = strawberry.field(
         description="What it was in the period that `compare` names."
@@ -185,11 +196,6 @@ def _arguments(metrics: MetricCatalogue) -> tuple[Argument, ...]:
             "`2026`, `2026-Q1`, `FY2026-Q3`, `this_quarter`, `last_90_days`, `2026-03-01/2026-04-01` …",
         ),
         Argument("grain", str, "`day`, `week`, `month`, `quarter`, `year`, `fiscal_period` … or none."),
-        Argument(
-            "compare",
-            str,
-            "Beside `previous`, `same_length`, `year_ago` or another period, bucket by bucket.",
-        ),
         Argument("running", str, "`period`: each bucket from the period's beginning on."),
         Argument(
             "window", str, "Each bucket over what ends with it: `rolling_90_days`, `rolling_4_quarters` …"
@@ -228,6 +234,11 @@ def _metrics(catalogue: Catalogue, metrics: MetricCatalogue, shared: tuple[Argum
         (
             Argument("names", list[str], "Which numbers; `metricCatalogue` lists them.", required=True),
             *shared,
+            Argument(
+                "compare",
+                str,
+                "Beside `previous`, `same_length`, `year_ago` or another period, bucket by bucket.",
+            ),
             Argument("totals", bool, "Also the sums over periods, over groups, and over both."),
             Argument(
                 "sort", str, "A metric of this question, `-` before it for the largest first; adds `rank`."

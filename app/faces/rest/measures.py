@@ -41,6 +41,10 @@ def operations(metrics: MetricCatalogue) -> Iterator[Operation]:
         parameters=(
             words("metric", "Which numbers.", sorted(metrics.by_name)) | {"required": True},
             *_question(metrics),
+            parameter(
+                "compare", _TEXT | {"examples": ["previous", "year_ago", "2025-Q4"]},
+                "Beside `previous`, `same_length` or `year_ago`, or another period: bucket by bucket, in their order.",
+            ),
             parameter("totals", {"type": "boolean", "default": False}, "Also over all periods and all groups."),
             parameter("sort", _TEXT | {"examples": ["-bookings"]}, "A metric of the question; adds `rank`."),
             parameter("limit", {"type": "integer", "minimum": 1, "maximum": 10_000}, "At most so many groups."),
@@ -72,10 +76,6 @@ def _question(metrics: MetricCatalogue) -> tuple[Schema, ...]:
     return (
         parameter("period", _TEXT | {"examples": ["this_quarter"]}, _PERIODS),
         parameter("grain", {"type": "string", "enum": list(GRAINS)}, "How the period is cut."),
-        parameter(
-            "compare", _TEXT | {"examples": ["previous", "year_ago", "2025-Q4"]},
-            "Beside `previous`, `same_length` or `year_ago`, or another period: bucket by bucket, in their order.",
-        ),
         parameter("running", {"type": "string", "enum": list(RUNNING)}, "Each bucket from the period's beginning on."),
         parameter(
             "window", _TEXT | {"examples": ["rolling_90_days", "rolling_4_quarters"], "pattern": f"^{WINDOW.pattern}$"},
@@ -155,6 +155,15 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         "inferred": {"type": "integer", "examples": [0], "description": "Rows whose past was inferred."},
         "unit": _TEXT | {"examples": ["ratio"]},
         "null_reason": _MAYBE,
+        "interval": {
+            "anyOf": [ref("MetricInterval"), {"type": "null"}],
+            "description": "How sure a share of counted rows is; null for any other number.",
+        },
+        "small_sample": {
+            "type": "boolean",
+            "examples": [False],
+            "description": "Whether a share comes from fewer than 30 rows.",
+        },
         "beside": {"type": "object", "additionalProperties": _NUMBER},
         "compare": {
             "anyOf": [ref("MetricComparison"), {"type": "null"}],
@@ -166,6 +175,12 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
             "description": "Whether the period is not over yet.",
         },
         "total": {"type": "boolean", "examples": [False], "description": "A total over periods or groups."},
+    }
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    interval = {
+        "low": share | {"examples": [0.789]},
+        "high": share | {"examples": [0.849]},
+        "confidence": share | {"examples": [0.95]},
     }
     comparison = {
         "period_start": day,
@@ -238,6 +253,9 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         "MetricRow": obj(row, required=list(row), description="One number.", additionalProperties=True),
         "MetricComparison": obj(
             comparison, required=list(comparison), description="A number of another period, beside one."
+        ),
+        "MetricInterval": obj(
+            interval, required=list(interval), description="Wilson's score interval of a share of counted rows."
         ),
         "MetricAnswer": obj(answer, required=["data", "meta"], description="Numbers.", example=none | {"meta": {}}),
         "MetricAnswers": obj(

@@ -19,11 +19,13 @@ from app.ground.access.principal import Principal
 from app.ground.database import script
 from app.ground.database.session import Session, Statement
 from app.language.metrics import compile as compiler
+from app.language.metrics.interval import CONFIDENCE, FEW, wilson
 from app.language.metrics.metric import Measure, Metric, MetricCatalogue, Result, Tally
 from app.language.metrics.nouns import Nouns, labels
 from app.language.metrics.plan import Asked, Slot, Window, beside, prepare, window_of
 from app.language.metrics.question import MetricQuery
 from app.language.metrics.rates import EXACT, SCALE, Rates, load, statement
+from app.language.metrics.spread import Wanted, quantiles
 
 Group = tuple[Any, ...]
 Cells = dict[tuple[int, Group], Tally]
@@ -174,7 +176,8 @@ async def _add_up(
     """Everything that all questions add up is asked at once."""
     plans = [_sums(metrics, asked, levels) for asked, levels in questions]
     answers = iter(await script.gather(session, [each.part for plan in plans for each in plan]))
-    found = []
+    found: list[Sums] = []
+    spread: list[Wanted] = []
     for (asked, levels), plan in zip(questions, plans, strict=True):
         gathered = [(each, next(answers)) for each in plan]
         rates = await rates_for(session, metrics, asked, _foreign(asked, gathered))
@@ -182,7 +185,11 @@ async def _add_up(
         for each, rows in gathered:
             for measure, found_cells in zip(each.measures, _tally(asked, each, rows, rates), strict=True):
                 cells[each.level][measure, each.window] = found_cells
+                if measure.quantiles:
+                    prices = _prices(asked, each, rows, rates) if measure.money else {}
+                    spread.append(Wanted(asked, measure, each.level[1], each.slots, prices, found_cells))
         found.append(Sums(cells, rates))
+    await quantiles(session, metrics, spread)
     return found
 
 
@@ -197,6 +204,21 @@ def _foreign(asked: Asked, gathered: Iterable[tuple[_Sum, Sequence[Any]]]) -> It
                         row[currency],
                         asked.rate_day(population_of(each.measures), each.slots[row[i]], row[day]),
                     )
+
+
+def _prices(
+    asked: Asked, each: _Sum, rows: Sequence[Any], rates: Rates
+) -> dict[tuple[int, str, date | None], Decimal]:
+    """The rates that price the rows behind these sums: one a currency and day, or a currency and bucket."""
+    currency, day, i = (each.statement.places[name] for name in ("k_currency", "k_day", "i"))
+    population = population_of(each.measures)
+    found: dict[tuple[int, str, date | None], Decimal] = {}
+    for row in rows:
+        if row[currency] is not None and row[currency] != asked.question.currency:
+            rate = rates.rate(row[currency], asked.rate_day(population, each.slots[row[i]], row[day]))
+            if rate is not None:
+                found[0 if row[day] else row[i], row[currency], row[day]] = rate
+    return found
 
 
 def population_of(measures: Sequence[Measure]) -> Any:
@@ -367,6 +389,7 @@ def _rows(
                     "inferred": cell.inferred,
                     "unit": metric.unit,
                     "null_reason": result.null_reason,
+                    **_sure(metric, result),
                     "beside": {name: decimal(value) for name, value in result.beside.items()},
                     "compare": other.told(i, group, result.value) if other else None,
                     "partial": bucket is not None and bucket.starts <= asked.moment < bucket.ends,
@@ -374,6 +397,17 @@ def _rows(
                     "_group": group,
                 })  # fmt: skip
     return rows
+
+
+def _sure(metric: Metric, result: Result) -> dict[str, Any]:
+    """How sure a share of counted rows is; nothing of any other number."""
+    if not metric.proportion or result.numerator is None or result.denominator is None:
+        return {"interval": None, "small_sample": metric.proportion}
+    bounds = wilson(result.numerator, result.denominator)
+    return {
+        "interval": {"low": bounds[0], "high": bounds[1], "confidence": CONFIDENCE} if bounds else None,
+        "small_sample": result.denominator < FEW,
+    }
 
 
 class _Other:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     Date,
     Integer,
     Numeric,
     Text,
     and_,
+    bindparam,
     case,
     cast,
     false,
@@ -29,6 +31,7 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.ground.database.session import Statement, compiled
@@ -39,6 +42,8 @@ from app.language.query.binds import Binds, constant
 
 NO_OPEN_DATE = "no_open_date"
 NO_AMOUNT = "no_amount"
+_PRICE = {"i": Integer(), "currency": Text(), "day": Date(), "rate": Numeric()}
+"""Of rates that are given: the bucket, or else the day, for which a currency's holds."""
 END_OF_TIME = literal_column("'infinity'::timestamptz", MOMENT)
 
 
@@ -121,6 +126,19 @@ class Branch:
             day = case((currency != binds.named("target", Text()), day))
         return [currency.label("k_currency"), day.label("k_day")]
 
+    def worth(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        """A row's amount in the wanted currency, by the rates that are given; null where there is none."""
+        prices = func.unnest(*(
+            bindparam(f"price_{name}", type_=ARRAY(type_), required=True) for name, type_ in _PRICE.items()
+        )).table_valued(*_PRICE).render_derived(name="price")  # fmt: skip
+        currency, day = self.rate
+        when = prices.c.day == day.element if self.shape.daily_rates else prices.c.i == bucket("i")
+        self.scope.origin = self.scope.origin.outerjoin(
+            prices, and_(prices.c.currency == currency.element, when)
+        )
+        ours = currency.element == self.scope.binds.named("target", Text())
+        return value * case((ours, literal_column("1")), else_=prices.c.rate)
+
     @property
     def over(self) -> list[ColumnElement[Any]]:
         """What sums are divided by afterwards, where it differs from row to row."""
@@ -201,6 +219,39 @@ def _grouped(branch: Branch) -> Any:
             columns.append(_count(_all(only, *earlier, condition)).label(f"x_{index}_{k}"))
     # Labels that no table has as a column: PostgreSQL would group by the column.
     return branch.select(*columns).group_by(*(literal_column(key.name) for key in keys))
+
+
+def spread(shape: Shape, asker: Binds, visible: Visible) -> Statement:
+    """Rows of `i, d_0…`, and for each quantile of the only measure the two single values in whose middle it lies:
+    `low_k, high_k`, in the wanted currency.
+
+    A rank is reckoned in whole numbers here: PostgreSQL's own `percentile_cont` goes through floats.
+    """
+    (measure,) = shape.measures
+    branch = Branch(shape, asker, visible, None)
+    value = branch.value(measure)
+    assert value is not None
+    if measure.weight is not None:
+        value = value * measure.weight(branch.scope)
+    if measure.money:
+        value = branch.worth(value)
+    left_out = (condition.is_not(true()) for _, condition in branch.exclusions(measure))
+    counted = _all(branch.only(measure), *left_out, value.is_not(None))
+    sorted_ = func.array_agg(aggregate_order_by(value, value), type_=ARRAY(Numeric()))
+    keys = [literal_column(key.name) for key in branch.keys]
+    cells = (
+        branch.select(*branch.keys, _filtered(sorted_, counted).label("sorted"))
+        .group_by(*keys)
+        .lateral("cell")
+    )
+    table = buckets()
+    values, n = cells.c.sorted, func.cardinality(cells.c.sorted)
+    columns: list[ColumnElement[Any]] = [table.c.i, *(cells.c[key.name] for key in branch.keys)]
+    for k, wanted in enumerate(measure.quantiles):
+        above, below = (literal_column(str(x), Integer()) for x in wanted.as_integer_ratio())
+        columns.append(values[(n * above + below - 1) // below].label(f"low_{k}"))
+        columns.append(values[n * above // below + 1].label(f"high_{k}"))
+    return compiled(select(*columns).select_from(table.join(cells, true())))
 
 
 def _all(*conditions: ColumnElement[bool] | None) -> ColumnElement[bool] | None:

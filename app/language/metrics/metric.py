@@ -131,6 +131,9 @@ class Measure:
     weight: Expression | None = None
     weight_source: Expression | None = None
     over: Expression | int | None = None
+    quantiles: tuple[Fraction, ...] = ()
+    """What is wanted of the single values beside their sum: 1/2 is the median. Of values in another currency those of
+    the converted ones. Exact, and no value invented: where the rank falls between two, the middle of the two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +152,18 @@ class Tally:
     n: int = 0
     inferred: int = 0
     excluded: Counter[str] = field(default_factory=Counter)
+    quantiles: dict[Fraction, Fraction] = field(default_factory=dict)
+    """Those of its measure; none where nothing was counted."""
+
+    @property
+    def undefined(self) -> str:
+        """Why nothing can be divided by it, where nothing can."""
+        return "missing_fx" if self.excluded["missing_fx"] else "zero_denominator"
+
+    @property
+    def unpriced(self) -> bool:
+        """Whether all there is lacks a rate of exchange, so that a sum of 0 would be a lie."""
+        return self.n == 0 and bool(self.excluded["missing_fx"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +196,12 @@ def divide(
     return Result(numerator / below, n, numerator, below, None, beside or {})
 
 
+def middle(tally: Tally, quantile: Fraction, **beside: Fraction | None) -> Result:
+    """A quantile of a sum's single values as the answer."""
+    value = tally.quantiles.get(quantile)
+    return Result(value, tally.n, null_reason=tally.undefined if value is None else None, beside=beside)
+
+
 def share(numerator: Fraction, denominator: Fraction | int) -> Fraction | None:
     return numerator / denominator if denominator else None
 
@@ -208,6 +229,8 @@ class Metric:
     """What further numbers its rows carry, and what they mean."""
     aside: frozenset[str] = frozenset()
     """Parts of which only those are made: what they leave out is not left out of the value."""
+    proportion: bool = False
+    """Whether it is a share of counted rows, so that their number says how sure it is."""
     version: str = "1"
     example: str = ""
     without: frozenset[str] = frozenset()
@@ -235,7 +258,7 @@ class Metric:
         if self.combine is not None:
             return self.combine(tallies)
         (tally,) = tallies.values()
-        if tally.n == 0 and tally.excluded["missing_fx"]:
+        if tally.unpriced:
             return Result(None, 0, null_reason="missing_fx")
         return Result(tally.total, tally.n)
 

@@ -25,6 +25,8 @@ CREDIT = ("at_close", "current")
 RUNNING = ("period",)
 COMPARE = ("previous", "same_length", "year_ago")
 WINDOW = re.compile(r"rolling_([1-9]\d{0,3})_(day|week|month|quarter|year)s?")
+TOLD_BESIDE = ("metric", "compare", "totals", "sort", "limit")
+"""What a question for the rows behind one number does not say: they are the same whatever stands beside it."""
 MOST_METRICS = 20
 NOBODY = "null"
 """In a filter: those without a value."""
@@ -158,16 +160,14 @@ def from_parameters(
     items: Sequence[tuple[str, str]],
     *,
     metric: str | None = None,
-    extra: Sequence[str] = (),
     now: datetime | None = None,
 ) -> MetricQuery:
-    """From a URL's parameters; lists by comma or repeated. `metric` comes from the path in explain, whose own
-    parameters are `extra`."""
+    """From a URL's parameters; lists by comma or repeated. `metric` comes from the path where rows are asked for."""
     given: dict[str, list[str]] = {}
     for name, value in items:
-        if name not in extra:
-            given.setdefault(name, []).extend(part.strip() for part in value.split(","))
-    known = (*PARAMETERS, *catalogue.dimensions)
+        given.setdefault(name, []).extend(part.strip() for part in value.split(","))
+    own = [p for p in PARAMETERS if metric is None or p not in TOLD_BESIDE]
+    known = (*own, *catalogue.dimensions)
     for name in given:
         if name not in known:
             _unknown(f"?{name}", "unknown_parameter", "parameter", name, known)

@@ -11,7 +11,8 @@ def columns(question: MetricQuery) -> list[str]:
     return [
         "metric", "period_start", "period_end",
         *(f"{name}_{part}" for name in question.by for part in ("id", "name")),
-        "value", "numerator", "denominator", "n", "excluded_n", "inferred", "unit", "null_reason", "partial", "total",
+        "value", "numerator", "denominator", "n", "excluded_n", "inferred", "unit", "null_reason",
+        "interval_low", "interval_high", "small_sample", "partial", "total",
         *(f"compare_{name}" for name in _COMPARED if question.compare),
         *(["rank"] if question.sort and question.by else []),
     ]  # fmt: skip
@@ -29,7 +30,12 @@ def explained_columns(question: MetricQuery) -> list[str]:
 
 
 def tidy(row: dict[str, Any]) -> dict[str, Any]:
-    flat = {name: value for name, value in row.items() if name not in ("dimensions", "excluded", "compare")}
+    flat = {
+        name: value
+        for name, value in row.items()
+        if name not in ("dimensions", "excluded", "compare", "interval")
+    }
+    flat |= {f"interval_{name}": row["interval"][name] for name in ("low", "high") if row.get("interval")}
     flat |= {f"compare_{name}": row["compare"][name] for name in _COMPARED if row.get("compare")}
     for name, group in row["dimensions"].items():
         flat |= {f"{name}_id": group["id"], f"{name}_name": group["name"]}

@@ -170,6 +170,7 @@ METRICS = (
             ),
         },
         combine=_conversion,
+        proportion=True,
         beside={
             "of_resolved": "Converted ÷ (converted + disqualified): the other reading of the word.",
             "open_share": "Share of the cohort that is still open: while it is high, the rate will grow.",

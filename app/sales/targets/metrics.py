@@ -42,6 +42,7 @@ from app.language.metrics.metric import (
     Population,
     Result,
     Tallies,
+    Tally,
     Trailing,
     divide,
     share,
@@ -308,6 +309,10 @@ QUOTA = Measure(name="quota", only=lambda s: _days(s) > 0, exclusions=(("assigne
 ASSIGNED = Measure(name="assigned", only=lambda s: and_(_days(s) > 0, _assigned_to_group(s)), **_AMOUNT)
 
 
+def _no_quota(quota: Tally) -> str:
+    return "missing_fx" if quota.excluded["missing_fx"] else "no_quota"
+
+
 def _quota(p: Tallies) -> Result:
     quota, assigned = p["quota"], p["assigned"]
     beside = {
@@ -315,19 +320,19 @@ def _quota(p: Tallies) -> Result:
         "over_assignment": share(quota.total - assigned.total, assigned.total),
     }
     if quota.n == 0:
-        reason = "missing_fx" if quota.excluded["missing_fx"] else "no_quota"
+        reason = _no_quota(quota)
         return Result(None, 0, null_reason=reason, beside=beside)
     return Result(quota.total, quota.n, beside=beside)
 
 
 def _attainment(p: Tallies) -> Result:
     booked, quota, assigned = p["bookings"], p["quota"], p["assigned"]
-    reason = "missing_fx" if quota.excluded["missing_fx"] else "no_quota"
+    reason = _no_quota(quota)
     beside = {
         "assigned": assigned.total if assigned.n else None,
         "vs_assigned": share(booked.total, assigned.total),
     }
-    if booked.n == 0 and booked.excluded["missing_fx"]:
+    if booked.unpriced:
         return Result(None, 0, None, quota.total, "missing_fx", beside)
     return divide(booked.total, quota.total, booked.n, reason, beside)
 
@@ -335,9 +340,9 @@ def _attainment(p: Tallies) -> Result:
 def _gap(p: Tallies) -> Result:
     booked, quota = p["bookings"], p["quota"]
     if quota.n == 0:
-        reason = "missing_fx" if quota.excluded["missing_fx"] else "no_quota"
+        reason = _no_quota(quota)
         return Result(None, booked.n, null_reason=reason)
-    if booked.n == 0 and booked.excluded["missing_fx"]:
+    if booked.unpriced:
         return Result(None, 0, null_reason="missing_fx")
     return Result(quota.total - booked.total, booked.n)
 
@@ -351,11 +356,11 @@ def _coverage(p: Tallies) -> Result:
         "required": share(closed.total, won.total),
     }
     if quota.total <= 0:
-        reason = "missing_fx" if quota.excluded["missing_fx"] else "no_quota"
+        reason = _no_quota(quota)
         return Result(None, due.n, due.total, remaining, reason, beside)
     if remaining <= 0:
         return Result(None, due.n, due.total, remaining, "quota_met", beside)
-    if due.n == 0 and due.excluded["missing_fx"]:
+    if due.unpriced:
         return Result(None, 0, None, remaining, "missing_fx", beside)
     return divide(due.total, remaining, due.n, beside=beside)
 
@@ -386,6 +391,7 @@ METRICS = (
         formula="Sum over the days of the period of (the amount that holds on the day ÷ the days of its period)",
         date_field="days of the quota's period",
         parts={"quota": QUOTA, "assigned": ASSIGNED},
+        aside=frozenset({"assigned"}),
         combine=_quota,
         beside={"assigned": _ASSIGNED, "over_assignment": "(Rolled up - assigned) ÷ assigned."},
         edge_rules=(*_QUOTA_RULES, "No quota at all is null with `no_quota`."),
@@ -413,6 +419,7 @@ METRICS = (
         formula="Bookings ÷ quota",
         date_field="closed",
         parts={"bookings": BOOKINGS, "quota": QUOTA, "assigned": ASSIGNED},
+        aside=frozenset({"assigned"}),
         combine=_attainment,
         beside={"assigned": _ASSIGNED, "vs_assigned": "Bookings ÷ assigned."},
         edge_rules=(_NO_QUOTA, *_QUOTA_RULES),

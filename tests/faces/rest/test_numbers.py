@@ -87,6 +87,12 @@ async def test_explain_adds_up_to_the_value(sold: Api) -> None:
     assert rows[0]["rep_name"] == "Rep 1"
 
 
+async def test_rows_are_not_asked_for_what_stands_beside_a_number(sold: Api) -> None:
+    for query in ("compare=previous", "totals=true", "sort=bookings", "metric=won_deals"):
+        response = await sold.get(f"/v1/metrics/bookings/rows?period=2026-Q1&{query}")
+        assert code(response) == (422, "unknown_parameter"), query
+
+
 async def test_questions_that_cannot_be_answered(sold: Api) -> None:
     for query, name in (
         ("metric=bookins&period=2026", "unknown_metric"),

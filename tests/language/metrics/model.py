@@ -154,10 +154,17 @@ class Cell:
     total: Fraction = Fraction(0)
     n: int = 0
     excluded: Counter[str] = field(default_factory=Counter)
+    values: list[Fraction] = field(default_factory=list)
 
 
 Group = tuple[str | None, ...]
 Cells = dict[tuple[int, Group], Cell]
+
+
+def left_out(number: Any, deal: Deal, state: Row) -> bool:
+    """Whether a deal is no part of the sum at all, also where it has no date."""
+    how = number(deal, {**state, "closed_at": state["closed_at"] or datetime.max.replace(tzinfo=UTC)})
+    return how is not None and how(None) == "left out"
 
 
 class Answers:
@@ -253,6 +260,7 @@ class Answers:
             else:
                 cell.total += worth
                 cell.n += 1
+                cell.values.append(worth)
 
     def priced_on(self, span: tuple[date, date] | None, own: date) -> date:
         if self.q.fx.startswith("constant:"):
@@ -284,16 +292,18 @@ class Answers:
                 if not wanted(state):
                     continue
                 if when is None:
-                    self.add(cells, i, deal, state, moment, reason=undated)
+                    if not left_out(number, deal, state):
+                        self.add(cells, i, deal, state, moment, reason=undated)
                 elif begin <= when < end:
                     day = self.priced_on(inside if trailing else span, day_of(when)) if money else None
                     self.add(cells, i, deal, state, when, number=number(deal, state), rate_day=day)
             if not current:
                 for deal, state in self.unborn(moment):
                     closed = state["closed_at"]
-                    if date_of == "opened_at" or (
+                    meanwhile = (
                         wanted(state) and closed is not None and begin <= closed < end and closed <= moment
-                    ):
+                    )
+                    if (date_of == "opened_at" or meanwhile) and not left_out(number, deal, state):
                         self.add(cells, i, deal, state, moment, reason="no_open_date")
         return cells
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import statistics
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -146,9 +147,9 @@ def parts_of(metric: str, a: Answers) -> dict[str, Cells]:
             return {"won": closed(["won"], contested(count)), "closed": closed(CLOSED, contested(decided))}
         case "realised_velocity":
             return {"bookings": closed(["won"], money, priced=True), "cycles": closed(["won"], cycle)}
-        case "average_deal_size":
+        case "average_deal_size" | "median_deal_size":
             return {"deals": closed(["won"], sized, priced=True)}
-        case "sales_cycle":
+        case "sales_cycle" | "sales_cycle_median":
             return {"cycles": closed(["won"], cycle)}
         case "close_rate":
             return {
@@ -223,6 +224,10 @@ def value_of(metric: str, p: dict[str, Cell]) -> Fraction | None:
             return over(p["won"].total, p["created"].total)
         case "average_deal_size":
             return over(p["deals"].total, p["deals"].n)
+        case "median_deal_size":
+            return statistics.median(p["deals"].values) if p["deals"].values else None
+        case "sales_cycle_median":
+            return statistics.median(p["cycles"].values) if p["cycles"].values else None
         case "sales_cycle":
             return over(p["cycles"].total, p["cycles"].n)
         case "pipeline_velocity":
@@ -332,10 +337,21 @@ def random_filter(dice: random.Random, names: list[str]) -> tuple[str, list[str]
     return name, dice.sample(list(values), dice.choice([1, 1, 2]))
 
 
+def quantile(values: list[Fraction], wanted: Fraction) -> Fraction:
+    """So that at least the wanted share is not above it, and at least the rest not below: the middle of all such."""
+    n, order = len(values), sorted(values)
+    fit = [
+        v for v in order
+        if sum(x <= v for x in order) >= wanted * n and sum(x >= v for x in order) >= (1 - wanted) * n
+    ]  # fmt: skip
+    return (fit[0] + fit[-1]) / 2
+
+
 async def explained(world: World, metric: str, rows: list[Row], asked: dict[str, Any]) -> None:
     """The contributions of each cell, put through the metric's own formula, are its value exactly."""
     tallies: dict[tuple[Any, ...], dict[str, Tally]] = {}
     reasons: dict[tuple[Any, ...], Counter[str]] = {}
+    values: dict[tuple[Any, str], list[Fraction]] = {}
     for c in await world.contributions(metric, **asked):
         key = (c.row["period_start"], *(d["id"] for d in c.row["dimensions"].values()))
         if c.reason:
@@ -344,7 +360,11 @@ async def explained(world: World, metric: str, rows: list[Row], asked: dict[str,
             tally = tallies.setdefault(key, {}).setdefault(name, Tally())
             tally.total += worth
             tally.n += 1
+            values.setdefault((key, name), []).append(worth)
     declared = METRIC_CATALOGUE.by_name[metric]
+    for (key, name), each in values.items():
+        for wanted in declared.measures[name].quantiles:
+            tallies[key][name].quantiles[wanted] = quantile(each, wanted)
     for row in rows:
         key = (row["period_start"], *(d["id"] for d in row["dimensions"].values()))
         cell = tallies.get(key, {})

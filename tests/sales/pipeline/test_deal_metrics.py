@@ -167,8 +167,13 @@ async def test_win_rate(shop: World) -> None:
     row = await shop.one("win_rate", **MARCH)
     assert (row["value"], row["numerator"], row["denominator"], row["n"]) == (D("0.8"), 4, 5, 5)
     assert row["excluded"] == {"abandoned": 1, "no_close_date": 1}
+    assert row["small_sample"]
+    assert {k: round(v, 4) for k, v in row["interval"].items()} == {
+        "low": D("0.3755"), "high": D("0.9638"), "confidence": D("0.95"),
+    }  # fmt: skip
     empty = await shop.one("win_rate", period="2024")
-    assert (empty["value"], empty["null_reason"]) == (None, "zero_denominator")
+    assert (empty["value"], empty["null_reason"], empty["interval"]) == (None, "zero_denominator", None)
+    assert (await shop.one("bookings", **MARCH))["interval"] is None
     assert await shop.grouped("win_rate", "industry", **MARCH) == {"retail": D("0.5"), None: 1}
 
 
@@ -234,6 +239,28 @@ async def test_average_deal_size(shop: World) -> None:
     row = await shop.one("average_deal_size", **MARCH)
     assert row["value"] == (D(1000) + D(550) + 70) / 3
     assert row["excluded"] == {"no_close_date": 1, "zero_amount": 1}
+
+
+async def test_median_deal_size(shop: World) -> None:
+    row = await shop.one("median_deal_size", **MARCH)
+    assert (row["value"], row["n"], row["beside"]) == (550, 3, {"mean": D(540)}), "70, 550 (500 EUR), 1,000"
+    assert row["excluded"] == {"no_close_date": 1, "zero_amount": 1}
+    assert await shop.value("median_deal_size", **MARCH, filters={"rep": "Ann"}) == (D(70) + 1000) / 2
+    # In EUR another deal may be the middle one, at another day's rate.
+    assert await shop.value("median_deal_size", **MARCH, currency="EUR", filters={"rep": "Bob"}) == 500
+    april = await shop.one("median_deal_size", period="2025-04")
+    assert (april["value"], april["null_reason"]) == (None, "missing_fx"), "seven is in JPY"
+    none = await shop.one("median_deal_size", period="2024")
+    assert (none["value"], none["null_reason"]) == (None, "zero_denominator")
+
+
+async def test_median_sales_cycle(shop: World) -> None:
+    row = await shop.one("sales_cycle_median", **MARCH)
+    assert (row["value"], row["beside"]) == (59, {"mean": 59, "p75": 60, "p90": 60})
+    assert row["excluded"] == {"negative_cycle": 1, "no_close_date": 1}
+    assert await shop.grouped("sales_cycle_median", "rep", **MARCH) == {"Ann": 59, "Bob": 59}
+    totals = await shop.rows("sales_cycle_median", **MARCH, by=["rep"], totals=True)
+    assert [row["value"] for row in totals if row["total"]] == [59]
 
 
 async def test_sales_cycle(shop: World) -> None:

@@ -38,6 +38,7 @@ async def firm(owner_url: str, database: Database) -> AsyncIterator[World]:
         {"external_id": "bob", "rep_id": "t:bob", "period": "2026-Q1", "amount": 9_000},
         {"external_id": "lead", "rep_id": "t:lead", "period": "2026-Q1", "amount": 100_000},
         {"external_id": "red", "team_id": "t:red", "period": "2026-Q1", "amount": 120_000},
+        {"external_id": "yen", "team_id": "t:red", "period": "2026-Q2", "amount": 500_000, "currency": "JPY"},
         {"external_id": "ann-year", "rep_id": "t:ann", "period": "2026", "amount": 365_000},
         {"external_id": "deals", "rep_id": "t:ann", "period": "2026-Q1", "amount": 7, "metric": "won_deals"},
     )  # fmt: skip
@@ -92,6 +93,15 @@ async def test_rolled_up_and_assigned_are_never_added(firm: World) -> None:
     assert await firm.value("quota", **Q1, filters={"manager": "Lead"}) == 138_100
     assert await firm.value("quota", **Q1, filters={"manager": ["Boss", "Lead"]}) == 144_000
     assert await firm.grouped("quota", "team", **Q1, credit="current") == {"Red": 144_000}
+
+
+async def test_a_level_of_its_own_without_a_rate_is_left_out_once(firm: World) -> None:
+    """It is never part of the sum: what its currency is worth does not matter to it."""
+    red = await firm.one("quota", period="2026-Q2", by=["team"])
+    assert (red["value"], red["n"], red["excluded"]) == (91_000, 1, {"assigned": 1})
+    assert red["beside"]["assigned"] is None, "nobody knows what it is worth"
+    red = await firm.one("quota_attainment", period="2026-Q2", by=["team"])
+    assert red["excluded"] == {"assigned": 1}
 
 
 async def test_attainment(firm: World) -> None:

@@ -25,8 +25,7 @@ def _win_rate(p: Tallies) -> Result:
 
 def _win_rate_value(p: Tallies) -> Result:
     won, closed = p["won"], p["closed"]
-    reason = "missing_fx" if closed.excluded["missing_fx"] else "zero_denominator"
-    return divide(won.total, closed.total, closed.n, reason)
+    return divide(won.total, closed.total, closed.n, closed.undefined)
 
 
 def _close_rate(p: Tallies) -> Result:
@@ -51,6 +50,7 @@ CONVERSION = (
         date_field="closed",
         parts={"won": WON_OF_CLOSED, "closed": CLOSED_DEALS},
         combine=_win_rate,
+        proportion=True,
         edge_rules=("Closed deals only; abandoned ones are excluded and counted.", "Nothing decided is null, not 0.",
                     *CLOSE_RULES),
         example="Closed in March: 3 won, 1 lost, 1 abandoned. Win rate: 3 ÷ 4 = 0.75.",
@@ -90,6 +90,7 @@ CONVERSION = (
             ),
         },
         combine=_win_rate,
+        proportion=True,
         edge_rules=("Deals without a competitor are no part of it; by competitor it says against whom.",
                     "Closed deals only; abandoned ones are excluded and counted.", *CLOSE_RULES),
         example="Closed in March against Globex: 1 won, 3 lost; 5 others without a competitor. Rate: 1 ÷ 4 = 0.25.",
@@ -108,6 +109,7 @@ CONVERSION = (
             "created": Measure(name="created", population=OPENED),
         },
         combine=_close_rate,
+        proportion=True,
         beside={"open_share": "Share of the cohort that is still open: while it is high, the rate will grow."},
         edge_rules=("A cohort: by the day of opening, not of closing. It is not the win rate.",
                     "Deals without an opening date are excluded as `no_open_date`.", REOPENED, CREDIT, PRODUCTS),

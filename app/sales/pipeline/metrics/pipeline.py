@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import case, func
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.language.metrics.metric import Measure, Metric, Result, Tallies, Trailing, divide, share
+from app.language.metrics.metric import Measure, Metric, Result, Tallies, Trailing, divide, middle, share
 from app.language.metrics.scope import Scope
 from app.language.query.binds import constant
 from app.sales.pipeline.metrics.fact import forecast_category
@@ -16,10 +16,14 @@ from app.sales.pipeline.metrics.populations import (
     BOOKINGS,
     CLOSED_DEALS,
     CREATED,
+    CYCLE_LENGTHS,
     CYCLES,
+    MEDIAN,
+    NINE_TENTHS,
     OPEN,
     OPEN_DEALS,
     SIZED_DEALS,
+    THREE_QUARTERS,
     WON_OF_CLOSED,
     money,
 )
@@ -52,7 +56,7 @@ def _forecast(name: str, categories: Sequence[str]) -> Measure:
 def _with_cumulative(p: Tallies) -> Result:
     own, cumulative = p["own"], p["cumulative"]
     beside = {"cumulative": cumulative.total}
-    if own.n == 0 and own.excluded["missing_fx"]:
+    if own.unpriced:
         return Result(None, 0, null_reason="missing_fx", beside=beside)
     return Result(own.total, own.n, beside=beside)
 
@@ -91,13 +95,21 @@ def _sales_cycle(p: Tallies) -> Result:
     return divide(p["cycles"].total, p["cycles"].n, p["cycles"].n)
 
 
+def _median_cycle(p: Tallies) -> Result:
+    cycles = p["cycles"]
+    return middle(
+        cycles, MEDIAN, mean=share(cycles.total, cycles.n), p75=cycles.quantiles.get(THREE_QUARTERS),
+        p90=cycles.quantiles.get(NINE_TENTHS),
+    )  # fmt: skip
+
+
 def _pipeline_velocity(p: Tallies) -> Result:
     opened, won, closed, sized, cycles = (p[name] for name in ("open", "won", "closed", "sized", "cycles"))
     win_rate, size = share(won.total, closed.total), share(sized.total, sized.n)
     cycle = share(cycles.total, cycles.n)
     beside = {"win_rate": win_rate, "average_deal_size": size, "sales_cycle": cycle}
     if win_rate is None or size is None or cycle is None:
-        reason = "missing_fx" if size is None and sized.excluded["missing_fx"] else "zero_denominator"
+        reason = sized.undefined if size is None else "zero_denominator"
         return Result(None, opened.n, null_reason=reason, beside=beside)
     return divide(opened.total * win_rate * size, cycle, opened.n, beside=beside)
 
@@ -106,7 +118,7 @@ def _realised_velocity(p: Tallies) -> Result:
     booked, cycles = p["bookings"], p["cycles"]
     cycle = share(cycles.total, cycles.n)
     beside = {"sales_cycle": cycle}
-    if booked.n == 0 and booked.excluded["missing_fx"]:
+    if booked.unpriced:
         return Result(None, 0, None, cycle, "missing_fx", beside)
     return divide(booked.total, cycle or 0, booked.n, beside=beside)
 
@@ -199,6 +211,23 @@ PIPELINE = (
                     "Deals without an opening date are excluded as `no_open_date`.",
                     "A reopened deal runs from its opening to its last close.", *CLOSE_RULES),
         example="Won after 10 days and after 15.5 days. Sales cycle: 12.75.",
+    ),
+    Metric(
+        name="sales_cycle_median",
+        title="Median sales cycle",
+        description="The time from opening to winning that half of the won deals did not need, in days.",
+        kind="ratio",
+        unit="days",
+        formula="The middle of (closed - opened) of won deals, or of the two in the middle their mean",
+        date_field="closed",
+        parts={"cycles": CYCLE_LENGTHS},
+        combine=_median_cycle,
+        beside={"mean": "The sales cycle.", "p75": "Three quarters were won within it.",
+                "p90": "Nine tenths were won within it."},
+        edge_rules=("Deals that closed before they opened are excluded as `negative_cycle`, never made positive.",
+                    "Deals without an opening date are excluded as `no_open_date`.",
+                    "A reopened deal runs from its opening to its last close.", *CLOSE_RULES),
+        example="Won after 10, 12 and 50 days. Median sales cycle: 12, mean 24.",
     ),
     Metric(
         name="pipeline_velocity",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import and_, func, true
@@ -114,4 +116,7 @@ CYCLES = Measure(
         ("negative_cycle", lambda s: s.row.c.closed_at < s.row.c.opened_at),
     ),
 )
+MEDIAN, THREE_QUARTERS, NINE_TENTHS = Fraction(1, 2), Fraction(3, 4), Fraction(9, 10)
+SIZES = replace(SIZED_DEALS, name="sizes", quantiles=(MEDIAN,))
+CYCLE_LENGTHS = replace(CYCLES, name="cycle_lengths", quantiles=(MEDIAN, THREE_QUARTERS, NINE_TENTHS))
 OPEN_DEALS = Measure(name="open_deals", population=OPEN)

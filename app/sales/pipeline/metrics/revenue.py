@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from app.language.metrics.metric import Measure, Metric, Result, Tallies, divide
+from app.language.metrics.metric import Measure, Metric, Result, Tallies, divide, middle, share
 from app.language.query.binds import constant
-from app.sales.pipeline.metrics.populations import BOOKINGS, LOST, SIZED_DEALS, WON, WON_DEALS, money
+from app.sales.pipeline.metrics.populations import (
+    BOOKINGS,
+    LOST,
+    MEDIAN,
+    SIZED_DEALS,
+    SIZES,
+    WON,
+    WON_DEALS,
+    money,
+)
 from app.sales.pipeline.metrics.wording import CLOSE_RULES, UNPRICED
 
 
 def _average_deal_size(p: Tallies) -> Result:
     deals = p["deals"]
-    reason = "missing_fx" if deals.excluded["missing_fx"] else "zero_denominator"
-    return divide(deals.total, deals.n, deals.n, reason)
+    return divide(deals.total, deals.n, deals.n, deals.undefined)
+
+
+def _median_deal_size(p: Tallies) -> Result:
+    deals = p["deals"]
+    return middle(deals, MEDIAN, mean=share(deals.total, deals.n))
 
 
 def _new_business_share(p: Tallies) -> Result:
     new, all_ = p["new"], p["bookings"]
-    reason = "missing_fx" if all_.excluded["missing_fx"] else "zero_denominator"
-    return divide(new.total, all_.total, all_.n, reason)
+    return divide(new.total, all_.total, all_.n, all_.undefined)
 
 
 REVENUE = (
@@ -83,6 +95,21 @@ REVENUE = (
         edge_rules=("Deals of amount 0 are excluded as `zero_amount`.",
                     "Unpriced deals are out of both sides.", *CLOSE_RULES),
         example="Won in March: 1,000, 3,000 and 0. Average deal size: 2,000, zero_amount: 1.",
+    ),
+    Metric(
+        name="median_deal_size",
+        title="Median deal size",
+        description="The amount that half of the deals won in the period do not reach.",
+        kind="ratio",
+        unit="money",
+        formula="The middle of the amounts of won deals with a price, or of the two in the middle their mean",
+        date_field="closed",
+        parts={"deals": SIZES},
+        combine=_median_deal_size,
+        beside={"mean": "The average deal size: far above the median, a few large deals make it."},
+        edge_rules=("Each amount is converted before they are put in order.",
+                    "Deals of amount 0 are excluded as `zero_amount`.", "Unpriced deals are left out.", *CLOSE_RULES),
+        example="Won in March: 1,000, 2,000 and 9,000. Median deal size: 2,000, mean 4,000.",
     ),
     Metric(
         name="new_business_share",

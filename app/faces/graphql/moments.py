@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 
 from pydantic_core import PydanticCustomError
@@ -13,6 +13,7 @@ from app.faces.graphql.names import camel
 from app.faces.graphql.scalars import Moment
 from app.ground.access.principal import Tenant
 from app.ground.errors import Invalid
+from app.language.query import periods
 from app.language.resources.payload import parse_moment
 
 ARGUMENTS = (
@@ -30,4 +31,4 @@ def moment(arguments: Mapping[str, Any], name: str, tenant: Tenant) -> datetime 
         found = parse_moment(sent)
     except PydanticCustomError as error:
         raise Invalid.field(f"/{camel(name)}", error.type, f"It {error.message()}.") from None
-    return found if isinstance(found, datetime) else datetime.combine(found, time(), tenant.zone)
+    return found if isinstance(found, datetime) else periods.midnight(found, tenant.zone)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, time
+from datetime import datetime
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from starlette.types import Scope
 
 from app.ground.errors import BadRequest, FieldError, Invalid, did_you_mean
+from app.language.query import periods
 from app.language.resources.payload import parse_moment
 
 MOST_PARAMETERS = 200
@@ -132,4 +133,4 @@ def moment_of(text: object, pointer: str, zone: ZoneInfo) -> datetime:
         found = parse_moment(text)
     except PydanticCustomError as error:
         raise Invalid.field(pointer, error.type, f"It {error.message()}.") from None
-    return found if isinstance(found, datetime) else datetime.combine(found, time(), zone)
+    return found if isinstance(found, datetime) else periods.midnight(found, zone)

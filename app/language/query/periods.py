@@ -49,9 +49,19 @@ def zone(name: str, pointer: str = "?timezone") -> ZoneInfo:
 
 
 def midnight(day: date, in_zone: ZoneInfo) -> datetime:
-    """The first instant of a day. Where the clock skips midnight it is the instant after the gap; where it strikes
-    midnight twice, the first."""
-    return datetime(day.year, day.month, day.day, tzinfo=in_zone).astimezone(UTC)
+    """The first instant of a day. Where the clock skips midnight it is the instant after the gap. Where it strikes
+    midnight twice it is the first, unless it goes back into the day before: then that day is over at the second.
+
+    Newfoundland went back from 0:01 to 23:01. By the second midnight one minute lies in another bucket than the clock
+    said, by the first it was the 59 before it.
+    """
+    first = datetime(day.year, day.month, day.day, tzinfo=in_zone)
+    second = first.replace(fold=1)
+    if first.utcoffset() != second.utcoffset():
+        again = second.astimezone(UTC)
+        if again > first.astimezone(UTC) and day_of(again - INSTANT, in_zone) < day:
+            return again
+    return first.astimezone(UTC)
 
 
 def day_of(instant: datetime, in_zone: ZoneInfo) -> date:

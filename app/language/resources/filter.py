@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
@@ -38,7 +38,7 @@ from sqlalchemy.sql.selectable import FromClause
 from app.ground.access.principal import Principal
 from app.ground.database.tables import MOMENT, external_ids
 from app.ground.errors import FieldError, Invalid, did_you_mean
-from app.language.query import merged
+from app.language.query import merged, periods
 from app.language.query.binds import Binds
 from app.language.query.source import source
 from app.language.resources import custom, words
@@ -366,7 +366,7 @@ class _Reader:
                 moment = parse_moment(raw)
                 if isinstance(moment, datetime):
                     return moment
-                return datetime.combine(moment, time.min, self.principal.tenant.zone)
+                return periods.midnight(moment, self.principal.tenant.zone)
             case "choice":
                 if raw not in target.values:
                     raise Invalid(

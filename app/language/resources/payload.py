@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Annotated, Any, Literal, NotRequired, Required
@@ -33,6 +33,7 @@ from typing_extensions import TypedDict
 from app.ground import money
 from app.ground.access.principal import Principal
 from app.ground.errors import FieldError, did_you_mean
+from app.language.query import periods
 from app.language.resources import aliases
 from app.language.resources.fields import Field
 from app.language.resources.resource import Child, Resource
@@ -116,7 +117,7 @@ def instant(value: datetime | date, principal: Principal) -> datetime:
     """A day stands for its first moment in the tenant's zone."""
     if isinstance(value, datetime):
         return value
-    return datetime.combine(value, time.min, principal.tenant.zone)
+    return periods.midnight(value, principal.tenant.zone)
 
 
 def _currency(value: str) -> str:

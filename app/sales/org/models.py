@@ -1,4 +1,4 @@
-"""Tables of who sells: reps, teams, territories, the reach of each manager, the tenant's fiscal calendars and lists."""
+"""Tables of who sells: reps, teams, territories, the reach of each manager; the tenant's calendars, rates and lists."""
 
 from sqlalchemy import (
     Boolean,
@@ -14,7 +14,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from app.ground.database.tables import history_of, record_table, ref, tenant_table
+from app.ground.database.tables import RATIO, child_table, history_of, record_table, ref, tenant_table
+from app.ground.fiscal import WEEKDAYS
 
 teams = record_table("teams", Column("name", Text, nullable=False), ref("parent_id", "teams"))
 teams_history = history_of(teams)
@@ -35,6 +36,7 @@ reps = record_table(
     ref("manager_id", "reps"),
     ref("team_id", "teams"),
     ref("territory_id", "territories"),
+    ref("working_calendar_id", "working_calendars"),
     Column("hired_on", Date),
     Column("left_on", Date),
     Column("status", Text, nullable=False, server_default=text("'active'")),
@@ -93,6 +95,38 @@ fiscal_periods = tenant_table(
     key=("calendar_id", "fiscal_year", "period"),
 )
 """A calendar's periods as rows, `[starts_on, ends_on)`, so that every family of calendars is the same to a query."""
+
+HOURS = tuple(f"{weekday}_hours" for weekday in WEEKDAYS)
+"""The hours that are worked on each weekday, Monday first."""
+
+working_calendars = record_table(
+    "working_calendars",
+    Column("name", Text, nullable=False),
+    Column("country", Text),
+    *(
+        Column(name, Numeric(8, 6), nullable=False, server_default=text("0" if name[0] == "s" else "8"))
+        for name in HOURS
+    ),
+    Column("is_default", Boolean, nullable=False, server_default=text("false")),
+    CheckConstraint(f"least({', '.join(HOURS)}) >= 0 and greatest({', '.join(HOURS)}) <= 24", name="hours"),
+    Index(
+        "uq_working_calendars_default", "tenant_id", unique=True,
+        postgresql_where=text("is_default and deleted_at is null"),
+    ),
+)  # fmt: skip
+working_calendars_history = history_of(working_calendars)
+
+holidays = child_table(
+    "holidays",
+    "calendar_id",
+    ref("calendar_id", "working_calendars", nullable=False),
+    Column("day", Date, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("share", RATIO, nullable=False, server_default=text("1")),
+    CheckConstraint("share > 0 and share <= 1", name="share"),
+    Index("ix_holidays_day", "tenant_id", "calendar_id", "day"),
+)
+holidays_history = history_of(holidays)
 
 exchange_rates = record_table(
     "exchange_rates",

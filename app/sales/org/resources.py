@@ -7,7 +7,7 @@ from app.ground.access import models as access
 from app.ground.access.custom import KINDS
 from app.ground.access.principal import ROLES
 from app.language.resources import fields as f
-from app.language.resources.resource import Listing, Resource
+from app.language.resources.resource import Child, Listing, Resource
 from app.sales.org import calendars, hierarchy, models
 from app.sales.org import custom_fields as fields_of_tenants
 from app.sales.org.actions import reassign_manager
@@ -28,6 +28,11 @@ reps = Resource(
         f.reference("manager_id", "reps", "The direct manager; null at the top."),
         f.reference("team_id", "teams", "The team."),
         f.reference("territory_id", "territories", "The territory that this rep covers."),
+        f.reference(
+            "working_calendar_id",
+            "working_calendars",
+            "When this rep works; by the default calendar when null.",
+        ),
         f.day("hired_on", "First day.", "2024-02-01"),
         f.day("left_on", "Last day; null while employed."),
         f.choice("status", "Whether this rep sells now.", ("active", "inactive"), default="active"),
@@ -133,6 +138,52 @@ fiscal_calendars = Resource(
     settled=calendars.write_periods,
     unique=(("is_default",),),
 )
+
+holidays = Child(
+    name="holidays",
+    singular="holiday",
+    table=models.holidays,
+    history=models.holidays_history,
+    parent="calendar_id",
+    description="Days that are off, each day once.",
+    key=("day",),
+    fields=(
+        f.day("day", "The day.", "2026-12-25", required=True),
+        f.text("name", "What it is called.", "Christmas Day", required=True),
+        f.number(
+            "share", "The part of the day that is off: 1, or 0.5 for half a day.", 1,
+            default=1, minimum=0.000001, maximum=1,
+        ),
+    ),
+)  # fmt: skip
+
+working_calendars = Resource(
+    name="working_calendar",
+    plural="working_calendars",
+    title="Working calendar",
+    description=(
+        "When people work: the hours of each weekday, and the holidays. A rep goes by its own, else by the default "
+        "one; where there is neither, days of work are not known."
+    ),
+    table=models.working_calendars,
+    history=models.working_calendars_history,
+    fields=(
+        f.text("name", "Name.", "Germany, 40 hours", required=True),
+        f.text("country", "Whose holidays these are.", "DE", max_length=80),
+        *(
+            f.number(
+                name, f"Hours of work on a {day.capitalize()}; 0 where it is no working day.", hours,
+                default=hours, minimum=0, maximum=24,
+            )
+            for name, day, hours in zip(models.HOURS, fiscal.WEEKDAYS, (8, 8, 8, 8, 8, 0, 0), strict=True)
+        ),
+        f.flag("is_default", "Whether those go by it who have none of their own.", default=False),
+    ),
+    children=(holidays,),
+    listings=(Listing(name="reps", target="reps", via="working_calendar_id", description="Who goes by it."),),
+    default_sort=("name",),
+    unique=(("is_default",),),
+)  # fmt: skip
 
 exchange_rates = Resource(
     name="exchange_rate",
@@ -255,6 +306,7 @@ RESOURCES = (
     teams,
     territories,
     fiscal_calendars,
+    working_calendars,
     exchange_rates,
     picklist_values,
     custom_fields,

@@ -240,6 +240,7 @@ async def test_an_unforeseen_fault_is_masked(api: Api, monkeypatch: pytest.Monke
     [
         ("pipelines", {}),
         ("price_books", {}),
+        ("working_calendars", {}),
         ("fiscal_calendars", {"start_month": 1}),
     ],
 )

@@ -134,7 +134,7 @@ WORDS = (
 )  # fmt: skip
 """The words that a period may be written in, beside `2026`, `2026-Q1`, `2026-03`, `FY2026-Q3` and days."""
 
-_NAMED = re.compile(r"(?P<fy>FY)?(?P<year>\d{4})(?:-(?:Q(?P<q>[1-4])|P?(?P<p>\d{2})))?")
+_NAMED = re.compile(r"(?P<fy>FY)?(?P<year>\d{4})(?:-(?:Q(?P<q>[1-4])|W(?P<w>\d{2})|P?(?P<p>\d{2})))?")
 _WEEK = re.compile(r"(?P<year>\d{4})-W(?P<week>\d{2})")
 _RELATIVE = re.compile(r"(?P<which>this|last|previous|next)_(?P<unit>\w+)")
 _COUNTED = re.compile(r"(?P<which>last|next)_(?P<count>\d{1,4})_(?P<unit>day|week|month|quarter|year)s?")
@@ -159,6 +159,13 @@ def after(unit: str, first: date, count: int = 1) -> date:
     if unit in ("day", "week"):
         return first + timedelta(days=count * (7 if unit == "week" else 1))
     return month_after(first, count * {"month": 1, "quarter": 3, "year": 12}[unit])
+
+
+def week_of(year: Span, number: int) -> Span:
+    """Seven days each from a fiscal year's first day on, in every family; where months leave a day or two over, they
+    are week 53."""
+    first = year[0] + timedelta(weeks=number - 1)
+    return first, min(first + timedelta(weeks=1), year[1])
 
 
 def before(text: str, days: Span, calendar: Calendar) -> Span:
@@ -263,4 +270,7 @@ def _fiscal(match: re.Match[str], calendar: Calendar) -> Span | None:
         return calendar.span(lambda p: p.fiscal_year == year and p.quarter == int(match["q"]))
     if match["p"]:
         return calendar.span(lambda p: p.fiscal_year == year and p.period == int(match["p"]))
-    return calendar.span(lambda p: p.fiscal_year == year)
+    whole = calendar.span(lambda p: p.fiscal_year == year)
+    if match["w"]:
+        return week_of(whole, int(match["w"])) if whole and match["w"] != "00" else None
+    return whole

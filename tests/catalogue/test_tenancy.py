@@ -282,8 +282,14 @@ def others(face: Face, two: Two) -> Iterator[Case]:
         node = "query ($id: ID!) { node(id: $id) { id __typename } }"
         for noun in CATALOGUE:
             yield Case("node", noun.plural, noun.plural, lambda ref: face.send(two.key, node, {"id": ref}))
+        days = """query ($id: ID!) { calendarDays(period: "2026-01", workingCalendar: $id) {
+            rows { holiday workingHours } meta { workingCalendar { id name } } } }"""
+        yield Case("calendarDays", "workingCalendar", "working_calendars", lambda ref: face.send(
+            two.key, days, {"id": ref}))  # fmt: skip
         return
     assert isinstance(face, Rest)
+    yield Case("listCalendarDays", "?working_calendar", "working_calendars", lambda ref: face.send(
+        two.key, "GET", "/v1/calendar/days", params={"period": "2026-01", "working_calendar": ref}))  # fmt: skip
     for name, target in (("rep_id", "reps"), ("user_id", "users")):
         yield Case("createApiKey", name, target, lambda ref, n=name: face.send(
             two.key, "POST", "/v1/api_keys", json={"name": "x", "role": "rep", n: ref}))  # fmt: skip

@@ -8,7 +8,7 @@ import strawberry
 from graphql import GraphQLSchema, OperationType
 from strawberry.schema.config import StrawberryConfig
 
-from app.faces.graphql import around, inputs, mutations, numbers, queries, subscriptions, types
+from app.faces.graphql import around, calendar_days, inputs, mutations, numbers, queries, subscriptions, types
 from app.faces.graphql.build import Member, declare, fill
 from app.faces.graphql.names import camel
 from app.faces.graphql.scalars import SCALARS
@@ -34,7 +34,12 @@ def schema(catalogue: Catalogue, metrics: MetricCatalogue) -> AttainSchema:
     types.complete(
         made, {plural: x.type for plural, x in given.filters.items()}, given.sorts, inputs.CUSTOM_SORT
     )
-    asked = [*queries.members(made, given), *around.members(catalogue), *numbers.members(catalogue, metrics)]
+    asked = [
+        *queries.members(made, given),
+        *around.members(catalogue),
+        *numbers.members(catalogue, metrics),
+        calendar_days.member(),
+    ]
     done = mutations.members(made, given)
     rendered = AttainSchema(
         query=fill(declare("Query"), "Everything that can be asked.", asked),

@@ -155,6 +155,7 @@ FIELDS: dict[str, str] = {
     "too_many": "Too many of them.",
     "too_many_buckets": "The grain cuts the period into too many.",
     "too_many_conditions": "Too many conditions.",
+    "too_many_days": "More days than one answer holds.",
     "too_many_words": "Too many words to search for.",
     "too_small": "Below the least value.",
     "two_cursors": "`cursor` and `before` at once.",

@@ -32,13 +32,13 @@ _HEADERS = {"Vary": "Accept, Authorization", "Cache-Control": "private, no-store
 async def catalogue(call: Call) -> Response:
     accept.chosen(call.request)
     call.parameters.nothing_else()
-    return _json({"data": [describe(metric) for metric in call.edge.metrics]})
+    return answered({"data": [describe(metric) for metric in call.edge.metrics]})
 
 
 async def one(call: Call) -> Response:
     accept.chosen(call.request)
     call.parameters.nothing_else()
-    return _json(describe(_named(call)))
+    return answered(describe(_named(call)))
 
 
 async def asked(call: Call) -> Response:
@@ -67,7 +67,7 @@ async def queried(call: Call) -> Response:
     if form != accept.JSON:
         raise Invalid.field("/queries", "not_streamed", "Several questions at once are answered as JSON.")
     questions = [_one_of(call, index, each) for index, each in enumerate(many)]
-    return _json({"answers": [_whole(x) for x in await _answers(call, questions)]})
+    return answered({"answers": [_whole(x) for x in await _answers(call, questions)]})
 
 
 def _one_of(call: Call, index: int, body: Any) -> MetricQuery:
@@ -86,12 +86,12 @@ async def _answers(call: Call, questions: Sequence[MetricQuery]) -> list[Answer]
 
 def _shown(form: str, found: Answer, question: MetricQuery) -> Response:
     if form == accept.JSON:
-        return _json(_whole(found))
-    return Response(
-        _lines(form, tidy.columns(question), map(tidy.tidy, found.data), first=True),
-        headers=_HEADERS,
-        media_type="text/csv" if form == accept.CSV else form,
-    )
+        return answered(_whole(found))
+    return table(form, tidy.columns(question), map(tidy.tidy, found.data))
+
+
+def table(form: str, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> Response:
+    return Response(_lines(form, columns, rows, first=True), headers=_HEADERS, media_type=form)
 
 
 def _whole(found: Answer) -> dict[str, Any]:
@@ -108,7 +108,7 @@ async def explained(call: Call) -> Response:
         found = await call.read(
             lambda session: _page(call, session, question, limit, cursor), isolation=moment.SNAPSHOT
         )
-        return _json({"data": found.data, "has_more": found.has_more, "next_cursor": found.next_cursor})
+        return answered({"data": found.data, "has_more": found.has_more, "next_cursor": found.next_cursor})
     if cursor is not None:
         raise Invalid.field("?cursor", "not_streamed", "A stream starts at the beginning, without cursor.")
     return _stream(call, form, question)
@@ -157,7 +157,7 @@ def _text(value: Any) -> Any:
     return format(value, "f") if isinstance(value, Decimal) else value
 
 
-def _json(body: Any) -> Response:
+def answered(body: Any) -> Response:
     return Response(_dumps(body), headers=_HEADERS, media_type=accept.JSON)
 
 

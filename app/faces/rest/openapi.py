@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from app.faces.rest import codes, examples, files, filtering, measures, problems, schemas
+from app.faces.rest import calendar_days, codes, examples, files, filtering, measures, problems, schemas
 from app.faces.rest.keys import ApiKeyCreate, ApiKeyRotate
 from app.faces.rest.nouns import input_name
 from app.faces.rest.operation import Operation, Schema
@@ -48,6 +48,7 @@ def document(
         **schemas.conditions(catalogue),
         **_around(catalogue),
         **measures.schemas_of(metrics),
+        **calendar_days.schemas(),
         **files.schemas(),
         **with_parts(ImportCreate),
         **with_parts(ExportCreate),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.faces.rest import files, measures, nouns, service
+from app.faces.rest import calendar_days, files, measures, nouns, service
 from app.faces.rest.operation import Operation
 from app.language.metrics.metric import MetricCatalogue
 from app.language.resources.resource import Catalogue
@@ -12,6 +12,7 @@ def operations(catalogue: Catalogue, metrics: MetricCatalogue) -> list[Operation
     return [
         *service.operations(catalogue),
         *measures.operations(metrics),
+        *calendar_days.operations(),
         *files.operations(),
         *nouns.operations(catalogue),
     ]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from app.language.query.binds import Binds
 
 Kind = Literal["flow", "stock", "cohort", "ratio"]
-Unit = Literal["money", "count", "ratio", "days", "money_per_day"]
+Unit = Literal["money", "count", "ratio", "days", "seconds", "money_per_day"]
 
 Visible = Callable[["FromClause", "Binds"], "ColumnElement[bool] | None"]
 """`(rows, binds)` to those that the asking principal may see; None means all of the tenant."""
@@ -144,6 +144,14 @@ class Trailing:
     months: int = 12
 
 
+@dataclass(frozen=True, eq=False)
+class Before:
+    """The same measure over the stretch that precedes a bucket: as long, or a month before a month. Of one that is not
+    over yet, over as many days as have passed of it."""
+
+    measure: Measure
+
+
 @dataclass(slots=True)
 class Tally:
     """What one measure came to in one cell. Exact: amounts and quotients never pass through a float."""
@@ -221,7 +229,7 @@ class Metric:
     unit: Unit
     formula: str
     date_field: str
-    parts: Mapping[str, Measure | Trailing]
+    parts: Mapping[str, Measure | Trailing | Before]
     combine: Formula | None = None
     at_end: bool = False
     edge_rules: tuple[str, ...] = ()
@@ -238,7 +246,7 @@ class Metric:
 
     @property
     def measures(self) -> dict[str, Measure]:
-        return {name: p.measure if isinstance(p, Trailing) else p for name, p in self.parts.items()}
+        return {name: p if isinstance(p, Measure) else p.measure for name, p in self.parts.items()}
 
     @property
     def facts(self) -> tuple[Fact, ...]:

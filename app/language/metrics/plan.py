@@ -14,7 +14,7 @@ from app.ground.database.session import Session
 from app.ground.errors import Invalid
 from app.ground.fiscal import Calendar, Span
 from app.language.metrics import compile as compiler
-from app.language.metrics.metric import Measure, Metric, Population, Trailing, Visible
+from app.language.metrics.metric import Before, Measure, Metric, Population, Trailing, Visible
 from app.language.metrics.nouns import Nouns, resolve
 from app.language.metrics.question import MetricQuery
 from app.language.query import periods
@@ -23,12 +23,15 @@ from app.language.query.periods import Bucket
 
 Window = tuple[str, int]
 """`("inside", 0)`: dated inside the bucket, read as of the question's moment. `("end", 0)`: as of the bucket's last
-instant. `("trailing", m)`: the m months up to there, as of there."""
+instant. `("trailing", m)`: the m months up to there, as of there. `("before", 0)`: dated inside the stretch before the
+bucket, read as of the question's moment."""
 
 
-def window_of(metric: Metric, part: Measure | Trailing) -> tuple[Measure, Window]:
+def window_of(metric: Metric, part: Measure | Trailing | Before) -> tuple[Measure, Window]:
     if isinstance(part, Trailing):
         return part.measure, ("trailing", part.months)
+    if isinstance(part, Before):
+        return part.measure, ("before", 0)
     if metric.at_end or part.population.kind == "stock":
         return part, ("end", 0)
     return part, ("inside", 0)
@@ -105,6 +108,9 @@ class Asked:
 
     def _slot(self, i: int, bucket: Bucket | None, window: Window) -> Slot:
         kind, months = window
+        if kind == "before" and bucket is not None:
+            bucket = periods.bucket(self._preceding(bucket), self.zone)
+            return Slot(i, bucket.starts, bucket.ends, bucket.first, bucket.last, self.moment)
         if kind == "inside" and bucket is not None:
             bucket = self._stretched(bucket)
             return Slot(i, bucket.starts, bucket.ends, bucket.first, bucket.last, self.moment)
@@ -127,6 +133,17 @@ class Asked:
         tomorrow = periods.day_of(self.moment, self.zone) + timedelta(days=1)
         last = tomorrow if bucket.first < tomorrow < bucket.last else bucket.last
         return periods.bucket((_before(last, *self.question.window), last), self.zone)
+
+    def _preceding(self, bucket: Bucket) -> Span:
+        """What comes before a bucket, as if it had been asked for alone."""
+        stretch = self._stretched(bucket)
+        first, last = stretch.first, stretch.last
+        written = self.question.period if (first, last) == self.days else None
+        begin, end = fiscal.before(written or "", (first, last), self.calendar)
+        tomorrow = periods.day_of(self.moment, self.zone) + timedelta(days=1)
+        if first < tomorrow < last:
+            end = min(begin + (tomorrow - first), end)
+        return max(begin, fiscal.FIRST_DAY), max(end, fiscal.FIRST_DAY)
 
     def shape(
         self,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import and_, or_, true
+from sqlalchemy import and_, func, or_, true
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
 from app.language.metrics.metric import (
+    Before,
     Dimension,
     Fact,
     Measure,
@@ -17,10 +19,12 @@ from app.language.metrics.metric import (
     Result,
     Tallies,
     divide,
+    middle,
     share,
 )
 from app.language.metrics.scope import Scope, bucket
 from app.language.metrics.unborn import recorded_later
+from app.language.metrics.wording import PRECEDING, STOCK
 from app.language.query.binds import Binds
 from app.language.query.source import source
 from app.sales.org.metrics import credited_to, placement
@@ -84,6 +88,7 @@ QUALIFIED = Population(
     date=_of("qualified_at"),
     unborn=_qualified_meanwhile,
 )
+QUALIFIED_LEADS = Measure(name="qualified_leads", population=QUALIFIED)
 OPEN = Population(
     name="open_leads",
     fact=LEADS,
@@ -92,6 +97,50 @@ OPEN = Population(
     date=_of("received_at"),
     unborn=_undecided_by_its_ends,
 )
+
+
+def _velocity(p: Tallies) -> Result:
+    now, before = p["qualified"].total, p["before"].total
+    return divide(now - before, before, p["qualified"].n, beside={"qualified": now, "before": before})
+
+
+MEDIAN, NINE_TENTHS, NINETEEN = Fraction(1, 2), Fraction(9, 10), Fraction(19, 20)
+_MINUTES = (5, 15, 60)
+
+
+def _response(s: Scope) -> ColumnElement[Any]:
+    return func.extract("epoch", s.row.c.first_response_at - s.row.c.received_at)
+
+
+def _answered_within(minutes: int) -> Measure:
+    return Measure(
+        name=f"within_{minutes}",
+        population=RECEIVED,
+        only=lambda s: _response(s).between(0, minutes * 60),
+    )
+
+
+RESPONSES = Measure(
+    name="responses",
+    population=RECEIVED,
+    value=_response,
+    only=_reached("first_response_at"),
+    exclusions=(("negative_response", lambda s: s.row.c.first_response_at < s.row.c.received_at),),
+    quantiles=(MEDIAN, NINE_TENTHS, NINETEEN),
+)
+
+
+def _speed(p: Tallies) -> Result:
+    answered, created = p["responses"], p["created"].total
+    return middle(
+        answered,
+        MEDIAN,
+        mean=share(answered.total, answered.n),
+        p90=answered.quantiles.get(NINE_TENTHS),
+        p95=answered.quantiles.get(NINETEEN),
+        **{f"within_{m}_minutes": share(p[f"within_{m}"].total, created) for m in _MINUTES},
+        unanswered_share=share(p["unanswered"].total, created),
+    )
 
 
 def _conversion(p: Tallies) -> Result:
@@ -110,9 +159,6 @@ _UNDATED = "Leads of which nobody knows when they came in are excluded as `no_op
 _OWNER = (
     "By rep, manager, team and territory, a lead is its owner's, with the place that the owner had on the number's "
     "date; one in a queue is nobody's."
-)
-_STOCK = (
-    "The value at the end of each bucket, or at `as_of` or now where that is earlier; without a period, now."
 )
 
 METRICS = (
@@ -136,9 +182,53 @@ METRICS = (
         unit="count",
         formula="Number of leads by the day on which they were first qualified",
         date_field="qualified",
-        parts={"qualified_leads": Measure(name="qualified_leads", population=QUALIFIED)},
+        parts={"qualified_leads": QUALIFIED_LEADS},
         edge_rules=("Whatever became of them afterwards.", _MERGED, _OWNER),
         example="Came in in February, qualified on 2 March, converted in April. Qualified leads in March: 1.",
+    ),
+    Metric(
+        name="speed_to_lead",
+        title="Speed to lead",
+        description="The time until the first answer that half of the answered leads of the period waited at most.",
+        kind="cohort",
+        unit="seconds",
+        formula="The middle of (first response - received) of the leads that came in during the period",
+        date_field="received",
+        parts={
+            "responses": RESPONSES,
+            "created": Measure(name="created", population=RECEIVED),
+            "unanswered": Measure(
+                name="unanswered", population=RECEIVED, only=lambda s: s.row.c.first_response_at.is_(None)
+            ),
+            **{f"within_{m}": _answered_within(m) for m in _MINUTES},
+        },
+        combine=_speed,
+        beside={
+            "mean": "Of the answered leads.", "p90": "Nine tenths of the answered leads waited at most so long.",
+            "p95": "Nineteen of twenty waited at most so long.",
+            **{f"within_{m}_minutes": f"Of all leads, the share answered within {m} minutes." for m in _MINUTES},
+            "unanswered_share": "Of all leads, those that nobody has answered yet.",
+        },
+        edge_rules=("By the clock, not by hours of work.",
+                    "Leads without an answer have no time to count: their share stands beside, for they are the worst.",
+                    "An answer before the lead came in is excluded as `negative_response`.", _UNDATED, _MERGED, _OWNER),
+        example="Answered after 1, 4 and 50 minutes, one lead never. Speed: 240 seconds, within 5 minutes 0.5, "
+        "unanswered 0.25.",
+    ),
+    Metric(
+        name="lead_velocity_rate",
+        title="Lead velocity",
+        description="By how much the qualified leads of the period exceed those of the period before.",
+        kind="ratio",
+        unit="ratio",
+        formula="(Qualified leads - those of the period before) ÷ those of the period before",
+        date_field="qualified",
+        parts={"qualified": QUALIFIED_LEADS, "before": Before(QUALIFIED_LEADS)},
+        combine=_velocity,
+        beside={"qualified": "Of the period.", "before": "Of the period before."},
+        edge_rules=(PRECEDING, "Nothing qualified before is null, not 0.", "Whatever became of them afterwards.",
+                    _MERGED, _OWNER),
+        example="Qualified in February: 40, in March: 50. Lead velocity in March: 10 ÷ 40 = 0.25.",
     ),
     Metric(
         name="open_leads",
@@ -149,7 +239,7 @@ METRICS = (
         formula="Number of leads without a conversion and without a disqualification",
         date_field="moment",
         parts={"open_leads": Measure(name="open_leads", population=OPEN)},
-        edge_rules=(_STOCK, "As of a moment before they were recorded, leads without a day on which they came in are "
+        edge_rules=(STOCK, "As of a moment before they were recorded, leads without a day on which they came in are "
                     "excluded as `no_open_date`.", _MERGED, _OWNER),
         example="Came in in January, converted on 2 April: open at the end of March. Open leads: 1.",
     ),

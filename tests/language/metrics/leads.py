@@ -16,6 +16,12 @@ def invented(seed: int, count: int = 60) -> list[Row]:
     def later(than: datetime) -> datetime:
         return than + timedelta(hours=dice.randrange(1, 2000))
 
+    def answered(received: datetime | None) -> datetime | None:
+        if received is None or dice.random() < 0.3:
+            return None
+        waited = dice.choice([-5, 0, 1, 4, 5, 14, 16, 59, 61, dice.randrange(20_000)])
+        return received + timedelta(minutes=waited)
+
     def lead(n: int) -> Row:
         first = MONTHS[0] + timedelta(hours=dice.randrange(8000))
         received = None if dice.random() < 0.15 else dice.choice(MONTHS) if dice.random() < 0.2 else first
@@ -26,7 +32,7 @@ def invented(seed: int, count: int = 60) -> list[Row]:
             milestones[end] = later(qualified or received or first)
         return {
             "name": f"Lead {n}", "received_at": received, "owner": dice.choice(["ann", "bob", "cleo", None]),
-            "lead_source": dice.choice(["web", "fair", None]), **milestones,
+            "lead_source": dice.choice(["web", "fair", None]), **milestones, "first_response_at": answered(received),
         }  # fmt: skip
 
     return [lead(n) for n in range(count)]
@@ -35,7 +41,7 @@ def invented(seed: int, count: int = 60) -> list[Row]:
 async def load(world: World, leads: list[Row]) -> None:
     await world.put("reps", {"external_id": "boss", "name": "boss"}, {"external_id": "cleo", "name": "cleo"})
     await world.put("reps", *({"external_id": x, "name": x, "manager_id": "t:boss"} for x in ("ann", "bob")))
-    moments = ("received_at", "qualified_at", "converted_at", "disqualified_at")
+    moments = ("received_at", "first_response_at", "qualified_at", "converted_at", "disqualified_at")
     await world.put("leads", *(
         {"external_id": row["name"], "name": row["name"], "lead_source": row["lead_source"],
          "owner_id": f"t:{row['owner']}" if row["owner"] else None,

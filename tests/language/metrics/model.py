@@ -167,6 +167,16 @@ def left_out(number: Any, deal: Deal, state: Row) -> bool:
     return how is not None and how(None) == "left out"
 
 
+def quantile(values: list[Fraction], wanted: Fraction) -> Fraction:
+    """So that at least the wanted share is not above it, and at least the rest not below: the middle of all such."""
+    n, order = len(values), sorted(values)
+    fit = [
+        v for v in order
+        if sum(x <= v for x in order) >= wanted * n and sum(x >= v for x in order) >= (1 - wanted) * n
+    ]  # fmt: skip
+    return (fit[0] + fit[-1]) / 2
+
+
 class Answers:
     """The model's answer to one question."""
 
@@ -237,6 +247,19 @@ class Answers:
         if span is None:
             return self.q.moment
         return min(midnight(span[1]) - timedelta(microseconds=1), self.q.moment)
+
+    def preceding(self, span: tuple[date, date]) -> tuple[date, date]:
+        """Whole months before whole months, else as many days; before what is not over as many days as it has had."""
+        first, last = span
+        before = (first - (last - first), first)
+        if first.day == last.day == 1:
+            months = (last.year - first.year) * 12 + last.month - first.month
+            index = first.year * 12 + first.month - 1 - months
+            before = (date(index // 12, index % 12 + 1, 1), first)
+        today = day_of(self.q.moment)
+        if first <= today < last:
+            before = (before[0], min(before[0] + (today - first) + timedelta(days=1), before[1]))
+        return before
 
     def add(
         self, cells: Cells, i: int, deal: Deal, state: Row, when: datetime, *, reason: str | None = None,

@@ -6,6 +6,7 @@ import random
 import statistics
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -28,6 +29,7 @@ from tests.language.metrics.model import (
     Row,
     forecast,
     midnight,
+    quantile,
 )
 from tests.language.metrics.world import World, new_world
 
@@ -125,6 +127,11 @@ def parts_of(metric: str, a: Answers) -> dict[str, Cells]:
 
     trailing = {"at_end": True, "trailing": True}
     match metric:
+        case "bookings_growth":
+            before = parts_of(
+                "bookings", Answers(a.model, replace(a.q, buckets=[*map(a.preceding, a.q.buckets or [])]))
+            )
+            return {**parts_of("bookings", a), "before": before["bookings"]}
         case "bookings":
             return {"bookings": closed(["won"], money, priced=True)}
         case "won_deals":
@@ -211,6 +218,9 @@ def value_of(metric: str, p: dict[str, Cell]) -> Fraction | None:
     match metric:
         case "win_rate":
             return over(p["won"].total, p["closed"].total)
+        case "bookings_growth":
+            undefined = unpriced(p["bookings"]) or p["before"].total <= 0
+            return None if undefined else p["bookings"].total / p["before"].total - 1
         case "win_rate_value":
             return over(p["won"].total, p["closed"].total)
         case "competitive_win_rate":
@@ -335,16 +345,6 @@ def random_filter(dice: random.Random, names: list[str]) -> tuple[str, list[str]
         "sales_channel": ("field", "partner"), "forecast_category": ("commit", "best_case", "pipeline"),
     }[name]  # fmt: skip
     return name, dice.sample(list(values), dice.choice([1, 1, 2]))
-
-
-def quantile(values: list[Fraction], wanted: Fraction) -> Fraction:
-    """So that at least the wanted share is not above it, and at least the rest not below: the middle of all such."""
-    n, order = len(values), sorted(values)
-    fit = [
-        v for v in order
-        if sum(x <= v for x in order) >= wanted * n and sum(x >= v for x in order) >= (1 - wanted) * n
-    ]  # fmt: skip
-    return (fit[0] + fit[-1]) / 2
 
 
 async def explained(world: World, metric: str, rows: list[Row], asked: dict[str, Any]) -> None:

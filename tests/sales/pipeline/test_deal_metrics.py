@@ -241,6 +241,23 @@ async def test_average_deal_size(shop: World) -> None:
     assert row["excluded"] == {"no_close_date": 1, "zero_amount": 1}
 
 
+async def test_growth_of_bookings(shop: World) -> None:
+    april = await shop.one("bookings_growth", period="2025-04")
+    assert (april["value"], april["null_reason"]) == (None, "missing_fx"), (
+        "of seven, in JPY, nothing is known"
+    )
+    ann = {"period": "2025-04", "filters": {"rep": "Ann"}}
+    april = await shop.one("bookings_growth", **ann, as_of="2025-04-20T12:00:00Z")
+    assert april["beside"] == {"bookings": 800, "before": 1070}, (
+        "twenty days against the first twenty of March"
+    )
+    assert (april["value"], april["partial"]) == (pytest.approx(D(-270) / 1070), True)
+    assert (await shop.one("bookings_growth", **ann, as_of="2025-04-05"))["value"] is None
+    quarters = await shop.bucketed("bookings_growth", period="2025", grain="quarter", filters={"rep": "Ann"})
+    assert quarters["2025-04-01"] == -1
+    assert quarters["2025-01-01"] is None, "nothing was booked before: not 100 %"
+
+
 async def test_median_deal_size(shop: World) -> None:
     row = await shop.one("median_deal_size", **MARCH)
     assert (row["value"], row["n"], row["beside"]) == (550, 3, {"mean": D(540)}), "70, 550 (500 EUR), 1,000"

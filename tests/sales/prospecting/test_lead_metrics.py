@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import statistics
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -17,9 +18,11 @@ from app.language.metrics.answer import decimal
 from app.language.metrics.metric import Tally
 from tests.language.metrics import test_random_histories
 from tests.language.metrics.leads import MONTHS, invented, load
+from tests.language.metrics.model import quantile
 from tests.language.metrics.world import Row, World, new_world
 
-METRICS = ("leads_created", "qualified_leads", "open_leads", "lead_conversion")
+METRICS = ("leads_created", "qualified_leads", "open_leads", "lead_conversion", "lead_velocity_rate",
+           "speed_to_lead")  # fmt: skip
 MANAGER = {"ann": "boss", "bob": "boss", "cleo": None, None: None}
 
 
@@ -46,19 +49,31 @@ def state(lead: Row, moment: datetime, past: bool) -> Row | None:
         return lead
     if lead["received_at"] is None or lead["received_at"] > moment:
         return None
-    reached = ("qualified_at", "converted_at", "disqualified_at")
+    reached = ("first_response_at", "qualified_at", "converted_at", "disqualified_at")
     return lead | {name: lead[name] if lead[name] and lead[name] <= moment else None for name in reached}
+
+
+Parts = dict[str, list[Fraction]]
+"""What every sum is made of, row by row."""
 
 
 def counted(
     metric: str, leads: list[Row], begin: datetime, end: datetime, moment: datetime, past: bool
-) -> tuple[Counter[str], Counter[str]]:
-    parts: Counter[str] = Counter()
+) -> tuple[Parts, Counter[str]]:
+    if metric == "lead_velocity_rate":
+        now, excluded = counted("qualified_leads", leads, begin, end, moment, past)
+        first, last = preceding(begin, end, moment)
+        earlier, left_out = counted("qualified_leads", leads, first, last, moment, past)
+        if earlier:
+            now["before"] = earlier["qualified_leads"]
+        return now, excluded + left_out
+    parts: Parts = defaultdict(list)
     excluded: Counter[str] = Counter()
     inside: Callable[[datetime | None], bool] = lambda at: at is not None and begin <= at < end  # noqa: E731
+    cohort = metric in ("leads_created", "lead_conversion", "speed_to_lead")
     for lead in leads:
         now = state(lead, moment, past)
-        if lead["received_at"] is None and (past or metric in ("leads_created", "lead_conversion")):
+        if lead["received_at"] is None and (past or cohort):
             stays = [lead[x] is None or lead[x] > moment for x in ("converted_at", "disqualified_at")]
             excluded["no_open_date"] += {
                 "qualified_leads": inside(lead["qualified_at"]) and lead["qualified_at"] <= moment,
@@ -67,19 +82,40 @@ def counted(
         elif now is None:
             continue
         elif metric == "qualified_leads":
-            parts[metric] += inside(now["qualified_at"])
+            parts[metric] += [Fraction(1)] * inside(now["qualified_at"])
         elif metric == "open_leads":
-            parts[metric] += now["converted_at"] is None and now["disqualified_at"] is None
+            parts[metric] += [Fraction(1)] * (now["converted_at"] is None and now["disqualified_at"] is None)
         elif inside(now["received_at"]):
-            parts["leads_created"] += 1
-            parts["converted"] += now["converted_at"] is not None
-    return parts, +excluded
+            parts["leads_created"].append(Fraction(1))
+            parts["converted"] += [Fraction(1)] * (now["converted_at"] is not None)
+            if metric == "speed_to_lead" and now["first_response_at"] is not None:
+                waited = Fraction((now["first_response_at"] - now["received_at"]) // timedelta(seconds=1))
+                excluded["negative_response"] += waited < 0
+                parts["responses"] += [waited] * (waited >= 0)
+    return {name: rows for name, rows in parts.items() if rows}, +excluded
 
 
-def value(metric: str, parts: Counter[str]) -> Fraction | None:
-    if metric != "lead_conversion":
-        return Fraction(parts[metric])
-    return Fraction(parts["converted"], parts["leads_created"]) if parts["leads_created"] else None
+def preceding(begin: datetime, end: datetime, moment: datetime) -> tuple[datetime, datetime]:
+    """The month before; of a month that is not over its first days, as many as have begun of this one."""
+    last_month = (begin - timedelta(days=1)).replace(day=1)
+    if not begin <= moment < end:
+        return last_month, begin
+    return last_month, min(last_month + timedelta(days=(moment - begin).days + 1), begin)
+
+
+def value(metric: str, parts: Parts) -> Fraction | None:
+    def count(name: str) -> Fraction:
+        return Fraction(len(parts.get(name, [])))
+
+    match metric:
+        case "lead_conversion":
+            return count("converted") / count("leads_created") if parts.get("leads_created") else None
+        case "lead_velocity_rate":
+            before = count("before")
+            return (count("qualified_leads") - before) / before if before else None
+        case "speed_to_lead":
+            return statistics.median(parts["responses"]) if parts.get("responses") else None
+    return count(metric)
 
 
 @pytest.mark.parametrize("as_of", [None, "2025-06-15T12:00:00Z", "2025-11-01"])
@@ -106,7 +142,7 @@ async def test_numbers_equal_the_loops(
             mine = [lead for lead in leads if group_of(lead) == group]
             parts, excluded = counted(metric, mine, begin, end, moment, past)
             if group not in groups:
-                assert (+parts, excluded) == ({}, {})
+                assert (parts, excluded) == ({}, {})
                 continue
             row = found[begin.date().isoformat(), group]
             assert (row["value"], row["excluded"]) == (decimal(value(metric, parts)), dict(excluded)), (
@@ -114,12 +150,17 @@ async def test_numbers_equal_the_loops(
                 group,
             )
     tallies: dict[Any, dict[str, Tally]] = {}
+    single: dict[Any, list[Fraction]] = defaultdict(list)
     for c in await world.contributions(metric, **asked):
         key = (c.row["period_start"], c.row["dimensions"][by]["name"] if by else None)
         for name, worth in c.parts.items():
             tally = tallies.setdefault(key, {}).setdefault(name, Tally())
             tally.total, tally.n = tally.total + worth, tally.n + 1
+            single[key, name].append(worth)
     declared = METRIC_CATALOGUE.by_name[metric]
+    for (key, name), worths in single.items():
+        for wanted in declared.measures[name].quantiles:
+            tallies[key][name].quantiles[wanted] = quantile(worths, wanted)
     for key, row in found.items():
         told = {name: tallies.get(key, {}).get(name, Tally()) for name in declared.parts}
         assert decimal(declared.evaluate(told).value) == row["value"], "the rows behind it are the number"
@@ -144,6 +185,22 @@ async def test_the_worked_examples(owner_url: str, database: Database) -> None:
         "2025-03-01": 4, "2025-04-01": 2,
     }  # fmt: skip
     assert await world.value("open_leads") == 2
+    row = await world.one("lead_velocity_rate", period="2025-05")
+    assert (row["value"], row["null_reason"]) == (None, "zero_denominator"), "none in April"
+    row = await world.one("lead_velocity_rate", period="2025-04", filters={})
+    assert (row["value"], row["beside"]) == (-1, {"qualified": 0, "before": 1})
+    answers = ("2025-06-01T09:01:00Z", "2025-06-01T09:04:00Z", "2025-06-01T09:50:00Z", None)
+    await world.put("leads", *(
+        {"external_id": f"{n}", "name": f"{n}", "received_at": "2025-06-01T09:00:00Z", "first_response_at": at}
+        for n, at in enumerate(answers)
+    ))  # fmt: skip
+    row = await world.one("speed_to_lead", period="2025-06")
+    assert (row["value"], row["n"], row["unit"]) == (240, 3, "seconds")
+    beside = {
+        "within_5_minutes": decimal(Fraction(1, 2)), "within_60_minutes": decimal(Fraction(3, 4)),
+        "unanswered_share": decimal(Fraction(1, 4)), "p90": 3000,
+    }  # fmt: skip
+    assert beside.items() <= row["beside"].items()
     row = await world.one("lead_conversion", **march)
     assert (row["value"], row["numerator"], row["denominator"]) == (decimal(Fraction(1, 4)), 1, 4)
     assert row["beside"] == {"of_resolved": decimal(Fraction(1, 2)), "open_share": decimal(Fraction(1, 2))}

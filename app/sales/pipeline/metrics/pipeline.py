@@ -10,6 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from app.language.metrics.metric import Measure, Metric, Result, Tallies, Trailing, divide, middle, share
 from app.language.metrics.scope import Scope
+from app.language.metrics.wording import STOCK
 from app.language.query.binds import constant
 from app.sales.pipeline.metrics.fact import forecast_category
 from app.sales.pipeline.metrics.populations import (
@@ -27,7 +28,7 @@ from app.sales.pipeline.metrics.populations import (
     WON_OF_CLOSED,
     money,
 )
-from app.sales.pipeline.metrics.wording import CLOSE_RULES, CREDIT, PRODUCTS, STOCK, UNBORN, UNPRICED
+from app.sales.pipeline.metrics.wording import CLOSE_RULES, CREDIT, PRODUCTS, UNBORN, UNPRICED
 
 
 def _probability(s: Scope) -> ColumnElement[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.language.metrics.metric import Measure, Metric, Result, Tallies, divide, middle, share
+from app.language.metrics.metric import Before, Measure, Metric, Result, Tallies, divide, middle, share
+from app.language.metrics.wording import PRECEDING
 from app.language.query.binds import constant
 from app.sales.pipeline.metrics.populations import (
     BOOKINGS,
@@ -30,6 +31,18 @@ def _median_deal_size(p: Tallies) -> Result:
 def _new_business_share(p: Tallies) -> Result:
     new, all_ = p["new"], p["bookings"]
     return divide(new.total, all_.total, all_.n, all_.undefined)
+
+
+def _growth(p: Tallies) -> Result:
+    now, before = p["bookings"], p["before"]
+    beside = {
+        "bookings": None if now.unpriced else now.total,
+        "before": None if before.unpriced else before.total,
+    }
+    if now.unpriced or before.total <= 0:
+        reason = "missing_fx" if now.unpriced or before.unpriced else "zero_denominator"
+        return Result(None, now.n, null_reason=reason, beside=beside)
+    return divide(now.total - before.total, before.total, now.n, beside=beside)
 
 
 REVENUE = (
@@ -110,6 +123,21 @@ REVENUE = (
         edge_rules=("Each amount is converted before they are put in order.",
                     "Deals of amount 0 are excluded as `zero_amount`.", "Unpriced deals are left out.", *CLOSE_RULES),
         example="Won in March: 1,000, 2,000 and 9,000. Median deal size: 2,000, mean 4,000.",
+    ),
+    Metric(
+        name="bookings_growth",
+        title="Growth of bookings",
+        description="By how much the bookings of the period exceed those of the period before, as a share of these.",
+        kind="ratio",
+        unit="ratio",
+        formula="(Bookings - bookings of the period before) ÷ bookings of the period before",
+        date_field="closed",
+        parts={"bookings": BOOKINGS, "before": Before(BOOKINGS)},
+        combine=_growth,
+        beside={"bookings": "Of the period.", "before": "Of the period before."},
+        edge_rules=(PRECEDING, "Where nothing was booked before there is no growth: null, not 0 and not 100 %.",
+                    "For constant currency ask with `fx=constant:<date>`.", UNPRICED, *CLOSE_RULES),
+        example="Booked in February: 1,000, in March: 1,250. Growth in March: 250 ÷ 1,000 = 0.25.",
     ),
     Metric(
         name="new_business_share",

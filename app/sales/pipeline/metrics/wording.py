@@ -18,6 +18,3 @@ UNBORN = (
     "As of a moment before they were recorded, deals without an opening date are excluded as `no_open_date`."
 )
 CLOSE_RULES = (UNDATED, UNBORN, REOPENED, CREDIT, PRODUCTS)
-STOCK = (
-    "The value at the end of each bucket, or at `as_of` or now where that is earlier; without a period, now."
-)

@@ -50,7 +50,7 @@ from app.language.metrics.metric import (
 from app.language.metrics.scope import Scope, bucket
 from app.language.query.binds import Binds, constant
 from app.language.query.source import held, known, source
-from app.sales.org.metrics import subtree
+from app.sales.org.days import days, first_day, piece, placement_by_day, reported_to_by_day
 from app.sales.org.models import reps_history
 from app.sales.pipeline.metrics import BOOKINGS, CLOSED_DEALS, OPEN_DUE, WON_OF_CLOSED
 from app.sales.targets.models import quota_versions, quotas, quotas_history
@@ -109,70 +109,7 @@ def _pieces(binds: Binds) -> FromClause:
     )
 
 
-# --- days, and who stood where on them --------------------------------------------------------------------------------
-
-
-def _first_day(s: Scope, moment: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The first day that begins at or after a moment: a day belongs to the placement that holds as it begins."""
-    before = moment - literal_column("interval '1 microsecond'")
-    return cast(func.timezone(s.zone, before), Date) + 1
-
-
-def _days(s: Scope) -> ColumnElement[Any]:
-    """The days of the row's piece inside the bucket, and inside the placements that the question asks about."""
-    begins, ends = [s.row.c.from_day, bucket("first")], [s.row.c.to_day, bucket("last")]
-    if s.credit == "at_close":
-        if s.has_joined("place"):
-            place = s.join("place")
-            begins.append(
-                func.coalesce(_first_day(s, place.c.valid_from), literal_column("'-infinity'::date"))
-            )
-            ends.append(func.coalesce(_first_day(s, place.c.valid_to), literal_column("'infinity'::date")))
-        if s.has_joined("below"):
-            below = s.join("below")
-            begins.append(_first_day(s, func.lower(below.c.span)))
-            ends.append(_first_day(s, func.upper(below.c.span)))
-    return func.greatest(func.least(*ends) - func.greatest(*begins), 0)
-
-
-def _piece(s: Scope) -> ColumnElement[Any]:
-    begins: list[ColumnElement[Any]] = [s.row.c.from_day]
-    if s.has_joined("place"):
-        begins.append(s.join("place").c.valid_from)
-    if s.has_joined("below"):
-        begins.append(func.lower(s.join("below").c.span))
-    return func.concat_ws("|", *begins)
-
-
-def _place(s: Scope, place: FromClause) -> ColumnElement[bool]:
-    same = place.c.record_id == s.row.c.rep_id
-    if s.credit == "current":
-        return and_(same, held(place, s.binds, s.asked))
-    return and_(
-        same,
-        place.c.tenant_id == s.binds.tenant,
-        known(place, s.binds),
-        _first_day(s, place.c.valid_from) < func.least(s.row.c.to_day, bucket("last")),
-        _first_day(s, place.c.valid_to) > func.greatest(s.row.c.from_day, bucket("first")),
-    )
-
-
-def _reported_to(s: Scope, managers: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Everyone below these managers, on the days on which they were; two of them in one line count a rep once."""
-    tree = subtree(s, managers)
-    spans = (
-        select(
-            tree.c.rep_id,
-            func.unnest(func.range_agg(func.tstzrange(tree.c.since, tree.c.until))).label("span"),
-        )
-        .group_by(tree.c.rep_id)
-        .cte()
-    )
-    on = spans.c.rep_id == s.row.c.rep_id
-    if s.credit == "current":
-        on = and_(on, spans.c.span.op("@>")(s.asked))
-    s.add("below", spans, on)
-    return literal_column("true")
+# --- who leads whom over these days ----------------------------------------------------------------------------------
 
 
 def _led_days(s: Scope) -> CTE:
@@ -184,7 +121,7 @@ def _led_days(s: Scope) -> CTE:
     else:
         carried = quotas.alias("carried")
         live = and_(carried.c.tenant_id == s.binds.tenant, carried.c.deleted_at.is_(None))
-    since, until = _first_day(s, place.c.valid_from), _first_day(s, place.c.valid_to)
+    since, until = first_day(s.zone, place.c.valid_from), first_day(s.zone, place.c.valid_to)
     lines = (
         select(
             place.c.manager_id.label("leader_id"),
@@ -205,7 +142,7 @@ def _led_days(s: Scope) -> CTE:
         )
         .cte(recursive=True)
     )
-    since, until = _first_day(s, above.c.valid_from), _first_day(s, above.c.valid_to)
+    since, until = first_day(s.zone, above.c.valid_from), first_day(s.zone, above.c.valid_to)
     lines = lines.union(
         select(
             above.c.manager_id,
@@ -259,20 +196,24 @@ def _assigned_to_group(s: Scope) -> ColumnElement[bool]:
     return false()
 
 
+def _holder(s: Scope) -> ColumnElement[Any]:
+    return s.row.c.rep_id
+
+
 QUOTAS = Fact(
     name="quotas",
     noun="quotas",
     rows=_pieces,
     label=lambda s: s.row.c.period,
-    piece=_piece,
+    piece=piece,
     joins={
-        "place": Join(rows=lambda s: reps_history.alias("place"), on=_place),
+        "place": placement_by_day(_holder),
         "led": Join(rows=_led_days, on=_shares_days),
     },
     dimensions=(
-        Dimension(name="rep", title="Rep", noun="reps", value=lambda s: s.row.c.rep_id),
+        Dimension(name="rep", title="Rep", noun="reps", value=_holder),
         Dimension(
-            name="manager", title="Direct manager", noun="reps", within=_reported_to,
+            name="manager", title="Direct manager", noun="reps", within=reported_to_by_day(_holder),
             value=lambda s: case(
                 (and_(s.row.c.rep_id.is_not(None), _leads(s)), s.row.c.rep_id), else_=s.join("place").c.manager_id
             ),
@@ -302,11 +243,11 @@ _AMOUNT: dict[str, Any] = {
     "population": FOR_BOOKINGS,
     "money": True,
     "value": lambda s: s.amount,
-    "weight": lambda s: cast(_days(s), Numeric),
+    "weight": lambda s: cast(days(s), Numeric),
     "over": lambda s: cast(s.row.c.ends_on - s.row.c.starts_on, Integer),
 }
-QUOTA = Measure(name="quota", only=lambda s: _days(s) > 0, exclusions=(("assigned", _assigned),), **_AMOUNT)
-ASSIGNED = Measure(name="assigned", only=lambda s: and_(_days(s) > 0, _assigned_to_group(s)), **_AMOUNT)
+QUOTA = Measure(name="quota", only=lambda s: days(s) > 0, exclusions=(("assigned", _assigned),), **_AMOUNT)
+ASSIGNED = Measure(name="assigned", only=lambda s: and_(days(s) > 0, _assigned_to_group(s)), **_AMOUNT)
 
 
 def _no_quota(quota: Tally) -> str:

@@ -1,0 +1,98 @@
+"""Day by day: what holds of a rep over some days, and who led it, and where it stood, on each of them.
+
+For facts whose rows last (`from_day`, `to_day`, half-open) and are credited to one rep. A day belongs to the placement
+that holds as it begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Date, and_, cast, func, literal_column, select
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import FromClause
+
+from app.language.metrics.metric import Expression, Join
+from app.language.metrics.scope import Scope, bucket
+from app.language.query.source import held, known
+from app.sales.org.metrics import subtree
+from app.sales.org.models import reps_history
+
+
+def day_of(zone: ColumnElement[Any], moment: ColumnElement[Any]) -> ColumnElement[Any]:
+    return cast(func.timezone(zone, moment), Date)
+
+
+def first_day(zone: ColumnElement[Any], moment: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The first day that begins at or after a moment."""
+    return day_of(zone, moment - literal_column("interval '1 microsecond'")) + 1
+
+
+def days(s: Scope) -> ColumnElement[Any]:
+    """How many days of the row are inside the bucket, and inside the placements that the question asks about."""
+    begins, ends = [s.row.c.from_day, bucket("first")], [s.row.c.to_day, bucket("last")]
+    if s.credit == "at_close":
+        if s.has_joined("place"):
+            place = s.join("place")
+            begins.append(
+                func.coalesce(first_day(s.zone, place.c.valid_from), literal_column("'-infinity'::date"))
+            )
+            ends.append(
+                func.coalesce(first_day(s.zone, place.c.valid_to), literal_column("'infinity'::date"))
+            )
+        if s.has_joined("below"):
+            below = s.join("below")
+            begins.append(first_day(s.zone, func.lower(below.c.span)))
+            ends.append(first_day(s.zone, func.upper(below.c.span)))
+    return func.greatest(func.least(*ends) - func.greatest(*begins), 0)
+
+
+def piece(s: Scope) -> ColumnElement[Any]:
+    """What tells the rows of one record apart: when each begins, and the placements into which it is cut."""
+    begins: list[ColumnElement[Any]] = [s.row.c.from_day]
+    if s.has_joined("place"):
+        begins.append(s.join("place").c.valid_from)
+    if s.has_joined("below"):
+        begins.append(func.lower(s.join("below").c.span))
+    return func.concat_ws("|", *begins)
+
+
+def placement_by_day(rep: Expression) -> Join:
+    """The versions of a rep's record that hold on some of the row's days; with `credit=current` the one of today."""
+
+    def on(s: Scope, place: FromClause) -> ColumnElement[bool]:
+        same = place.c.record_id == rep(s)
+        if s.credit == "current":
+            return and_(same, held(place, s.binds, s.asked))
+        return and_(
+            same,
+            place.c.tenant_id == s.binds.tenant,
+            known(place, s.binds),
+            first_day(s.zone, place.c.valid_from) < func.least(s.row.c.to_day, bucket("last")),
+            first_day(s.zone, place.c.valid_to) > func.greatest(s.row.c.from_day, bucket("first")),
+        )
+
+    return Join(rows=lambda s: reps_history.alias("place"), on=on)
+
+
+def reported_to_by_day(rep: Expression) -> Callable[[Scope, ColumnElement[Any]], ColumnElement[bool]]:
+    """Everyone below these managers, on the days on which they were; two of them in one line count a rep once."""
+
+    def within(s: Scope, managers: ColumnElement[Any]) -> ColumnElement[bool]:
+        tree = subtree(s, managers)
+        spans = (
+            select(
+                tree.c.rep_id,
+                func.unnest(func.range_agg(func.tstzrange(tree.c.since, tree.c.until))).label("span"),
+            )
+            .group_by(tree.c.rep_id)
+            .cte()
+        )
+        on = spans.c.rep_id == rep(s)
+        if s.credit == "current":
+            on = and_(on, spans.c.span.op("@>")(s.asked))
+        s.add("below", spans, on)
+        return literal_column("true")
+
+    return within

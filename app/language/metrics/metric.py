@@ -112,6 +112,8 @@ class Population:
     """The day whose rate `fx=transaction` means; the date's own day (flow) or the moment's (stock) when left out."""
     currency: Expression | None = None
     amount: Expression | None = None
+    visible: Visible | None = None
+    """Whom its rows are shown to, where that is not as for the fact's noun."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

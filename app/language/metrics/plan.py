@@ -88,7 +88,7 @@ class Asked:
         return binds
 
     def visible(self, population: Population) -> Visible:
-        return self.nouns[population.fact.noun].visible
+        return population.visible or self.nouns[population.fact.noun].visible
 
     def reasons(self, measure: Measure) -> list[str]:
         own = [reason for reason, _ in measure.exclusions]

@@ -56,6 +56,12 @@ def _within_reach(rep: ColumnElement[Any], binds: Binds) -> ColumnElement[bool]:
     )
 
 
+def in_reach(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
+    """Of reps: the principal itself and everyone below. Who is in the directory is no secret; whose work a number is
+    divided by must be those whose work is seen."""
+    return None if binds.sees_all else _within_reach(record.c.id, binds)
+
+
 def _linked(table: str, record: FromClause, binds: Binds) -> ColumnElement[bool]:
     if binds.new or binds.plain:
         return false()

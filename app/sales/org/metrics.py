@@ -1,4 +1,4 @@
-"""The dimensions of who is credited: rep, and the manager, team and territory that the rep had at that time."""
+"""The dimensions of who is credited: rep, and the manager, team, territory and function that it had at that time."""
 
 from __future__ import annotations
 
@@ -67,4 +67,5 @@ def credited_to(rep: Expression) -> tuple[Dimension, ...]:
         Dimension(
             name="territory", title="Territory", noun="territories", value=lambda s: s.join("place").c.territory_id
         ),
+        Dimension(name="function", title="Function of the rep", value=lambda s: s.join("place").c.function),
     )  # fmt: skip

@@ -17,6 +17,8 @@ from app.areas import METRIC_CATALOGUE
 from app.ground.database.session import Database
 from app.language.metrics.answer import decimal
 from app.language.metrics.metric import Tally
+from app.sales.pipeline import metrics as pipeline
+from app.sales.targets import metrics as targets
 from tests.language.metrics.history import SELLERS, invent, load, load_again
 from tests.language.metrics.model import (
     CHANCE,
@@ -40,7 +42,7 @@ DEALS_BY = (
 )  # fmt: skip
 QUOTA_BY = ("rep", "manager", "team", "territory")
 ROUNDS = 45
-METRICS = [m.name for m in METRIC_CATALOGUE if {fact.noun for fact in m.facts} <= {"opportunities", "quotas"}]
+METRICS = [m.name for m in (*pipeline.METRICS, *targets.METRICS)]
 
 
 def count(deal: Deal, state: Row) -> Number:

@@ -16,7 +16,6 @@ from app.areas import METRIC_CATALOGUE
 from app.ground.database.session import Database
 from app.language.metrics.answer import decimal
 from app.language.metrics.metric import Tally
-from tests.language.metrics import test_random_histories
 from tests.language.metrics.leads import MONTHS, invented, load
 from tests.language.metrics.model import quantile
 from tests.language.metrics.world import Row, World, new_world
@@ -24,10 +23,6 @@ from tests.language.metrics.world import Row, World, new_world
 METRICS = ("leads_created", "qualified_leads", "open_leads", "lead_conversion", "lead_velocity_rate",
            "speed_to_lead")  # fmt: skip
 MANAGER = {"ann": "boss", "bob": "boss", "cleo": None, None: None}
-
-
-def test_every_number_has_an_oracle() -> None:
-    assert {*METRICS, *test_random_histories.METRICS} == set(METRIC_CATALOGUE.by_name)
 
 
 @pytest_asyncio.fixture(scope="module", params=[1, 2])

@@ -27,6 +27,7 @@ activities = record_table(
     CheckConstraint("kind in ('call', 'email', 'meeting', 'task', 'note')", name="kind"),
     CheckConstraint("direction in ('inbound', 'outbound')", name="direction"),
     CheckConstraint("duration_seconds >= 0", name="duration"),
+    Index("ix_activities_occurred_at", "tenant_id", "occurred_at"),
     Index("ix_activities_owner_id", "tenant_id", "owner_id", "occurred_at"),
     Index("ix_activities_opportunity_id", "tenant_id", "opportunity_id", "occurred_at"),
     Index("ix_activities_account_id", "tenant_id", "account_id", "occurred_at"),
@@ -34,3 +35,12 @@ activities = record_table(
     Index("ix_activities_lead_id", "tenant_id", "lead_id", "occurred_at"),
 )
 activities_history = history_of(activities)
+# For numbers of the past, by the period and by the deal.
+Index("ix_activities_history_occurred_at", activities_history.c.tenant_id, activities_history.c.occurred_at)
+Index(
+    "ix_activities_history_opportunity_id",
+    activities_history.c.tenant_id,
+    activities_history.c.opportunity_id,
+    activities_history.c.occurred_at,
+    postgresql_where=text("opportunity_id is not null"),
+)

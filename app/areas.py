@@ -13,6 +13,7 @@ from app.language.resources import write
 from app.language.resources.resource import Catalogue
 from app.sales.accounts import resources as accounts
 from app.sales.activities import resources as activities
+from app.sales.org import people
 from app.sales.org import resources as org
 from app.sales.pipeline import metrics as pipeline_metrics
 from app.sales.pipeline import resources as pipeline
@@ -35,7 +36,12 @@ CATALOGUE = Catalogue(
 )
 
 METRIC_CATALOGUE = MetricCatalogue(
-    (*pipeline_metrics.METRICS, *prospecting_metrics.METRICS, *target_metrics.METRICS)
+    (
+        *pipeline_metrics.METRICS,
+        *prospecting_metrics.METRICS,
+        *people.METRICS,
+        *target_metrics.METRICS,
+    )
 )
 
 

@@ -12,6 +12,7 @@ from app.language.metrics.metric import MetricCatalogue
 from app.language.resources import write
 from app.language.resources.resource import Catalogue
 from app.sales.accounts import resources as accounts
+from app.sales.activities import metrics as activity_metrics
 from app.sales.activities import resources as activities
 from app.sales.org import people
 from app.sales.org import resources as org
@@ -39,6 +40,7 @@ METRIC_CATALOGUE = MetricCatalogue(
     (
         *pipeline_metrics.METRICS,
         *prospecting_metrics.METRICS,
+        *activity_metrics.METRICS,
         *people.METRICS,
         *target_metrics.METRICS,
     )

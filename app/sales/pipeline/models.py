@@ -113,6 +113,13 @@ Index(
     opportunities_history.c.valid_from,
     postgresql_where=text("opened_at is null"),
 )
+# The versions with which a stage began.
+Index(
+    "ix_opportunities_history_stage_entered_at",
+    opportunities_history.c.tenant_id,
+    opportunities_history.c.stage_entered_at,
+    postgresql_where=text("valid_from = stage_entered_at"),
+)
 
 opportunity_line_items = child_table(
     "opportunity_line_items",

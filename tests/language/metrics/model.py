@@ -149,6 +149,19 @@ class Question:
     credit: str
 
 
+PLACE = {"new": 1, "talk": 2, "won": 3}
+
+
+@dataclass
+class Step:
+    stage: str
+    reached: datetime
+    passed: datetime | None
+    category: str
+    left_out: bool
+    unknown: bool
+
+
 @dataclass
 class Cell:
     total: Fraction = Fraction(0)
@@ -200,7 +213,7 @@ class Answers:
                 yield deal, state
 
     def groups(
-        self, deal: Deal, state: Row, when: datetime, lines: list[Any]
+        self, deal: Deal, state: Row, when: datetime, lines: list[Any], stage: str | None = None
     ) -> list[tuple[Group, Fraction | None]]:
         """The groups in which a deal counts, each with the share of its amount as an amount; filters applied."""
         rep = state["credited"] or state["owner"]
@@ -211,7 +224,8 @@ class Answers:
         place = self.model.place(rep, when)
         account = self.model.accounts.get(deal.row["account"] or "", {"industry": None})
         values = {
-            "rep": rep, **place, "industry": account["industry"], "type": deal.row["type"], "stage": state["stage"],
+            "rep": rep, **place, "industry": account["industry"], "type": deal.row["type"],
+            "stage": stage or state["stage"],
             "currency": deal.row["currency"], "competitor": deal.row["competitor"],
             "sales_channel": deal.row["channel"], "forecast_category": forecast(deal, state),
         }  # fmt: skip
@@ -362,6 +376,42 @@ class Answers:
                     if state["closed_at"] is None or state["closed_at"] > moment:
                         self.add(cells, i, deal, state, moment, reason="no_open_date")
         return cells
+
+    # -- stages travelled -----------------------------------------------------------------------------------------
+
+    def steps(self, wanted: Callable[[Step], Fraction | None]) -> Cells:
+        """Each stage that a deal reached inside a bucket; `wanted` is what it counts for, None where it does not."""
+        cells: Cells = {}
+        for i, span in enumerate(self.spans()):
+            assert span is not None
+            begin, end = midnight(span[0]), midnight(span[1])
+            for deal, state in self.living(self.q.moment, not self.q.past):
+                for step in self._steps_of(deal, state):
+                    if begin <= step.reached < end and (worth := wanted(step)) is not None:
+                        for group, _ in self.groups(deal, state, step.reached, [], step.stage):
+                            cell = cells.setdefault((i, group), Cell())
+                            if step.unknown:
+                                cell.excluded["unknown_stages"] += 1
+                            else:
+                                cell.total, cell.n = cell.total + worth, cell.n + 1
+                                cell.values.append(worth)
+        return cells
+
+    def _steps_of(self, deal: Deal, state: Row) -> Iterable[Step]:
+        past = [(at, s["stage"]) for at, s in deal.versions(self.q.second_load) if at <= self.q.moment]
+        furthest = 0
+        for n, (at, stage) in enumerate(past):
+            place = PLACE.get(stage, 0)
+            if place <= furthest:
+                continue
+            for reached in ("new", "talk"):
+                if furthest < PLACE[reached] <= place:
+                    passed = [then for then, s in past[n:] if PLACE.get(s, 0) > PLACE[reached]]
+                    yield Step(
+                        reached, at, passed[0] if passed else None, state["category"], reached != stage,
+                        furthest == 0 and (stage == "won" or any(s is None for _, s in past[:n])),
+                    )  # fmt: skip
+            furthest = place
 
     # -- quotas ---------------------------------------------------------------------------------------------------
 

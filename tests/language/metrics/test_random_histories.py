@@ -29,6 +29,7 @@ from tests.language.metrics.model import (
     Model,
     Question,
     Row,
+    Step,
     forecast,
     midnight,
     quantile,
@@ -128,6 +129,8 @@ def parts_of(metric: str, a: Answers) -> dict[str, Cells]:
         return a.flow("opened_at", lambda _: True, "no_open_date", number, money=priced)
 
     trailing = {"at_end": True, "trailing": True}
+    if metric in ("stage_conversion", "funnel"):
+        return {name: a.steps(wanted) for name, wanted in STEPS.items()}
     match metric:
         case "bookings_growth":
             before = parts_of(
@@ -201,6 +204,37 @@ def parts_of(metric: str, a: Answers) -> dict[str, Cells]:
     raise AssertionError(metric)
 
 
+def stayed(step: Step) -> Fraction | None:
+    if step.passed is None or step.left_out:
+        return None
+    return Fraction((step.passed - step.reached) // timedelta(microseconds=1), 86_400_000_000)
+
+
+def counts(wanted: Callable[[Step], bool]) -> Callable[[Step], Fraction | None]:
+    return lambda step: Fraction(1) if wanted(step) else None
+
+
+STEPS: dict[str, Callable[[Step], Fraction | None]] = {
+    "entered": counts(lambda _: True),
+    "advanced": counts(lambda step: step.passed is not None),
+    "dropped": counts(lambda step: step.passed is None and step.category != "open"),
+    "still_there": counts(lambda step: step.passed is None and step.category == "open"),
+    "left_out": counts(lambda step: step.left_out),
+    "stays": stayed,
+}
+
+
+def beside_of(metric: str, p: dict[str, Cell]) -> dict[str, Any]:
+    """What stands beside a number, where the model knows it."""
+    if metric == "funnel":
+        stays = p["stays"].values
+        names = ("advanced", "dropped", "still_there", "left_out")
+        return {name: p[name].total for name in names} | {
+            "median_days": statistics.median(stays) if stays else None
+        }
+    return {}
+
+
 def created(a: Answers) -> Cells:
     """At the first amount that the deal was given by the moment, if any."""
 
@@ -220,6 +254,10 @@ def value_of(metric: str, p: dict[str, Cell]) -> Fraction | None:
     match metric:
         case "win_rate":
             return over(p["won"].total, p["closed"].total)
+        case "stage_conversion":
+            return over(p["advanced"].total, p["entered"].total)
+        case "funnel":
+            return p["entered"].total
         case "bookings_growth":
             undefined = unpriced(p["bookings"]) or p["before"].total <= 0
             return None if undefined else p["bookings"].total / p["before"].total - 1
@@ -280,9 +318,10 @@ async def test_numbers_equal_the_model(seed: int, owner_url: str, database: Data
 async def ask_both(world: World, model: Model, dice: random.Random, between: datetime) -> None:
     metric = dice.choice(METRICS)
     quotas = "quota" in metric or metric == "pipeline_coverage"
-    names = [
-        d for d in (QUOTA_BY if quotas else DEALS_BY) if not (metric == "pipeline_created" and d == "product")
-    ]
+    own = {d.name for d in METRIC_CATALOGUE.by_name[metric].dimensions}
+    if metric == "pipeline_created":
+        own.remove("product")
+    names = [d for d in (QUOTA_BY if quotas else DEALS_BY) if d in own]
     by = tuple(dice.sample(names, dice.choice([0, 1, 1, 2])))
     filters = dict(
         random_filter(dice, [n for n in names if n != "stage"]) for _ in range(dice.choice([0, 0, 1, 2]))
@@ -326,6 +365,8 @@ async def ask_both(world: World, model: Model, dice: random.Random, between: dat
             row = found.pop((i, label), None)
             assert row is not None, (said, group, "missing")
             assert row["value"] == decimal(value_of(metric, cells)), (said, group, i, row, cells)
+            for name, beside in beside_of(metric, cells).items():
+                assert row["beside"][name] == decimal(beside), (said, group, i, name, row, cells)
             if len(cells) == 1 and metric != "quota":
                 (cell,) = cells.values()
                 assert row["n"] == cell.n, (said, row, cell)

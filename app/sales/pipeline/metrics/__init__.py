@@ -3,8 +3,9 @@
 from app.sales.pipeline.metrics.conversion import CONVERSION
 from app.sales.pipeline.metrics.pipeline import PIPELINE
 from app.sales.pipeline.metrics.populations import BOOKINGS, CLOSED_DEALS, OPEN_DUE, WON_OF_CLOSED
+from app.sales.pipeline.metrics.progress import PROGRESS
 from app.sales.pipeline.metrics.revenue import REVENUE
 
-METRICS = (*REVENUE, *CONVERSION, *PIPELINE)
+METRICS = (*REVENUE, *CONVERSION, *PROGRESS, *PIPELINE)
 
 __all__ = ["BOOKINGS", "CLOSED_DEALS", "METRICS", "OPEN_DUE", "WON_OF_CLOSED"]

@@ -116,6 +116,7 @@ class Plain(Deal):
     """Pushed without a past: what is told of earlier moments is inferred."""
 
     states: list[tuple[datetime, Row]]
+    loaded: datetime
 
     def versions(self, second_load: bool) -> list[tuple[datetime, Row]]:
         return self.states
@@ -139,6 +140,7 @@ def _plain(
     earlier = {**final, "stage": None, "closed_at": None, "credited": None, "category": "open"}
     opened, known_from = row["opened_at"], closed if terminal else loaded
     deal = Plain(key, row, [])
+    deal.loaded = loaded
     if opened is None or known_from is None:
         deal.states = [(loaded, final)]
     elif opened >= known_from:
@@ -227,6 +229,7 @@ async def load(world: World, model: Model) -> None:
     if rates:
         await world.put("exchange_rates", *rates)
     await world.put("opportunities", *(_row(deal) for deal in model.deals))
+    await _note_the_load(world, model)
     await world.put(
         "quotas",
         *({"external_id": f"q{i}", f"{q.holder[0]}_id": _t(q.holder[1]), "period": q.period, "amount": q.amount,
@@ -234,6 +237,24 @@ async def load(world: World, model: Model) -> None:
            "versions": [{"effective_from": day.isoformat(), "amount": amount} for day, amount in q.versions]}
           for i, q in enumerate(model.quotas)),
     )  # fmt: skip
+
+
+_LOADED = """
+select x.external_id, h.valid_from from external_ids x
+join opportunities_history h on h.tenant_id = x.tenant_id and h.record_id = x.record_id
+where x.noun = 'opportunities' and h.valid_to = 'infinity' and not h.inferred
+"""
+
+
+async def _note_the_load(world: World, model: Model) -> None:
+    """Deals without a past have been where they are since the moment of the load, which only now is known."""
+    async with world.company.database.transaction(world.company.id) as session:
+        since = {row["external_id"]: row["valid_from"] for row in await session.connection.fetch(_LOADED)}
+    for deal in model.deals:
+        if isinstance(deal, Plain):
+            *earlier, (at, state) = deal.states
+            if at == deal.loaded:
+                deal.states = [*earlier, (since[deal.key], state)]
 
 
 def _row(deal: Deal) -> Row:

@@ -190,6 +190,14 @@ def quantile(values: list[Fraction], wanted: Fraction) -> Fraction:
     return (fit[0] + fit[-1]) / 2
 
 
+def _runs(
+    versions: list[tuple[datetime, str | None]],
+) -> Iterable[tuple[tuple[datetime, str | None], datetime | None]]:
+    """Each stay in a stage with the moment at which it ended."""
+    starts = [v for n, v in enumerate(versions) if n == 0 or v[1] != versions[n - 1][1]]
+    return zip(starts, [*(at for at, _ in starts[1:]), None], strict=True)
+
+
 class Answers:
     """The model's answer to one question."""
 
@@ -350,11 +358,13 @@ class Answers:
 
     def open(
         self, number: Callable[[Deal, Row], Callable[[Fraction | None], Fraction | str] | None], *, money: bool,
-        due: bool = False,
+        due: bool = False, by_moment: Callable[[datetime], Any] | None = None,
     ) -> Cells:  # fmt: skip
+        """`by_moment` makes the number for the moment of each bucket, where it depends on it."""
         cells: Cells = {}
         for i, span in enumerate(self.spans()):
             moment = self.end(span)
+            number = by_moment(moment) if by_moment else number
             current = not self.q.past and self._all_now(True)
             day = self.priced_on(span, day_of(moment)) if money else None
             for deal, state in self.living(moment, current):
@@ -376,6 +386,55 @@ class Answers:
                     if state["closed_at"] is None or state["closed_at"] > moment:
                         self.add(cells, i, deal, state, moment, reason="no_open_date")
         return cells
+
+    # -- time in a stage --------------------------------------------------------------------------------------------
+
+    def entered(self, deal: Deal, moment: datetime) -> datetime | None:
+        """Since when the deal has been in the stage that it was in at the moment."""
+        found = stage = None
+        for at, state in deal.versions(self.q.second_load):
+            if at <= moment and (found is None or state["stage"] != stage):
+                found, stage = at, state["stage"]
+        return None if stage is None else found
+
+    def age(self, moment: datetime) -> Any:
+        def number(deal: Deal, state: Row) -> Any:
+            since = self.entered(deal, moment)
+            if since is None:
+                return lambda _: "unknown_stage"
+            return lambda _: Fraction((moment - since) // timedelta(microseconds=1), 86_400_000_000)
+
+        return number
+
+    def stalled(self, moment: datetime) -> Any:
+        usual = self._usual_stays(moment)
+
+        def number(deal: Deal, state: Row) -> Any:
+            since = self.entered(deal, moment)
+            if since is None:
+                # Not in any stage that is known; or not heard of yet at all.
+                known = deal.versions(self.q.second_load)[0][0] <= moment
+                return (lambda _: "unknown_stage") if known else None
+            if state["stage"] not in usual:
+                return lambda _: "no_limit"
+            age = Fraction((moment - since) // timedelta(microseconds=1), 1_000_000)
+            return None if age > usual[state["stage"]] else (lambda _: "left out")
+
+        return number
+
+    def _usual_stays(self, moment: datetime) -> dict[str, Fraction]:
+        found: dict[str, list[Fraction]] = defaultdict(list)
+        year_ago = moment.replace(year=moment.year - 1)
+        current = not self.q.past and self._all_now(True)
+        for deal, state in self.living(moment, current):
+            if state["category"] != "won" or state["closed_at"] is None:
+                continue
+            if year_ago < state["closed_at"] <= moment:
+                versions = [(at, s["stage"]) for at, s in deal.versions(self.q.second_load)]
+                for (since, stage), moves in _runs(versions):
+                    if since < moment and CATEGORY.get(stage or "") == "open" and moves is not None:
+                        found[stage].append(Fraction((moves - since) // timedelta(microseconds=1), 1_000_000))
+        return {stage: quantile(stays, Fraction(3, 4)) for stage, stays in found.items()}
 
     # -- stages travelled -----------------------------------------------------------------------------------------
 

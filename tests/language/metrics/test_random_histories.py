@@ -169,6 +169,10 @@ def parts_of(metric: str, a: Answers) -> dict[str, Cells]:
             }  # fmt: skip
         case "pipeline_created":
             return {"pipeline_created": created(a)}
+        case "stage_age":
+            return {"ages": a.open(count, money=False, by_moment=a.age)}
+        case "stalled_deals":
+            return {"stalled": a.open(count, money=False, by_moment=a.stalled)}
         case "open_deals":
             return {"open_deals": a.open(count, money=False)}
         case "open_pipeline":
@@ -254,6 +258,8 @@ def value_of(metric: str, p: dict[str, Cell]) -> Fraction | None:
     match metric:
         case "win_rate":
             return over(p["won"].total, p["closed"].total)
+        case "stage_age":
+            return over(p["ages"].total, p["ages"].n)
         case "stage_conversion":
             return over(p["advanced"].total, p["entered"].total)
         case "funnel":
@@ -326,7 +332,8 @@ async def ask_both(world: World, model: Model, dice: random.Random, between: dat
     filters = dict(
         random_filter(dice, [n for n in names if n != "stage"]) for _ in range(dice.choice([0, 0, 1, 2]))
     )
-    stock = metric in ("open_deals", "pipeline_velocity") or metric.endswith("_pipeline")
+    timeless = ("open_deals", "pipeline_velocity", "stage_age", "stalled_deals")
+    stock = metric in timeless or metric.endswith("_pipeline")
     period, grain, buckets = dice.choice([
         ("2025", "quarter", [(date(2025, m, 1), date(2025 + m // 10, (m + 2) % 12 + 1, 1)) for m in (1, 4, 7, 10)]),
         ("2025-Q2", None, [(date(2025, 4, 1), date(2025, 7, 1))]),

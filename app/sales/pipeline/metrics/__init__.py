@@ -1,11 +1,12 @@
 """Numbers about deals: one fact, its populations, and what is said of them."""
 
+from app.sales.pipeline.metrics.ageing import AGEING
 from app.sales.pipeline.metrics.conversion import CONVERSION
 from app.sales.pipeline.metrics.pipeline import PIPELINE
 from app.sales.pipeline.metrics.populations import BOOKINGS, CLOSED_DEALS, OPEN_DUE, WON_OF_CLOSED
 from app.sales.pipeline.metrics.progress import PROGRESS
 from app.sales.pipeline.metrics.revenue import REVENUE
 
-METRICS = (*REVENUE, *CONVERSION, *PROGRESS, *PIPELINE)
+METRICS = (*REVENUE, *CONVERSION, *PROGRESS, *PIPELINE, *AGEING)
 
 __all__ = ["BOOKINGS", "CLOSED_DEALS", "METRICS", "OPEN_DUE", "WON_OF_CLOSED"]

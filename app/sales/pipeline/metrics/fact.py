@@ -17,6 +17,7 @@ from app.language.query.binds import Binds
 from app.language.query.source import held, known, source
 from app.sales.accounts.models import accounts
 from app.sales.org.metrics import credited_to, placement
+from app.sales.pipeline.metrics.stays import usual_stays
 from app.sales.pipeline.models import opportunities, opportunities_history, opportunity_line_items, stages
 from app.sales.pricing.models import products
 
@@ -111,6 +112,9 @@ DEALS = Fact(
         ),
         "account": _record(accounts, "account", "account_id"),
         "stage": _record(stages, "stage", "stage_id"),
+        "usual": Join(
+            rows=usual_stays, on=lambda s, usual: usual.c.stage_id == s.row.c.stage_id
+        ),
         "first_version": Join(rows=_first_version, on=lambda s, first: true()),
     },
     dimensions=(

@@ -35,7 +35,6 @@ def _places(binds: Binds) -> CTE:
     latest = (
         select(
             h.c.record_id.label("id"), h.c.pipeline_id, h.c.category, h.c.name, h.c.position,
-            h.c.stalled_after_days,
         )
         .ext(distinct_on(h.c.record_id))
         .where(h.c.tenant_id == binds.tenant, h.c.valid_from <= binds.named("asked", MOMENT), known(h, binds))
@@ -136,7 +135,7 @@ STEPS = Fact(
     name="steps",
     noun="opportunities",
     rows=_steps,
-    joins={name: join for name, join in DEALS.joins.items() if name != "first_version"},
+    joins={name: join for name, join in DEALS.joins.items() if name not in ("first_version", "usual")},
     dimensions=tuple(_dimension(d) for d in DEALS.dimensions if not d.multiplies),
     label=_label,
     piece=lambda s: cast(s.row.c.reached_stage_id, SqlText),

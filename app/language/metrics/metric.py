@@ -154,6 +154,16 @@ class Before:
     measure: Measure
 
 
+@dataclass(frozen=True, eq=False)
+class AtStart:
+    """The same measure as things stood in the first instant of a bucket."""
+
+    measure: Measure
+
+
+Part = Measure | Trailing | Before | AtStart
+
+
 @dataclass(slots=True)
 class Tally:
     """What one measure came to in one cell. Exact: amounts and quotients never pass through a float."""
@@ -231,7 +241,7 @@ class Metric:
     unit: Unit
     formula: str
     date_field: str
-    parts: Mapping[str, Measure | Trailing | Before]
+    parts: Mapping[str, Part]
     combine: Formula | None = None
     at_end: bool = False
     edge_rules: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from app.ground.database.session import Session
 from app.ground.errors import Invalid
 from app.ground.fiscal import Calendar, Span
 from app.language.metrics import compile as compiler
-from app.language.metrics.metric import Before, Measure, Metric, Population, Trailing, Visible
+from app.language.metrics.metric import AtStart, Before, Measure, Metric, Part, Population, Trailing, Visible
 from app.language.metrics.nouns import Nouns, resolve
 from app.language.metrics.question import MetricQuery
 from app.language.query import periods
@@ -27,11 +27,13 @@ instant. `("trailing", m)`: the m months up to there, as of there. `("before", 0
 bucket, read as of the question's moment."""
 
 
-def window_of(metric: Metric, part: Measure | Trailing | Before) -> tuple[Measure, Window]:
+def window_of(metric: Metric, part: Part) -> tuple[Measure, Window]:
     if isinstance(part, Trailing):
         return part.measure, ("trailing", part.months)
     if isinstance(part, Before):
         return part.measure, ("before", 0)
+    if isinstance(part, AtStart):
+        return part.measure, ("start", 0)
     if metric.at_end or part.population.kind == "stock":
         return part, ("end", 0)
     return part, ("inside", 0)
@@ -111,6 +113,11 @@ class Asked:
         if kind == "before" and bucket is not None:
             bucket = periods.bucket(self._preceding(bucket), self.zone)
             return Slot(i, bucket.starts, bucket.ends, bucket.first, bucket.last, self.moment)
+        if kind == "start" and bucket is not None:
+            bucket = self._stretched(bucket)
+            begun = bucket.starts <= self.moment
+            last, at = (bucket.last, bucket.starts) if begun else (bucket.first, self.moment)
+            return Slot(i, bucket.starts, bucket.ends, bucket.first, last, at)
         if kind == "inside" and bucket is not None:
             bucket = self._stretched(bucket)
             return Slot(i, bucket.starts, bucket.ends, bucket.first, bucket.last, self.moment)

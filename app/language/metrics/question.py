@@ -13,7 +13,7 @@ from babel import Locale
 
 from app.ground.access.principal import Principal
 from app.ground.errors import Invalid, did_you_mean
-from app.language.metrics.metric import Dimension, Metric, MetricCatalogue
+from app.language.metrics.metric import Dimension, Measure, Metric, MetricCatalogue, Trailing
 from app.language.query import periods
 
 PARAMETERS = (
@@ -260,17 +260,10 @@ def _single(name: str, values: list[str]) -> str:
 def _needs_no_period(metric: Metric) -> bool:
     """A stock without a period is that of now; so is what mixes a stock with trailing rates only."""
     return all(
-        name_of_window == "trailing" or (population.kind == "stock" and population.within is None)
-        for name_of_window, population in _windows(metric)
+        isinstance(part, Trailing)
+        or (isinstance(part, Measure) and part.population.kind == "stock" and part.population.within is None)
+        for part in metric.parts.values()
     )
-
-
-def _windows(metric: Metric) -> list[tuple[str, Any]]:
-    measures = metric.measures
-    return [
-        ("trailing" if part is not measures[name] else "bucket", measures[name].population)
-        for name, part in metric.parts.items()
-    ]
 
 
 def _known_dimension(catalogue: MetricCatalogue, metric: Metric, name: str, pointer: str) -> None:

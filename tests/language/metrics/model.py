@@ -387,6 +387,32 @@ class Answers:
                         self.add(cells, i, deal, state, moment, reason="no_open_date")
         return cells
 
+    # -- what was due -----------------------------------------------------------------------------------------------
+
+    def due(self, wanted: Callable[[Row, Row, date, bool], bool], *, later: bool = False) -> Cells:
+        """Deals that were open and due in a bucket (or `later`) when it began; `wanted` sees them then and at its end,
+        the day after the bucket and whether it is over."""
+        cells: Cells = {}
+        for i, span in enumerate(self.spans()):
+            assert span is not None
+            begin, end = midnight(span[0]), self.end(span)
+            if begin > self.q.moment:
+                continue
+            for deal, state in self.living(begin, False):
+                if state["category"] != "open":
+                    continue
+                after = at_or_before(deal.versions(self.q.second_load), end)
+                assert after is not None
+                fits = state["due"] is not None and (
+                    state["due"] >= span[1] if later else span[0] <= state["due"] < span[1]
+                )
+                over = midnight(span[1]) <= self.q.moment
+                if state["due"] is None and not later and wanted(state, after, span[1], over):
+                    self.add(cells, i, deal, state, begin, reason="no_expected_close")
+                elif fits and wanted(state, after, span[1], over):
+                    self.add(cells, i, deal, state, begin)
+        return cells
+
     # -- time in a stage --------------------------------------------------------------------------------------------
 
     def entered(self, deal: Deal, moment: datetime) -> datetime | None:

@@ -132,6 +132,10 @@ def parts_of(metric: str, a: Answers) -> dict[str, Cells]:
     if metric in ("stage_conversion", "funnel"):
         return {name: a.steps(wanted) for name, wanted in STEPS.items()}
     match metric:
+        case "slippage_rate":
+            return {name: a.due(wanted) for name, wanted in DUE.items()} | {
+                "pulled_in": a.due(lambda _, end, *__: end["category"] == "won", later=True)
+            }
         case "bookings_growth":
             before = parts_of(
                 "bookings", Answers(a.model, replace(a.q, buckets=[*map(a.preceding, a.q.buckets or [])]))
@@ -218,6 +222,17 @@ def counts(wanted: Callable[[Step], bool]) -> Callable[[Step], Fraction | None]:
     return lambda step: Fraction(1) if wanted(step) else None
 
 
+def slipped(state: Row, end: Row, last: date, over: bool) -> bool:
+    return end["category"] == "open" and (over or end["due"] is None or end["due"] >= last)
+
+
+DUE: dict[str, Callable[[Row, Row, date, bool], bool]] = {
+    "due": lambda *_: True,
+    "slipped": slipped,
+    "won": lambda _, end, *__: end["category"] == "won",
+    "lost": lambda _, end, *__: end["category"] in ("lost", "abandoned"),
+    "pending": lambda state, end, *rest: end["category"] == "open" and not slipped(state, end, *rest),
+}
 STEPS: dict[str, Callable[[Step], Fraction | None]] = {
     "entered": counts(lambda _: True),
     "advanced": counts(lambda step: step.passed is not None),
@@ -230,6 +245,12 @@ STEPS: dict[str, Callable[[Step], Fraction | None]] = {
 
 def beside_of(metric: str, p: dict[str, Cell]) -> dict[str, Any]:
     """What stands beside a number, where the model knows it."""
+    if metric == "slippage_rate":
+        due = p["due"].total
+        shares = {
+            f"{name}_share": p[name].total / due if due else None for name in ("won", "lost", "pending")
+        }
+        return shares | {"pulled_in": p["pulled_in"].total}
     if metric == "funnel":
         stays = p["stays"].values
         names = ("advanced", "dropped", "still_there", "left_out")
@@ -258,6 +279,8 @@ def value_of(metric: str, p: dict[str, Cell]) -> Fraction | None:
     match metric:
         case "win_rate":
             return over(p["won"].total, p["closed"].total)
+        case "slippage_rate":
+            return over(p["slipped"].total, p["due"].total)
         case "stage_age":
             return over(p["ages"].total, p["ages"].n)
         case "stage_conversion":

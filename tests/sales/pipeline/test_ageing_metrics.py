@@ -13,7 +13,7 @@ from app.ground.database.session import Database
 from tests.language.metrics.world import World, new_world
 
 D = Decimal
-THEN = {"as_of": "2026-03-31"}
+THEN: dict[str, Any] = {"as_of": "2026-03-31"}
 
 
 def deal(key: str, *steps: tuple[str, str]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from app.sales.pipeline.metrics.pipeline import PIPELINE
 from app.sales.pipeline.metrics.populations import BOOKINGS, CLOSED_DEALS, OPEN_DUE, WON_OF_CLOSED
 from app.sales.pipeline.metrics.progress import PROGRESS
 from app.sales.pipeline.metrics.revenue import REVENUE
+from app.sales.pipeline.metrics.slippage import SLIPPAGE
 
-METRICS = (*REVENUE, *CONVERSION, *PROGRESS, *PIPELINE, *AGEING)
+METRICS = (*REVENUE, *CONVERSION, *PROGRESS, *PIPELINE, *AGEING, *SLIPPAGE)
 
 __all__ = ["BOOKINGS", "CLOSED_DEALS", "METRICS", "OPEN_DUE", "WON_OF_CLOSED"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, and_, func, null, select, true, union_all
+from sqlalchemy import Select, and_, func, literal_column, null, select, true, union_all
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.sql.elements import ColumnElement
@@ -54,6 +54,12 @@ def _first_version(s: Scope) -> FromClause:
         .correlate(s.row)
         .lateral("first_version")
     )  # fmt: skip
+
+
+def _at_the_end(s: Scope, later: FromClause) -> ColumnElement[bool]:
+    """The same deal in the bucket's last instant, or at the moment asked for where that is earlier."""
+    end = func.least(bucket("ends") - literal_column("interval '1 microsecond'"), s.asked)
+    return and_(held(later, s.binds, end), later.c.record_id == s.row.c.id)
 
 
 def _lines(s: Scope) -> Select[Any]:
@@ -112,6 +118,7 @@ DEALS = Fact(
         ),
         "account": _record(accounts, "account", "account_id"),
         "stage": _record(stages, "stage", "stage_id"),
+        "outcome": Join(rows=lambda s: opportunities_history.alias("outcome"), on=_at_the_end),
         "usual": Join(
             rows=usual_stays, on=lambda s, usual: usual.c.stage_id == s.row.c.stage_id
         ),

@@ -20,7 +20,7 @@ from app.ground.database import script
 from app.ground.database.session import Session, Statement
 from app.language.metrics import compile as compiler
 from app.language.metrics.interval import CONFIDENCE, FEW, wilson
-from app.language.metrics.metric import Measure, Metric, MetricCatalogue, Result, Tally
+from app.language.metrics.metric import Measure, Metric, MetricCatalogue, Over, Result, Tally
 from app.language.metrics.nouns import Nouns, labels
 from app.language.metrics.plan import Asked, Slot, Window, beside, prepare, window_of
 from app.language.metrics.question import MetricQuery
@@ -150,23 +150,22 @@ class _Sum:
 
 
 def _sums(metrics: MetricCatalogue, asked: Asked, levels: Iterable[Level]) -> list[_Sum]:
-    parts: dict[tuple[Any, Window], dict[Measure, None]] = defaultdict(dict)
-    for metric in asked.question.metrics:
-        for part in metric.parts.values():
-            measure, window = window_of(metric, part)
-            parts[measure.population, window][measure] = None
+    parts: dict[tuple[Level, Any, Window], dict[Measure, None]] = defaultdict(dict)
+    for grain, by in levels:
+        for metric in asked.question.metrics:
+            for part in metric.parts.values():
+                measure, window = window_of(metric, part)
+                parts[(grain, metric.level(by)), measure.population, window][measure] = None
     found: list[_Sum] = []
-    for level in levels:
-        grain, by = level
-        for (population, window), measures in parts.items():
-            slots = asked.slots(grain, window)
-            shape = asked.shape(population, tuple(measures), by, slots)
-            text = metrics.statement(
-                shape, partial(compiler.value, shape, asked.binds, asked.visible(population))
-            )
-            values = {"tenant": asked.principal.tenant_id, **asked.values(slots)}
-            part = script.Part(text.sql, text.arguments(values))
-            found.append(_Sum(level, window, tuple(measures), slots, text, part))
+    for (level, population, window), measures in parts.items():
+        slots = asked.slots(level[0], window)
+        shape = asked.shape(population, tuple(measures), level[1], slots)
+        text = metrics.statement(
+            shape, partial(compiler.value, shape, asked.binds, asked.visible(population))
+        )
+        values = {"tenant": asked.principal.tenant_id, **asked.values(slots)}
+        part = script.Part(text.sql, text.arguments(values))
+        found.append(_Sum(level, window, tuple(measures), slots, text, part))
     return found
 
 
@@ -178,10 +177,10 @@ async def _add_up(
     answers = iter(await script.gather(session, [each.part for plan in plans for each in plan]))
     found: list[Sums] = []
     spread: list[Wanted] = []
-    for (asked, levels), plan in zip(questions, plans, strict=True):
+    for (asked, _), plan in zip(questions, plans, strict=True):
         gathered = [(each, next(answers)) for each in plan]
         rates = await rates_for(session, metrics, asked, _foreign(asked, gathered))
-        cells: dict[Level, dict[Part, Cells]] = {level: {} for level in levels}
+        cells: dict[Level, dict[Part, Cells]] = defaultdict(dict)
         for each, rows in gathered:
             for measure, found_cells in zip(each.measures, _tally(asked, each, rows, rates), strict=True):
                 cells[each.level][measure, each.window] = found_cells
@@ -288,12 +287,19 @@ def _groups(asked: Asked, sums: Sums, there: Sequence[Sums], wanted: Level, rank
     question = asked.question
     if not question.by:
         return [()]
-    found = {group for each in there for cells in each.cells[wanted].values() for _, group in cells}
+    grain, by = wanted
+    found = {
+        group[: len(by)]
+        for each in there
+        for metric in question.metrics
+        for cells in each.cells[grain, metric.level(by)].values()
+        for _, group in cells
+    }
     order = sorted(found, key=lambda group: tuple((value is None, str(value)) for value in group))
     if question.sort or question.limit:
         name, largest_first = question.sort or (question.metrics[0].name, True)
         metric = next(m for m in question.metrics if m.name == name)
-        formula = _Formula(metric, sums.cells[ranked])
+        formula = _formula(metric, sums, ranked)
         worth = {group: formula.at(0, group).result.value for group in order}
         undefined = [group for group in order if worth[group] is None]
         defined = [group for group in order if worth[group] is not None]
@@ -344,6 +350,34 @@ class _Formula:
         return _Evaluated(self._metric.evaluate(tallies), left_out, sum(inferred.values()))
 
 
+class _Over:
+    """A number over those of the groups that stand below one: the results of each, made into one."""
+
+    def __init__(
+        self, metric: Metric, over: Over, cells: Mapping[Part, Cells], place: int, width: int
+    ) -> None:
+        self._over, self._each = over, _Formula(metric, cells)
+        self._below: dict[tuple[int, Group], set[Group]] = defaultdict(set)
+        for found in cells.values():
+            for i, group in found:
+                if group[place] is not None:
+                    self._below[i, group[:width]].add(group)
+
+    def at(self, i: int, group: Group) -> _Evaluated:
+        each = [self._each.at(i, below) for below in sorted(self._below.get((i, group), ()), key=str)]
+        result = self._over([cell.result for cell in each])
+        return _Evaluated(result, Counter(result.excluded), sum(cell.inferred for cell in each))
+
+
+def _formula(metric: Metric, sums: Sums, level: Level) -> _Formula | _Over:
+    grain, by = level
+    deep = metric.level(by)
+    cells = sums.cells[grain, deep]
+    if metric.each is None or metric.over is None:
+        return _Formula(metric, cells)
+    return _Over(metric, metric.over, cells, deep.index(metric.each), len(by))
+
+
 def _rows(
     asked: Asked,
     sums: Sums,
@@ -358,7 +392,7 @@ def _rows(
     buckets = asked.buckets(grain)
     rows = []
     for metric in asked.question.metrics:
-        formula = _Formula(metric, sums.cells[level])
+        formula = _formula(metric, sums, level)
         other = _Other(metric, compared, level) if compared else None
         for i, bucket in enumerate(buckets):
             start, end = (bucket.first.isoformat(), bucket.last.isoformat()) if bucket else (None, None)
@@ -414,7 +448,7 @@ class _Other:
     """What a metric came to in the period that it is compared with, bucket by bucket in their order."""
 
     def __init__(self, metric: Metric, compared: Compared, level: Level) -> None:
-        self._formula = _Formula(metric, compared.sums.cells[level])
+        self._formula = _formula(metric, compared.sums, level)
         self._buckets = compared.asked.buckets(level[0])
 
     def told(self, i: int, group: Group, value: Fraction | None) -> dict[str, Any]:

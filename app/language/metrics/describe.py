@@ -33,11 +33,11 @@ def describe(metric: Metric) -> dict[str, Any]:
 
 def additive(metric: Metric) -> dict[str, Any]:
     """Over what its values may be summed. Quotients never; a stock not over time; a dimension in whose groups one row
-    can stand several times is left out."""
-    sums = metric.kind in ("flow", "stock")
+    can stand several times is left out. Nothing over that is reckoned for each rep: one may stand in several groups."""
+    sums = metric.kind in ("flow", "stock") and metric.each is None
     return {
         "dimensions": [d.name for d in metric.dimensions if not d.multiplies] if sums else [],
-        "time": metric.kind == "flow",
+        "time": sums and metric.kind == "flow",
     }
 
 

@@ -79,6 +79,7 @@ async def explain(
     `grain` and `by` show each row's bucket and group; a row that stands in several groups comes once for each.
     """
     metric = question.metrics[0]
+    question = replace(question, by=metric.level(question.by))
     bound = _bound(principal, question)
     place, now = _read(cursor, bound, now)
     asked = await prepare(session, principal, catalogue, question, now)

@@ -13,7 +13,7 @@ today and as of any moment.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
@@ -196,10 +196,13 @@ class Result:
     denominator: Fraction | None = None
     null_reason: str | None = None
     beside: Mapping[str, Fraction | None] = field(default_factory=dict)
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    """Of a number over others: how many of them are left out, by reason."""
 
 
 Tallies = Mapping[str, Tally]
 Formula = Callable[[Tallies], Result]
+Over = Callable[[Sequence[Result]], Result]
 
 
 def divide(
@@ -251,6 +254,9 @@ class Metric:
     """Parts of which only those are made: what they leave out is not left out of the value."""
     proportion: bool = False
     """Whether it is a share of counted rows, so that their number says how sure it is."""
+    each: str | None = None
+    """The dimension for each of whose groups the formula is reckoned, where `over` makes the number of these."""
+    over: Over | None = None
     version: str = "1"
     example: str = ""
     without: frozenset[str] = frozenset()
@@ -273,6 +279,10 @@ class Metric:
             for d in first.dimensions
             if d.name not in self.without and all(f.dimension(d.name) for f in others)
         )
+
+    def level(self, by: tuple[str, ...]) -> tuple[str, ...]:
+        """By what its sums are added up, where `by` is asked for."""
+        return by if self.each is None or self.each in by else (*by, self.each)
 
     def evaluate(self, tallies: Tallies) -> Result:
         if self.combine is not None:

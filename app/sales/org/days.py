@@ -29,9 +29,10 @@ def first_day(zone: ColumnElement[Any], moment: ColumnElement[Any]) -> ColumnEle
     return day_of(zone, moment - literal_column("interval '1 microsecond'")) + 1
 
 
-def days(s: Scope) -> ColumnElement[Any]:
-    """How many days of the row are inside the bucket, and inside the placements that the question asks about."""
-    begins, ends = [s.row.c.from_day, bucket("first")], [s.row.c.to_day, bucket("last")]
+def days(s: Scope, *until: ColumnElement[Any]) -> ColumnElement[Any]:
+    """How many days of the row are inside the bucket, inside the placements that the question asks about, and before
+    these days."""
+    begins, ends = [s.row.c.from_day, bucket("first")], [s.row.c.to_day, bucket("last"), *until]
     if s.credit == "at_close":
         if s.has_joined("place"):
             place = s.join("place")

@@ -11,6 +11,9 @@ number: it stands beside as `assigned`, is excluded from the sum with that reaso
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -50,7 +53,7 @@ from app.language.metrics.metric import (
 from app.language.metrics.scope import Scope, bucket
 from app.language.query.binds import Binds, constant
 from app.language.query.source import held, known, source
-from app.sales.org.days import days, first_day, piece, placement_by_day, reported_to_by_day
+from app.sales.org.days import day_of, days, first_day, piece, placement_by_day, reported_to_by_day
 from app.sales.org.models import reps_history
 from app.sales.pipeline.metrics import BOOKINGS, CLOSED_DEALS, OPEN_DUE, WON_OF_CLOSED
 from app.sales.targets.models import quota_versions, quotas, quotas_history
@@ -246,8 +249,20 @@ _AMOUNT: dict[str, Any] = {
     "weight": lambda s: cast(days(s), Numeric),
     "over": lambda s: cast(s.row.c.ends_on - s.row.c.starts_on, Integer),
 }
+
+
+def _days_begun(s: Scope) -> ColumnElement[Any]:
+    return days(s, day_of(s.zone, s.asked) + 1)
+
+
 QUOTA = Measure(name="quota", only=lambda s: days(s) > 0, exclusions=(("assigned", _assigned),), **_AMOUNT)
 ASSIGNED = Measure(name="assigned", only=lambda s: and_(days(s) > 0, _assigned_to_group(s)), **_AMOUNT)
+DUE_TO_DATE = Measure(
+    name="due",
+    only=lambda s: _days_begun(s) > 0,
+    exclusions=(("assigned", _assigned),),
+    **{**_AMOUNT, "weight": lambda s: cast(_days_begun(s), Numeric)},
+)
 
 
 def _no_quota(quota: Tally) -> str:
@@ -288,6 +303,54 @@ def _gap(p: Tallies) -> Result:
     return Result(quota.total - booked.total, booked.n)
 
 
+_BANDS: tuple[tuple[str, Fraction, Fraction | None], ...] = (
+    ("below_50", Fraction(-(10**30)), Fraction(1, 2)),
+    ("from_50_to_70", Fraction(1, 2), Fraction(7, 10)),
+    ("from_70_to_100", Fraction(7, 10), Fraction(1)),
+    ("from_100_to_120", Fraction(1), Fraction(6, 5)),
+    ("above_120", Fraction(6, 5), None),
+)
+
+
+def _of_rep(p: Tallies) -> Result:
+    """A rep's attainment; who carries nothing but a level's own quota is told apart from who carries none."""
+    found = _attainment({**p, "assigned": Tally()})
+    if found.null_reason == "no_quota" and p["quota"].excluded["assigned"]:
+        return replace(found, null_reason="assigned")
+    return found
+
+
+def _carriers(reps: Sequence[Result]) -> tuple[list[Fraction], dict[str, int]]:
+    """The attainments of those who carry a quota, and why others have none."""
+    left_out = Counter(rep.null_reason for rep in reps if rep.value is None and rep.null_reason)
+    return [rep.value for rep in reps if rep.value is not None], dict(left_out)
+
+
+def _participation(reps: Sequence[Result]) -> Result:
+    carried, left_out = _carriers(reps)
+    met = sum(attained >= 1 for attained in carried)
+    beside = {"at_least_70": share(Fraction(sum(x >= Fraction(7, 10) for x in carried)), len(carried))}
+    found = divide(Fraction(met), len(carried), len(carried), "no_quota", beside)
+    return replace(found, excluded=left_out)
+
+
+def _bands(reps: Sequence[Result]) -> Result:
+    carried, left_out = _carriers(reps)
+    counts: dict[str, Fraction | None] = {
+        name: Fraction(sum(low <= x and (high is None or x < high) for x in carried))
+        for name, low, high in _BANDS
+    }
+    return Result(Fraction(len(carried)), len(carried), beside=counts, excluded=left_out)
+
+
+def _to_date(p: Tallies) -> Result:
+    booked, due = p["bookings"], p["due"]
+    if booked.unpriced:
+        return Result(None, 0, None, due.total, "missing_fx")
+    reason = "not_begun" if p["quota"].n and not due.n else _no_quota(due)
+    return divide(booked.total, due.total, booked.n, reason, {"full_quota": p["quota"].total})
+
+
 def _coverage(p: Tallies) -> Result:
     due, booked, quota, won, closed = (p[name] for name in ("due", "bookings", "quota", "won", "closed"))
     remaining = quota.total - booked.total
@@ -319,6 +382,10 @@ _QUOTA_RULES = (
     "By manager, team and territory a quota follows its rep day by day; with `credit=current`, today's place.",
     "Converted at the rate of the first day of the quota's period.",
 )  # fmt: skip
+_OF_REPS = (
+    "Reps without a quota are excluded as `no_quota`, those with nothing but a quota of their level as `assigned`, "
+    "those of whom the amounts cannot be priced as `missing_fx`."
+)
 _NO_QUOTA = "No quota, or a quota of 0, is null with `no_quota`."
 _ASSIGNED = "The level's own quota, where the question groups by rep, manager, team or territory."
 
@@ -365,6 +432,60 @@ METRICS = (
         beside={"assigned": _ASSIGNED, "vs_assigned": "Bookings ÷ assigned."},
         edge_rules=(_NO_QUOTA, *_QUOTA_RULES),
         example="Bookings 108,000, effective quota 135,000. Attainment: 0.8.",
+    ),
+    Metric(
+        name="quota_attainment_to_date",
+        title="Attainment to date",
+        description="What was booked so far, as a share of what the quota expects so far.",
+        kind="ratio",
+        unit="ratio",
+        formula="Bookings ÷ the quota's share of the days that have begun",
+        date_field="closed",
+        parts={"bookings": BOOKINGS, "quota": QUOTA, "due": DUE_TO_DATE},
+        combine=_to_date,
+        aside=frozenset({"quota"}),
+        beside={"full_quota": "Of the whole period."},
+        edge_rules=("Every day of a quota's period counts alike, and today counts as begun; once the period is over it "
+                    "is the attainment.", "A period that has not begun is null with `not_begun`.", _NO_QUOTA,
+                    *_QUOTA_RULES),
+        example="Quota of a quarter of 90 days: 90,000. Booked by the end of day 30: 33,000. To date: 33 ÷ 30 = 1.1.",
+    ),
+    Metric(
+        name="quota_participation",
+        title="Quota participation",
+        description="Of the reps who carry a quota, the share that reached it.",
+        kind="ratio",
+        unit="ratio",
+        formula="Reps whose attainment is at least 1 ÷ reps with a quota",
+        date_field="closed",
+        parts={"bookings": BOOKINGS, "quota": QUOTA},
+        combine=_of_rep,
+        each="rep",
+        over=_participation,
+        proportion=True,
+        beside={"at_least_70": "The share that reached at least 70 % of it."},
+        edge_rules=(_OF_REPS, "It is not the attainment of the team, which a single rep can carry.", *_QUOTA_RULES),
+        example="Attainments of 1.8, 0.9, 0.6 and 0.3, one rep without a quota. Participation: 0.25, no_quota: 1.",
+    ),
+    Metric(
+        name="attainment_bands",
+        title="Attainment bands",
+        description="How many reps carry a quota, by how much of it they reached.",
+        kind="stock",
+        unit="count",
+        formula="Number of reps with a quota, in bands of their attainment",
+        date_field="closed",
+        parts={"bookings": BOOKINGS, "quota": QUOTA},
+        combine=_of_rep,
+        each="rep",
+        over=_bands,
+        beside={
+            "below_50": "Below 50 %, also what went below 0 by reversals.",
+            "from_50_to_70": "At least 50 %, below 70 %.", "from_70_to_100": "At least 70 %, below 100 %.",
+            "from_100_to_120": "At least 100 %, below 120 %.", "above_120": "At least 120 %.",
+        },
+        edge_rules=(_OF_REPS, *_QUOTA_RULES),
+        example="Attainments of 1.8, 0.9, 0.6 and 0.3: 4 reps, one each above 120, from 70, from 50, below 50.",
     ),
     Metric(
         name="pipeline_coverage",

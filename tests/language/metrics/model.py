@@ -270,6 +270,10 @@ class Answers:
             return self.q.moment
         return min(midnight(span[1]) - timedelta(microseconds=1), self.q.moment)
 
+    def begun(self, span: tuple[date, date]) -> tuple[date, date]:
+        """The days of it that have begun."""
+        return span[0], max(span[0], min(span[1], day_of(self.q.moment) + timedelta(days=1)))
+
     def preceding(self, span: tuple[date, date]) -> tuple[date, date]:
         """Whole months before whole months, else as many days; before what is not over as many days as it has had."""
         first, last = span
@@ -459,7 +463,9 @@ class Answers:
                 versions = [(at, s["stage"]) for at, s in deal.versions(self.q.second_load)]
                 for (since, stage), moves in _runs(versions):
                     if since < moment and CATEGORY.get(stage or "") == "open" and moves is not None:
-                        found[stage].append(Fraction((moves - since) // timedelta(microseconds=1), 1_000_000))
+                        found[stage or ""].append(
+                            Fraction((moves - since) // timedelta(microseconds=1), 1_000_000)
+                        )
         return {stage: quantile(stays, Fraction(3, 4)) for stage, stays in found.items()}
 
     # -- stages travelled -----------------------------------------------------------------------------------------

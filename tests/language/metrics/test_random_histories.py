@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -199,7 +200,10 @@ def parts_of(metric: str, a: Answers) -> dict[str, Cells]:
             }
         case "quota":
             return {"quota": a.quota()}
-        case "quota_attainment" | "quota_gap":
+        case "quota_attainment_to_date":
+            due = Answers(a.model, replace(a.q, buckets=[*map(a.begun, a.q.buckets or [])]))
+            return {"bookings": closed(["won"], money, priced=True), "quota": a.quota(), "due": due.quota()}
+        case "quota_attainment" | "quota_gap" | "quota_participation" | "attainment_bands":
             return {"bookings": closed(["won"], money, priced=True), "quota": a.quota()}
         case "pipeline_coverage":
             return {
@@ -319,6 +323,8 @@ def value_of(metric: str, p: dict[str, Cell]) -> Fraction | None:
             left = p["quota"].total - p["bookings"].total
             undefined = not p["quota"].total or left <= 0 or unpriced(p["due"])
             return None if undefined else p["due"].total / left
+        case "quota_attainment_to_date":
+            return None if unpriced(p["bookings"]) else over(p["bookings"].total, p["due"].total)
         case "quota":
             return p["quota"].total or None
         case "quota_gap":
@@ -388,6 +394,10 @@ async def ask_both(world: World, model: Model, dice: random.Random, between: dat
         i = 0 if start is None else [b[0].isoformat() for b in buckets or []].index(start)
         found[i, tuple(row["dimensions"][d]["name"] for d in by)] = row
     nobody = tuple({"product": "unallocated"}.get(d) for d in by)
+    if METRIC_CATALOGUE.by_name[metric].each:
+        expected, groups = {}, set()
+        of_reps(metric, model, question, found, said)
+        found = {}
     for group in groups:
         for i in range(len(buckets or [None])):
             cells = {name: cells.get((i, group), Cell()) for name, cells in expected.items()}
@@ -403,6 +413,42 @@ async def ask_both(world: World, model: Model, dice: random.Random, between: dat
                 assert row["excluded"] == dict(sorted(kept(cell).items())), (said, row, cell)
     assert all(not row["value"] and not row["n"] for row in found.values()), (said, found)
     await explained(world, metric, rows, asked)
+
+
+def of_reps(metric: str, model: Model, question: Question, found: dict[Any, Row], said: Any) -> None:
+    """Numbers over the attainment of each rep: that of each is asked of the model, and counted by hand."""
+    by = question.by if "rep" in question.by else (*question.by, "rep")
+    parts = parts_of("quota_attainment", Answers(model, replace(question, by=by)))
+    place = by.index("rep")
+    attained: dict[Any, list[Fraction]] = defaultdict(list)
+    for i, group in {key for cells in parts.values() for key in cells}:
+        cells = {name: each.get((i, group), Cell()) for name, each in parts.items()}
+        worth = value_of("quota_attainment", cells)
+        if group[place] is not None and worth is not None:
+            attained[i, group[: len(question.by)]].append(worth)
+    starts = [None] if question.buckets is None else [first.isoformat() for first, _ in question.buckets]
+    for (i, group), row in found.items():
+        mine = attained.pop((i, tuple(group)), [])
+        met = sum(x >= 1 for x in mine)
+        if metric == "quota_participation":
+            assert row["value"] == decimal(Fraction(met, len(mine)) if mine else None), (
+                said,
+                starts[i],
+                row,
+                mine,
+            )
+        else:
+            edges = (
+                Fraction(-(10**20)),
+                Fraction(1, 2),
+                Fraction(7, 10),
+                Fraction(1),
+                Fraction(6, 5),
+                Fraction(10**20),
+            )
+            bands = [sum(low <= x < high for x in mine) for low, high in itertools.pairwise(edges)]
+            assert (row["value"], [*row["beside"].values()]) == (len(mine), bands), (said, row, mine)
+    assert not attained, (said, attained)
 
 
 def kept(cell: Cell) -> Counter[str]:
@@ -442,7 +488,14 @@ async def explained(world: World, metric: str, rows: list[Row], asked: dict[str,
         key = (row["period_start"], *(d["id"] for d in row["dimensions"].values()))
         cell = tallies.get(key, {})
         result = declared.evaluate({name: cell.get(name, Tally()) for name in declared.parts})
-        if row["null_reason"] != "missing_fx":
+        if declared.each and declared.over:
+            place = declared.level(tuple(asked["by"])).index(declared.each)
+            result = declared.over([
+                declared.evaluate({name: each.get(name, Tally()) for name in declared.parts})
+                for k, each in tallies.items() if k[: len(key)] == key and k[1 + place] is not None
+            ])  # fmt: skip
+        unpriced_rep = declared.each and "missing_fx" in row["excluded"]
+        if row["null_reason"] != "missing_fx" and not unpriced_rep:
             assert decimal(result.value) == row["value"], (metric, asked, row)
             assert result.n == row["n"], (metric, asked, row)
         if len(declared.parts) == 1:

@@ -121,6 +121,46 @@ async def test_attainment(firm: World) -> None:
     assert months["2026-01-01"] == 0
 
 
+async def test_participation_is_of_reps(firm: World) -> None:
+    row = await firm.one("quota_participation", **Q1)
+    assert (row["value"], row["numerator"], row["denominator"], row["n"]) == (D("0.5"), 1, 2, 2), (
+        "Bob, not Ann"
+    )
+    assert (row["beside"], row["small_sample"]) == ({"at_least_70": 1}, True)
+    assert row["excluded"] == {"assigned": 1, "no_quota": 1}, "the Lead's is a level's own, Zoe has none"
+    teams = {
+        r["dimensions"]["team"]["name"]: r for r in await firm.rows("quota_participation", **Q1, by=["team"])
+    }
+    assert (teams["Red"]["value"], teams["Blue"]["n"]) == (0, 1), (
+        "Bob sold with Blue, and carries a third with Red"
+    )
+    nobody = await firm.one("quota_participation", period="2024")
+    assert (nobody["value"], nobody["null_reason"]) == (None, "no_quota")
+
+
+async def test_bands(firm: World) -> None:
+    row = await firm.one("attainment_bands", **Q1)
+    assert row["value"] == 2
+    assert row["beside"] == {
+        "below_50": 0, "from_50_to_70": 0, "from_70_to_100": 1, "from_100_to_120": 0, "above_120": 1,
+    }  # fmt: skip
+    by_rep = {
+        r["dimensions"]["rep"]["name"]: r["value"]
+        for r in await firm.rows("attainment_bands", **Q1, by=["rep"])
+    }
+    assert (by_rep["Ann"], by_rep["Bob"], by_rep["Zoe"]) == (1, 1, 0)
+
+
+async def test_attainment_to_date(firm: World) -> None:
+    ann: dict[str, Any] = {**Q1, "filters": {"rep": "Ann"}}
+    row = await firm.one("quota_attainment_to_date", **ann, as_of="2026-02-09T12:00:00Z")
+    assert (row["denominator"], row["beside"]) == (40_000, {"full_quota": 135_000}), "40 days of 1,000 each"
+    assert row["value"] == D(108_000) / 40_000
+    assert await firm.value("quota_attainment_to_date", **ann) == D("0.8"), "over, it is the attainment"
+    ahead = await firm.one("quota_attainment_to_date", **ann, as_of="2025-12-24")
+    assert (ahead["value"], ahead["null_reason"]) == (None, "not_begun")
+
+
 async def test_gap(firm: World) -> None:
     assert await firm.value("quota_gap", **Q1) == 144_000 - 120_500
     assert await firm.grouped("quota_gap", "rep", **Q1) == {

@@ -53,7 +53,7 @@ format: install ## put the code into its form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-contract: install ## write openapi/openapi.json and openapi/schema.graphql anew
+contract: install ## write openapi/openapi.json, openapi/schema.graphql and docs/numbers anew
 	$(BIN)/attain contract
 
 migration: install ## name="add leads": a revision from the models, each new table under its policy

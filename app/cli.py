@@ -378,21 +378,26 @@ def contract(
         bool, typer.Option("--check", help="Only say whether the files are those of the code.")
     ] = False,
 ) -> None:
-    """Write openapi/openapi.json and openapi/schema.graphql from the code."""
+    """Write openapi/openapi.json, openapi/schema.graphql and docs/numbers from the code."""
+    from app.language.metrics.handbook import FOLDER
     from app.main import contract_files
 
     root = Path(__file__).resolve().parents[1]
+    files = contract_files()
     differing = [
         (path, text)
-        for path, text in contract_files().items()
+        for path, text in files.items()
         if not (root / path).exists() or (root / path).read_text("utf-8") != text
     ]
+    gone = [p for p in (root / FOLDER).glob("*.md") if p.relative_to(root).as_posix() not in files]
     if check:
-        for path, _ in differing:
+        for path in [*(path for path, _ in differing), *gone]:
             say.print(f"[red]{path}[/red] is not what the code says; `make contract` writes it.")
-        if differing:
+        if differing or gone:
             raise typer.Exit(1)
         return
+    for path in gone:
+        path.unlink()
     for path, text in differing:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, "utf-8")

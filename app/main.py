@@ -23,6 +23,7 @@ from app.faces.rest.surplus import Surplus
 from app.ground.access.gate import Gate
 from app.ground.database.session import Database
 from app.ground.settings import Settings
+from app.language.metrics import handbook
 
 
 class Service:
@@ -97,7 +98,11 @@ def trust_documents(settings: Settings, files: Sequence[Path]) -> list[tuple[str
 
 
 def contract_files() -> dict[str, str]:
-    """The contract as files, by their paths in the repository."""
+    """The contract, and the handbook of numbers, as files by their paths in the repository."""
     document = openapi.document(CATALOGUE, METRIC_CATALOGUE, routes.operations(CATALOGUE, METRIC_CATALOGUE))
     text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
-    return {"openapi/openapi.json": text + "\n", "openapi/schema.graphql": sdl(CATALOGUE, METRIC_CATALOGUE)}
+    return {
+        "openapi/openapi.json": text + "\n",
+        "openapi/schema.graphql": sdl(CATALOGUE, METRIC_CATALOGUE),
+        **handbook.pages(METRIC_CATALOGUE),
+    }

@@ -44,7 +44,9 @@ def additive(metric: Metric) -> dict[str, Any]:
 def exclusions(metric: Metric) -> list[str]:
     """Every reason for which a row may be left out and counted."""
     found: dict[str, None] = {}
-    for part in metric.parts.values():
+    for name, part in metric.parts.items():
+        if name in metric.aside:
+            continue
         measure, _ = window_of(metric, part)
         population = measure.population
         reasons = [reason for reason, _ in measure.exclusions]

@@ -98,7 +98,7 @@ def parse(
     if grain is not None and period is None:
         raise Invalid.field("?period", "period_required", "A grain needs a period to cut.")
     for metric in found:
-        if period is None and not _needs_no_period(metric):
+        if period is None and not needs_no_period(metric):
             raise Invalid.field(
                 "?period",
                 "period_required",
@@ -257,7 +257,7 @@ def _single(name: str, values: list[str]) -> str:
     return values[0]
 
 
-def _needs_no_period(metric: Metric) -> bool:
+def needs_no_period(metric: Metric) -> bool:
     """A stock without a period is that of now; so is what mixes a stock with trailing rates only."""
     return all(
         isinstance(part, Trailing)

@@ -25,7 +25,7 @@ def test_a_page_for_every_number(metric: Metric) -> None:
         *metric.beside,
     ):
         assert told in page, told
-    assert metric.example and metric.edge_rules and metric.date_field, "a number explains itself"
+    assert all((metric.example, metric.edge_rules, metric.date_field)), "a number explains itself"
 
 
 def test_every_link_of_the_list_leads_somewhere() -> None:

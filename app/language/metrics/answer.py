@@ -196,13 +196,15 @@ def _foreign(asked: Asked, gathered: Iterable[tuple[_Sum, Sequence[Any]]]) -> It
     for each, rows in gathered:
         if any(m.money for m in each.measures):
             places = each.statement.places
-            currency, day, i = places["k_currency"], places["k_day"], places["i"]
+            currencies = [places[name] for name in ("k_currency", "k_against") if name in places]
+            day, i = places["k_day"], places["i"]
             for row in rows:
-                if row[currency] is not None:
-                    yield (
-                        row[currency],
-                        asked.rate_day(population_of(each.measures), each.slots[row[i]], row[day]),
-                    )
+                for currency in currencies:
+                    if row[currency] is not None:
+                        yield (
+                            row[currency],
+                            asked.rate_day(population_of(each.measures), each.slots[row[i]], row[day]),
+                        )
 
 
 def _prices(
@@ -254,7 +256,8 @@ def _tally(asked: Asked, asked_for: _Sum, rows: Sequence[Any], rates: Rates) -> 
             total = row[at[f"s_{index}"]]
             if measure.money and n:
                 day = asked.rate_day(population, slots[i], row[at["k_day"]])
-                rate = rates.rate(row[at["k_currency"]], day)
+                against = row[at["k_against"]] if population.against else None
+                rate = rates.rate(row[at["k_currency"]], day, against)
                 if rate is None:
                     tally.excluded["missing_fx"] += n
                     continue

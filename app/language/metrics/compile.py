@@ -119,12 +119,26 @@ class Branch:
         day: ColumnElement[Any] = null().cast(Date)
         if self.shape.daily_rates:
             population, binds = self.shape.population, self.scope.binds
+            target = binds.named("target", Text())
+            foreign = [c != target for c in (currency, self._against) if c is not None]
             if population.rate_day is not None:
                 day = population.rate_day(self.scope)
             else:
                 day = cast(func.timezone(binds.named("zone", Text()), self.scope.date), Date)
-            day = case((currency != binds.named("target", Text()), day))
+            day = case((or_(*foreign), day))
         return [currency.label("k_currency"), day.label("k_day")]
+
+    @property
+    def against(self) -> list[ColumnElement[Any]]:
+        """The second currency that a row needs a rate for."""
+        if self._against is None:
+            return []
+        return [_nothing("k_against", Text()) if self.reason else self._against.label("k_against")]
+
+    @property
+    def _against(self) -> ColumnElement[Any] | None:
+        expression = self.shape.population.against
+        return expression(self.scope) if expression else None
 
     def worth(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         """A row's amount in the wanted currency, by the rates that are given; null where there is none."""
@@ -188,7 +202,8 @@ def branches(shape: Shape, asker: Binds, visible: Visible) -> list[Branch]:
 
 
 def value(shape: Shape, asker: Binds, visible: Visible) -> Statement:
-    """Rows of `i, reason, d_0…, k_currency, k_day, k_over`, and per measure `n_m, s_m, inferred_m, x_m_0…`."""
+    """Rows of `i, reason, d_0…`, what keeps sums apart (`k_currency, k_day, k_against, k_over`), and per measure `n_m,
+    s_m, inferred_m, x_m_0…`."""
     grouped = [_grouped(branch) for branch in branches(shape, asker, visible)]
     cells = (union_all(*grouped) if len(grouped) > 1 else grouped[0]).lateral("cell")
     table = buckets()
@@ -196,7 +211,7 @@ def value(shape: Shape, asker: Binds, visible: Visible) -> Statement:
 
 
 def _grouped(branch: Branch) -> Any:
-    keys = [*branch.keys, *branch.rate, *branch.over]
+    keys = [*branch.keys, *branch.rate, *branch.against, *branch.over]
     columns: list[ColumnElement[Any]] = [_text(branch.reason).label("reason"), *keys]
     for index, measure in enumerate(branch.shape.measures):
         only, excluded = branch.only(measure), branch.exclusions(measure)
@@ -296,6 +311,7 @@ def explain(
         branch.inferred.label("told_later"),
         *branch.keys,
         *branch.rate,
+        *branch.against,
         *branch.over,
     ]
     for index, measure in enumerate(shape.measures):

@@ -100,9 +100,11 @@ async def explain(
     more = len(found) > limit
     found = found[:limit]
     rates = await rates_for(session, metrics, asked, (
-        (row["k_currency"], asked.rate_day(section.population, slot, row["k_day"]))
+        (row[currency], asked.rate_day(section.population, slot, row["k_day"]))
         for section, slot, row in found
-        if any(m.money for m in section.measures.values()) and row["k_currency"] is not None
+        if any(m.money for m in section.measures.values())
+        for currency in ("k_currency", *(["k_against"] if section.population.against else []))
+        if row[currency] is not None
     ))  # fmt: skip
     width = len(question.by)
     dimensions = [question.dimension(name) for name in question.by]
@@ -170,7 +172,9 @@ def _contribution(
             continue
         why = row[f"reason_{index}"]
         if measure.money and why is None:
-            rate = rates.rate(row["k_currency"], asked.rate_day(section.population, slot, row["k_day"]))
+            day = asked.rate_day(section.population, slot, row["k_day"])
+            against = row["k_against"] if section.population.against else None
+            rate = rates.rate(row["k_currency"], day, against)
             why = "missing_fx" if rate is None else None
         if measure.money or amount is None:
             amount = row[f"amount_{index}"]

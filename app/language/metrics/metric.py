@@ -112,6 +112,9 @@ class Population:
     """The day whose rate `fx=transaction` means; the date's own day (flow) or the moment's (stock) when left out."""
     currency: Expression | None = None
     amount: Expression | None = None
+    against: Expression | None = None
+    """A second currency of each row, in which another sum of the metric takes its amounts: without a rate for both a
+    row is priced in neither."""
     visible: Visible | None = None
     """Whom its rows are shown to, where that is not as for the fact's noun."""
 
@@ -261,6 +264,8 @@ class Metric:
     example: str = ""
     without: frozenset[str] = frozenset()
     """Dimensions of its facts that would make no sense."""
+    read_roles: frozenset[str] | None = None
+    """Who may ask for it, where it would betray a field that not every role may read."""
 
     @property
     def measures(self) -> dict[str, Measure]:

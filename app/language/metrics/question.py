@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from babel import Locale
 
 from app.ground.access.principal import Principal
-from app.ground.errors import Invalid, did_you_mean
+from app.ground.errors import Forbidden, Invalid, did_you_mean
 from app.language.metrics.metric import Dimension, Measure, Metric, MetricCatalogue, Trailing
 from app.language.query import periods
 
@@ -98,6 +98,8 @@ def parse(
     if grain is not None and period is None:
         raise Invalid.field("?period", "period_required", "A grain needs a period to cut.")
     for metric in found:
+        if metric.read_roles is not None and principal.role not in metric.read_roles:
+            raise Forbidden(f"{metric.name} is not for your role.")
         if period is None and not needs_no_period(metric):
             raise Invalid.field(
                 "?period",

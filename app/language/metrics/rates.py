@@ -38,8 +38,10 @@ class Rates:
     """Currencies converted by another way than a direct rate: `inverse`, or `cross`."""
     _found: dict[tuple[str, date], Decimal | None] = field(default_factory=dict)
 
-    def rate(self, currency: str, day: date) -> Decimal | None:
-        """What one unit is worth in the wanted currency on a day."""
+    def rate(self, currency: str, day: date, against: str | None = None) -> Decimal | None:
+        """What one unit is worth in the wanted currency on a day; nothing where a second currency has no rate then."""
+        if against is not None and self.rate(against, day) is None:
+            return None
         if currency == self.target:
             return Decimal(1)
         key = (currency, day)

@@ -107,6 +107,14 @@ Index(
 Index(
     "ix_opportunities_history_opened_at", opportunities_history.c.tenant_id, opportunities_history.c.opened_at
 )
+# What an account had bought before: whether it is a new customer, an existing one.
+Index(
+    "ix_opportunities_history_won",
+    opportunities_history.c.tenant_id,
+    opportunities_history.c.account_id,
+    opportunities_history.c.closed_at,
+    postgresql_where=text("category = 'won'"),
+)
 Index(
     "ix_opportunities_history_unopened",
     opportunities_history.c.tenant_id,

@@ -4,6 +4,9 @@ from sqlalchemy import Boolean, CheckConstraint, Column, Date, Index, Text, text
 
 from app.ground.database.tables import MONEY, history_of, record_table, ref
 
+COST_ROLES = frozenset({"admin", "manager", "analyst", "integration"})
+"""Who may read what a product costs us, or a number that betrays it."""
+
 products = record_table(
     "products",
     Column("name", Text, nullable=False),

@@ -19,7 +19,7 @@ products = Resource(
         f.money("list_price", "List price of one unit.", 4821),
         f.money(
             "cost", "What one unit costs us.", 2710,
-            read_roles=frozenset({"admin", "manager", "analyst", "integration"}),
+            read_roles=models.COST_ROLES,
         ),
         f.text("currency", "Currency of price and cost, ISO 4217; the home currency when left out.", "USD",
                max_length=3, currency=True),

@@ -17,6 +17,7 @@ from app.language.query.binds import Binds
 from app.language.query.source import held, known, source
 from app.sales.accounts.models import accounts
 from app.sales.org.metrics import credited_to, placement
+from app.sales.pipeline.metrics.customers import first_win
 from app.sales.pipeline.metrics.stays import usual_stays
 from app.sales.pipeline.models import opportunities, opportunities_history, opportunity_line_items, stages
 from app.sales.pricing.models import products
@@ -123,6 +124,7 @@ DEALS = Fact(
             rows=usual_stays, on=lambda s, usual: usual.c.stage_id == s.row.c.stage_id
         ),
         "first_version": Join(rows=_first_version, on=lambda s, first: true()),
+        "first_win": Join(rows=first_win, on=lambda s, first: true()),
     },
     dimensions=(
         *credited_to(_credited),

@@ -17,4 +17,13 @@ PRODUCTS = (
 UNBORN = (
     "As of a moment before they were recorded, deals without an opening date are excluded as `no_open_date`."
 )
+LINES = (
+    "Counted are lines: what they do not cover of a deal has no part in it, and a won deal without lines is excluded "
+    "as `no_lines`. A line belongs to one product; without one it is `unallocated`."
+)
+UNBORN_LINES = (
+    "As of a moment before they were recorded, won deals without an opening date are excluded as `no_open_date`, "
+    "each once: of their lines nothing is known."
+)
+LINE_RULES = (LINES, UNDATED, UNBORN_LINES, REOPENED, CREDIT)
 CLOSE_RULES = (UNDATED, UNBORN, REOPENED, CREDIT, PRODUCTS)

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from tests.language.metrics.model import CATEGORY, ZONE, Deal, Model, Quota, Row, midnight
+from tests.language.metrics.model import CATEGORY, ZONE, Deal, Line, Model, Product, Quota, Row, midnight
 from tests.language.metrics.world import World
 
 SELLERS = ("s1", "s2", "s3", "s4")
@@ -21,7 +21,7 @@ STAGES = (
 FIRST, LAST, LONG_AGO = midnight(date(2024, 7, 1)), midnight(date(2025, 12, 20)), midnight(date(2020, 1, 1))
 
 
-def invent(seed: int, loaded: datetime) -> Model:
+def invent(seed: int, loaded: datetime, many: int = 40) -> Model:
     """`loaded` stands for the moment of the first load, from which deals without a past exist."""
     dice = random.Random(seed)
 
@@ -52,17 +52,36 @@ def invent(seed: int, loaded: datetime) -> Model:
         if month > 7 and dice.random() < 0.5:
             day = date(2024 + (month + 7) // 12, (month + 7) % 12 + 1, dice.randint(1, 28))
             rates["USD", "JPY"].append((day, Fraction(dice.randint(140_00, 160_00), 100)))
-    deals = [_deal(dice, f"d{i}", moment, loaded) for i in range(40)]
+    products = {
+        "p1": _product(dice, "f1", moment), "p2": _product(dice, "f2", moment), "p3": _product(dice, "f1", moment),
+        "p4": _product(dice, None, moment),
+    }  # fmt: skip
+    deals = [_deal(dice, f"d{i}", moment, loaded) for i in range(many)]
     quotas = list(_quotas(dice))
-    return Model(places, accounts, rates, deals, quotas)
+    return Model(places, accounts, products, rates, deals, quotas)
+
+
+def _product(dice: random.Random, family: str | None, moment: Any) -> Product:
+    def cost() -> Fraction | None:
+        return None if dice.random() < 0.2 else Fraction(dice.randint(0, 900), 4)
+
+    changes = [(moment(), cost()) for _ in range(dice.choice([0, 1, 2, 3]))]
+    costs = [(LONG_AGO, cost()), *dict(sorted(changes, key=lambda change: change[0])).items()]
+    return Product(family, dice.choice(["USD", "EUR", "JPY", "GBP", None]), costs)
+
+
+def _line(dice: random.Random) -> Line:
+    amount = None if dice.random() < 0.1 else Fraction(dice.randint(0, 500))
+    price = dice.choice(
+        [None, Fraction(0), Fraction(dice.randint(1, 400)), Fraction(dice.randint(1, 400), 2)]
+    )
+    quantity = dice.choice([Fraction(1), Fraction(2), Fraction(5, 2), Fraction(0)])
+    return Line(dice.choice(["p1", "p2", "p3", "p4", None]), amount, quantity, price)
 
 
 def _deal(dice: random.Random, key: str, moment: Any, loaded: datetime) -> Deal:
     currency = dice.choice(["USD", "USD", "EUR", "JPY", "GBP"])
-    lines = [
-        (dice.choice(["p1", "p2", None]), Fraction(dice.randint(0, 500)))
-        for _ in range(dice.choice([0, 0, 1, 2, 3]))
-    ]  # fmt: skip
+    lines = [_line(dice) for _ in range(dice.choice([0, 1, 2, 3]))]
     opened = None if dice.random() < 0.12 else moment()
     row: Row = {
         "opened_at": opened, "account": dice.choice(["a0", "a1", "a2", "a3", None]), "currency": currency,
@@ -213,7 +232,10 @@ async def load(world: World, model: Model) -> None:
         history = [{"at": at.isoformat(), **point} for (at, _), point in zip(points, told, strict=True)]
         await world.put("reps", {"external_id": rep, "name": rep, **told[-1], "history": history})
     await world.put("accounts", *({"external_id": k, "name": k, **a} for k, a in model.accounts.items()))
-    await world.put("products", *({"external_id": x, "name": x, "family": "f" + x[-1]} for x in ("p1", "p2")))
+    for name, product in model.products.items():
+        costs = [{"at": at.isoformat(), "cost": _number(cost)} for at, cost in product.costs]
+        row = {"external_id": name, "name": name, "family": product.family, "currency": product.currency}
+        await world.put("products", {**row, "cost": costs[-1]["cost"], "history": costs})
     await world.put("pipelines", {"external_id": "pipe", "name": "pipe", "is_default": True})
     await world.put(
         "stages",
@@ -264,8 +286,9 @@ def _row(deal: Deal) -> Row:
         "competitor": deal.row["competitor"], "sales_channel": deal.row["channel"],
         "opened_at": deal.row["opened_at"].isoformat() if deal.row["opened_at"] else None,
         "line_items": [
-            {"product_id": _t(product), "amount": float(amount), "position": i}
-            for i, (product, amount) in enumerate(deal.row["lines"])
+            {"product_id": _t(line.product), "amount": _number(line.amount), "position": i,
+             "quantity": _number(line.quantity), "list_price": _number(line.price)}
+            for i, line in enumerate(deal.row["lines"])
         ],
     }  # fmt: skip
     if isinstance(deal, Plain):

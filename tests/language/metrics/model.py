@@ -28,6 +28,7 @@ CHANCE = {
 }
 FORECAST = {"talk": "best_case"}
 NO_REASON: Counter[str] = Counter()
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def midnight(day: date) -> datetime:
@@ -45,6 +46,22 @@ def at_or_before(points: Iterable[tuple[datetime, Row]], moment: datetime) -> Ro
         if at <= moment:
             found = state
     return found
+
+
+@dataclass(frozen=True)
+class Line:
+    product: str | None
+    amount: Fraction | None
+    quantity: Fraction
+    price: Fraction | None
+
+
+@dataclass
+class Product:
+    family: str | None
+    currency: str | None
+    costs: list[tuple[datetime, Fraction | None]]
+    """From when on; the first of them holds as far back as anyone asks."""
 
 
 @dataclass
@@ -97,6 +114,7 @@ class Quota:
 class Model:
     places: dict[str, list[tuple[datetime, Row]]]
     accounts: dict[str, Row]
+    products: dict[str, Product]
     rates: dict[tuple[str, str], list[tuple[date, Fraction]]]
     deals: list[Deal]
     quotas: list[Quota]
@@ -170,13 +188,14 @@ class Cell:
     values: list[Fraction] = field(default_factory=list)
 
 
+WHAT = ("product", "product_family")
 Group = tuple[str | None, ...]
 Cells = dict[tuple[int, Group], Cell]
 
 
 def left_out(number: Any, deal: Deal, state: Row) -> bool:
     """Whether a deal is no part of the sum at all, also where it has no date."""
-    how = number(deal, {**state, "closed_at": state["closed_at"] or datetime.max.replace(tzinfo=UTC)})
+    how = number(deal, {**state, "closed_at": state["closed_at"] or NEVER})
     return how is not None and how(None) == "left out"
 
 
@@ -220,10 +239,8 @@ class Answers:
             if at > moment and deal.row["opened_at"] is None:
                 yield deal, state
 
-    def groups(
-        self, deal: Deal, state: Row, when: datetime, lines: list[Any], stage: str | None = None
-    ) -> list[tuple[Group, Fraction | None]]:
-        """The groups in which a deal counts, each with the share of its amount as an amount; filters applied."""
+    def standing(self, deal: Deal, state: Row, when: datetime, stage: str | None = None) -> Row | None:
+        """What a deal is in each dimension; nothing where a filter is against it."""
         rep = state["credited"] or state["owner"]
         if self.q.credit == "current":
             gone = deal.deleted and not self.q.past
@@ -240,25 +257,40 @@ class Answers:
         for name, wanted in self.q.filters.items():
             if name == "manager":
                 if not set(wanted) & set(self.model.chain(rep, when)):
-                    return []
-            elif name != "product" and values[name] not in wanted:
-                return []
-        whole = state["amount"]
-        if "product" not in self.q.by and "product" not in self.q.filters:
+                    return None
+            elif name not in WHAT and values[name] not in wanted:
+                return None
+        return values
+
+    def what(self, line: Line | None) -> Row | None:
+        """The same of a line, or of what no line covers."""
+        product = line.product if line else None
+        values = {
+            "product": product,
+            "product_family": self.model.products[product].family if product else None,
+        }
+        wanted = self.q.filters
+        return values if all(values[name] in wanted[name] for name in WHAT if name in wanted) else None
+
+    def groups(
+        self, deal: Deal, state: Row, when: datetime, lines: list[Line], stage: str | None = None
+    ) -> list[tuple[Group, Fraction | None]]:
+        """The groups in which a deal counts, each with the share of its amount as an amount; filters applied."""
+        values, whole = self.standing(deal, state, when, stage), state["amount"]
+        if values is None:
+            return []
+        if not set(WHAT) & {*self.q.by, *self.q.filters}:
             return [(tuple(values[d] for d in self.q.by), whole)]
-        parts: dict[str | None, Fraction] = defaultdict(Fraction)
-        for product, amount in lines:
-            parts[product] += amount
-        covered = sum(parts.values(), Fraction(0))
-        if not parts or (whole is not None and whole != covered):
-            parts[None] += (whole or 0) - covered
-        if "product" in self.q.filters:
-            parts = {p: a for p, a in parts.items() if p in self.q.filters["product"]}  # type: ignore[assignment]
-        if "product" in self.q.by:
-            return [
-                (tuple(p if d == "product" else values[d] for d in self.q.by), a) for p, a in parts.items()
-            ]
-        return [(tuple(values[d] for d in self.q.by), sum(parts.values(), Fraction(0)))] if parts else []
+        pieces: list[tuple[Line | None, Fraction]] = [(line, line.amount or Fraction(0)) for line in lines]
+        covered = sum((amount for _, amount in pieces), Fraction(0))
+        if not pieces or (whole is not None and whole != covered):
+            pieces.append((None, (whole or 0) - covered))
+        parts: dict[Group, Fraction] = defaultdict(Fraction)
+        for line, amount in pieces:
+            what = self.what(line)
+            if what is not None:
+                parts[tuple({**values, **what}[d] for d in self.q.by)] += amount
+        return list(parts.items())
 
     # -- gathering ------------------------------------------------------------------------------------------------
 
@@ -503,6 +535,70 @@ class Answers:
                         furthest == 0 and (stage == "won" or any(s is None for _, s in past[:n])),
                     )  # fmt: skip
             furthest = place
+
+    # -- lines ----------------------------------------------------------------------------------------------------
+
+    def sold(
+        self, number: Callable[[Deal, Row, Line | None], Fraction | str],
+        currencies: Callable[[Deal, Row, Line | None], list[str]] = lambda deal, state, line: [],
+    ) -> Cells:  # fmt: skip
+        """Of won deals the lines, or None where there are none. `currencies`: that of the number, and what else must
+        have a rate."""
+        cells: Cells = {}
+        moment = self.q.moment
+        there = [
+            (deal, state, line, None) for deal, state in self.living(moment, not self.q.past)
+            for line in deal.row["lines"] or [None]
+        ]  # fmt: skip
+        later = [
+            (deal, state, None, "no_open_date")
+            for deal, state in (self.unborn(moment) if self.q.past else [])
+            if state["closed_at"] is not None and state["closed_at"] <= moment
+        ]
+        for i, span in enumerate(self.spans()):
+            assert span is not None
+            for deal, state, line, reason in [*there, *later]:
+                closed = state["closed_at"]
+                inside = closed is None or midnight(span[0]) <= closed < midnight(span[1])
+                if state["category"] != "won" or not inside:
+                    continue
+                worth = number(deal, state, line)
+                standing = self.standing(deal, state, moment if reason or closed is None else closed)
+                what = self.what(line)
+                if worth == "left out" or standing is None or what is None:
+                    continue
+                cell = cells.setdefault((i, tuple({**standing, **what}[d] for d in self.q.by)), Cell())
+                if reason or closed is None:
+                    worth = reason or "no_close_date"
+                elif isinstance(worth, Fraction) and (needed := currencies(deal, state, line)):
+                    day = self.priced_on(span, day_of(closed))
+                    rates = [self.model.rate(currency, self.q.currency, day) for currency in needed]
+                    worth = "missing_fx" if None in rates else worth * (rates[0] or 0)
+                if isinstance(worth, str):
+                    cell.excluded[worth] += 1
+                else:
+                    cell.total += worth
+                    cell.n += 1
+                    cell.values.append(worth)
+        return cells
+
+    def cost(self, state: Row, line: Line | None) -> Fraction | None:
+        """What a line cost when its deal was closed."""
+        if line is None or line.product is None or state["closed_at"] is None:
+            return None
+        found = None
+        for since, cost in self.model.products[line.product].costs:
+            if found is None or since <= state["closed_at"]:
+                found = (cost,)
+        return None if found is None or found[0] is None else found[0] * line.quantity
+
+    def wins(self) -> dict[str | None, list[tuple[datetime, Deal]]]:
+        """The dated ones of each account, in their order."""
+        found: dict[str | None, list[tuple[datetime, Deal]]] = defaultdict(list)
+        for deal, state in self.living(self.q.moment, not self.q.past):
+            if deal.row["account"] and state["category"] == "won" and state["closed_at"]:
+                found[deal.row["account"]].append((state["closed_at"], deal))
+        return {account: sorted(wins, key=lambda win: win[0]) for account, wins in found.items()}
 
     # -- quotas ---------------------------------------------------------------------------------------------------
 

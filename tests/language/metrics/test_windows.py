@@ -82,7 +82,9 @@ async def test_explain_shows_the_rows_of_the_stretch(firm: World) -> None:
         told = dict.fromkeys(rows, Fraction(0))
         for c in await firm.contributions("bookings", **asked):
             told[c.row["period_start"]] += c.parts.get("bookings", 0)
-        assert {start: row["value"] for start, row in rows.items()} == told
+        assert {start: row["value"] or 0 for start, row in rows.items()} == told, (
+            "null where nothing has a price"
+        )
     wide = await firm.one("won_deals", period="2025", window="rolling_9999_years")
     assert wide["n"] == await firm.value("won_deals", period="1900-01-01/2026-01-01")
 

@@ -1,0 +1,253 @@
+"""Quotas, as what is counted: day by day, and by whom.
+
+A quota spreads over the days of its period. What holds on a day is cut out of the tables as *pieces*: the version
+that holds then, and of two quotas of one holder over the same days the one with the shorter period (a year's quota
+does not add to the quarter's). A bucket takes from a piece its share of days, exactly.
+
+Rolled up and assigned are never added. The value is what reps carry, summed upwards over the dated organisation. A
+quota of a team, of a territory, or of a rep below whom somebody carries a quota for the same days is that level's own
+number: it stands beside as `assigned`, is excluded from the sum with that reason, and so nothing counts twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    Date,
+    Integer,
+    Numeric,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import DATERANGE
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import FromClause
+
+from app.language.metrics.metric import (
+    Dimension,
+    Fact,
+    Join,
+    Measure,
+    Population,
+)
+from app.language.metrics.scope import Scope, bucket
+from app.language.query.binds import Binds, constant
+from app.language.query.source import held, known, source
+from app.sales.org.days import day_of, days, first_day, piece, placement_by_day, reported_to_by_day
+from app.sales.org.models import reps_history
+from app.sales.targets.models import quota_versions, quotas, quotas_history
+
+
+def _pieces(binds: Binds) -> FromClause:
+    stored = source(quotas, binds, "stored", tracked_only=True)
+    length = stored.c.ends_on - stored.c.starts_on
+    finer = func.range_agg(func.daterange(stored.c.starts_on, stored.c.ends_on)).over(
+        partition_by=(
+            func.coalesce(stored.c.rep_id, stored.c.team_id, stored.c.territory_id),
+            stored.c.metric,
+        ),
+        order_by=length,
+        range_=(None, -1),
+    )
+    quota = (
+        select(*stored.c, finer.label("finer"))
+        .where(
+            stored.c.tenant_id == binds.tenant,
+            stored.c.deleted_at.is_(None),
+            stored.c.starts_on < bucket("last"),
+            stored.c.ends_on > bucket("first"),
+        )
+        .subquery("quota")
+    )
+    version = source(quota_versions, binds, "version")
+    step = union_all(
+        select(quota.c.starts_on.label("day"), quota.c.amount, literal_column("0").label("later")).correlate(
+            quota
+        ),
+        select(version.c.effective_from, version.c.amount, literal_column("1"))
+        .where(version.c.tenant_id == binds.tenant, version.c.quota_id == quota.c.id)
+        .correlate(quota),
+    ).subquery("step")
+    until = func.lead(step.c.day).over(order_by=(step.c.day, step.c.later))
+    span = (
+        select(step.c.day, func.coalesce(until, quota.c.ends_on).label("until"), step.c.amount)
+        .correlate(quota)
+        .lateral("span")
+    )
+    own = func.datemultirange(func.daterange(span.c.day, span.c.until))
+    left = own.op("-")(func.coalesce(quota.c.finer, literal_column("'{}'::datemultirange")))
+    piece = select(func.unnest(left, type_=DATERANGE()).label("days")).correlate(span, quota).lateral("piece")
+    return (
+        select(
+            *(c for c in quota.c if c.name not in ("amount", "finer")),
+            span.c.amount,
+            func.lower(piece.c.days, type_=Date()).label("from_day"),
+            func.upper(piece.c.days, type_=Date()).label("to_day"),
+        )
+        .select_from(quota)
+        .join(span, literal_column("true"))
+        .join(piece, literal_column("true"))
+        .subquery("piece_of_quota")
+    )
+
+
+# --- who leads whom over these days ----------------------------------------------------------------------------------
+
+
+def _led_days(s: Scope) -> CTE:
+    """For every rep the days on which somebody who reported to it, directly or not, carries a quota for a metric."""
+    place, above = reps_history.alias("carrier"), reps_history.alias("above")
+    if s.binds.as_of:
+        carried: FromClause = quotas_history.alias("carried")
+        live = held(carried, s.binds, s.asked)
+    else:
+        carried = quotas.alias("carried")
+        live = and_(carried.c.tenant_id == s.binds.tenant, carried.c.deleted_at.is_(None))
+    since, until = first_day(s.zone, place.c.valid_from), first_day(s.zone, place.c.valid_to)
+    lines = (
+        select(
+            place.c.manager_id.label("leader_id"),
+            carried.c.metric,
+            func.greatest(carried.c.starts_on, since).label("since"),
+            func.least(carried.c.ends_on, until).label("until"),
+        )
+        .select_from(carried.join(place, place.c.record_id == carried.c.rep_id))
+        .where(
+            live,
+            place.c.tenant_id == s.binds.tenant,
+            known(place, s.binds),
+            place.c.manager_id.is_not(None),
+            carried.c.starts_on < s.binds.named("span_last", Date()),
+            carried.c.ends_on > s.binds.named("span_first", Date()),
+            since < carried.c.ends_on,
+            until > carried.c.starts_on,
+        )
+        .cte(recursive=True)
+    )
+    since, until = first_day(s.zone, above.c.valid_from), first_day(s.zone, above.c.valid_to)
+    lines = lines.union(
+        select(
+            above.c.manager_id,
+            lines.c.metric,
+            func.greatest(lines.c.since, since),
+            func.least(lines.c.until, until),
+        ).where(
+            above.c.tenant_id == s.binds.tenant,
+            known(above, s.binds),
+            above.c.record_id == lines.c.leader_id,
+            above.c.manager_id.is_not(None),
+            since < lines.c.until,
+            until > lines.c.since,
+        )
+    )
+    return (
+        select(
+            lines.c.leader_id,
+            lines.c.metric,
+            func.range_agg(func.daterange(lines.c.since, lines.c.until)).label("days"),
+        )
+        .group_by(lines.c.leader_id, lines.c.metric)
+        .cte()
+    )
+
+
+def _shares_days(s: Scope, led: FromClause) -> ColumnElement[bool]:
+    return and_(
+        led.c.leader_id == s.row.c.rep_id,
+        led.c.metric == s.row.c.metric,
+        led.c.days.op("&&")(func.daterange(s.row.c.starts_on, s.row.c.ends_on)),
+    )
+
+
+def _leads(s: Scope) -> ColumnElement[bool]:
+    """Whether the holder leads somebody who carries a quota over some of the same days."""
+    return s.join("led").c.leader_id.is_not(None)
+
+
+def _assigned(s: Scope) -> ColumnElement[bool]:
+    return or_(s.row.c.rep_id.is_(None), _leads(s))
+
+
+def _assigned_to_group(s: Scope) -> ColumnElement[bool]:
+    """Assigned at the very level that the question groups by; levels are never added to each other."""
+    level = s.by[0] if len(s.by) == 1 else None
+    if level in ("team", "territory"):
+        return s.row.c[f"{level}_id"].is_not(None)
+    if level in ("rep", "manager"):
+        return and_(s.row.c.rep_id.is_not(None), _leads(s))
+    return false()
+
+
+def _holder(s: Scope) -> ColumnElement[Any]:
+    return s.row.c.rep_id
+
+
+QUOTAS = Fact(
+    name="quotas",
+    noun="quotas",
+    rows=_pieces,
+    label=lambda s: s.row.c.period,
+    piece=piece,
+    joins={
+        "place": placement_by_day(_holder),
+        "led": Join(rows=_led_days, on=_shares_days),
+    },
+    dimensions=(
+        Dimension(name="rep", title="Rep", noun="reps", value=_holder),
+        Dimension(
+            name="manager", title="Direct manager", noun="reps", within=reported_to_by_day(_holder),
+            value=lambda s: case(
+                (and_(s.row.c.rep_id.is_not(None), _leads(s)), s.row.c.rep_id), else_=s.join("place").c.manager_id
+            ),
+        ),
+        Dimension(
+            name="team", title="Team", noun="teams",
+            value=lambda s: func.coalesce(s.row.c.team_id, s.join("place").c.team_id),
+        ),
+        Dimension(
+            name="territory", title="Territory", noun="territories",
+            value=lambda s: func.coalesce(s.row.c.territory_id, s.join("place").c.territory_id),
+        ),
+    ),
+)  # fmt: skip
+
+FOR_BOOKINGS = Population(
+    name="quota",
+    fact=QUOTAS,
+    kind="flow",
+    where=lambda s: s.row.c.metric == constant("bookings"),
+    date=lambda s: s.row.c.starts_on,
+    within=lambda s: and_(s.row.c.from_day < bucket("last"), s.row.c.to_day > bucket("first")),
+    rate_day=lambda s: s.row.c.starts_on,
+)
+
+_AMOUNT: dict[str, Any] = {
+    "population": FOR_BOOKINGS,
+    "money": True,
+    "value": lambda s: s.amount,
+    "weight": lambda s: cast(days(s), Numeric),
+    "over": lambda s: cast(s.row.c.ends_on - s.row.c.starts_on, Integer),
+}
+
+
+def _days_begun(s: Scope) -> ColumnElement[Any]:
+    return days(s, day_of(s.zone, s.asked) + 1)
+
+
+QUOTA = Measure(name="quota", only=lambda s: days(s) > 0, exclusions=(("assigned", _assigned),), **_AMOUNT)
+ASSIGNED = Measure(name="assigned", only=lambda s: and_(days(s) > 0, _assigned_to_group(s)), **_AMOUNT)
+DUE_TO_DATE = Measure(
+    name="due",
+    only=lambda s: _days_begun(s) > 0,
+    exclusions=(("assigned", _assigned),),
+    **{**_AMOUNT, "weight": lambda s: cast(_days_begun(s), Numeric)},
+)

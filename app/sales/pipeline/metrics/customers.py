@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
@@ -35,19 +35,20 @@ def first_win(s: Scope) -> FromClause:
     return won.order_by(win.c.closed_at, win.c.id).limit(1).correlate(s.row).lateral("first_win")
 
 
-def first_of_family(s: Scope, family: ColumnElement[Any], *joined: FromClause) -> FromClause:
-    """When the account first bought a product of a family: `closed_at`, null where it never did."""
-    win, won = _wins(s, "earlier")
+def win_of_family(s: Scope, family: ColumnElement[Any], *joined: FromClause) -> FromClause:
+    """One of them, whichever, that was closed before the row and has a product of a family; none where it is new."""
+    win, won = _wins(s, "earlier", "closed_at")
     line, product = s.source(opportunity_line_items, "earlier_line"), s.source(products, "earlier_product")
     return (
-        won.add_columns(func.min(win.c.closed_at).label("closed_at"))
-        .where(
+        won.where(
+            win.c.closed_at < s.row.c.closed_at,
             line.c.tenant_id == s.binds.tenant,
             line.c.opportunity_id == win.c.id,
             product.c.tenant_id == s.binds.tenant,
             product.c.id == line.c.product_id,
             product.c.family == family,
         )
+        .limit(1)
         .correlate(s.row, *joined)
-        .lateral("first_of_family")
+        .lateral("win_of_family")
     )

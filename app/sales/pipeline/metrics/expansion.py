@@ -26,14 +26,14 @@ def _more(before: bool) -> Callable[[Scope], ColumnElement[bool]]:
     """Lines sold to customers, whose family they had bought before or not; renewals are apart."""
 
     def condition(s: Scope) -> ColumnElement[bool]:
-        family, bought = s.join("product").c.family, s.join("first_of_family").c.closed_at
+        bought = s.join("win_of_family").c.closed_at
         return and_(
             s.row.c.type.is_distinct_from(constant("renewal")),
             s.row.c.amount.is_not(None),
             s.row.c.net.is_not(None),
-            family.is_not(None),
+            s.join("product").c.family.is_not(None),
             s.join("first_win").c.closed_at < s.row.c.closed_at,
-            func.coalesce(bought < s.row.c.closed_at, False).is_(before),
+            bought.is_not(None) if before else bought.is_(None),
         )
 
     return condition

@@ -13,7 +13,7 @@ from app.language.metrics.metric import Dimension, Join, Population
 from app.language.metrics.scope import Scope
 from app.language.query.binds import Binds, constant
 from app.language.query.source import held, source
-from app.sales.pipeline.metrics.customers import first_of_family
+from app.sales.pipeline.metrics.customers import win_of_family
 from app.sales.pipeline.metrics.fact import DEALS
 from app.sales.pipeline.metrics.populations import WON
 from app.sales.pipeline.models import opportunity_line_items
@@ -66,9 +66,8 @@ def _family(s: Scope) -> ColumnElement[Any]:
     return s.join("product").c.family
 
 
-def _first_of_family(s: Scope) -> FromClause:
-    family = _family(s)
-    return first_of_family(s, family, s.join("product"))
+def _win_of_family(s: Scope) -> FromClause:
+    return win_of_family(s, _family(s), s.join("product"))
 
 
 _ONE_EACH = {
@@ -104,7 +103,7 @@ LINES = replace(
                 held(sold, s.binds, s.row.c.closed_at), sold.c.record_id == s.row.c.product_id
             ),
         ),
-        "first_of_family": Join(rows=_first_of_family, on=lambda s, first: true()),
+        "win_of_family": Join(rows=_win_of_family, on=lambda s, win: true()),
     },
     dimensions=tuple(_ONE_EACH.get(d.name, d) for d in DEALS.dimensions),
 )

@@ -288,7 +288,8 @@ class _Reader:
             self.values.periods.append((start, end, raw, target.kind))
             return Condition(path, "in_period", (start, end, *name))
         if operator in ("in", "nin"):
-            return self.members(path, target, operator, raw.split(",") if isinstance(raw, str) else raw, name)
+            listed = raw.split(",") if text_form and isinstance(raw, str) else raw
+            return self.members(path, target, operator, listed, name)
         value = self.value(target, raw)
         form = "key" if isinstance(value, tuple) else "value"
         slots = (
@@ -301,7 +302,7 @@ class _Reader:
     def members(
         self, path: tuple[str, ...], target: Field, operator: str, raw: Any, name: tuple[str, ...]
     ) -> Filter:
-        if not isinstance(raw, Sequence) or len(raw) > MAX_VALUES:
+        if not isinstance(raw, Sequence) or isinstance(raw, str) or len(raw) > MAX_VALUES:
             raise Invalid.field(self.pointer, "invalid_value", f"Give a list of at most {MAX_VALUES} values.")
         found = [self.value(target, x) for x in raw]
         plain = [x for x in found if not isinstance(x, tuple)]

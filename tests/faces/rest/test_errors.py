@@ -111,7 +111,8 @@ async def test_no_body_is_a_fault_of_ours(api: Api, body: bytes, status: int) ->
     [
         {"filter": 5}, {"filter": {"or": 5}}, {"filter": {"and": [5]}}, {"filter": {"amount": {"gte": "x"}}},
         {"filter": {"amount": {}}}, {"limit": 500}, {"limit": "5"}, {"sort": "name"}, {"sort": [5]}, {"fliter": {}},
-        {"filter": {"name": {"in": 5}}}, {"filter": {"name": {"nin": "a,b"}}}, {"filter": {"account": 5}}, {"filter": {"amount": None}}, {"as_of": 5},
+        {"filter": {"name": {"in": 5}}}, {"filter": {"name": {"nin": "a,b"}}}, {"filter": {"account": 5}},
+        {"filter": {"amount": None}}, {"as_of": 5},
         {"filter": {"amount": [1, 2]}}, {"filter": {"name": {"eq": None}}}, {"filter": {"name": {"contains": None}}},
         {"filter": {"nmae": "x"}}, {"filter": {"owner_id": {"in": [None]}}}, {"filter": {"amount": {"gte": [1]}}},
         {"filter": {"closed_at": {"in_period": 5}}}, {"filter": {"category": ["open", 5]}},

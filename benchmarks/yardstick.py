@@ -30,7 +30,7 @@ _ACCOUNT = f"""(select row_to_json(a) from (select x.id, x.name, x.parent_id, x.
     from accounts x where x.tenant_id = $1 and x.id = o.account_id) a) as account"""
 
 _OWNER = f"""(select row_to_json(r) from (select x.id, x.name, x.email, x.title, x.function, x.manager_id, x.team_id,
-    x.territory_id, x.hired_on, x.left_on, x.status, {_BOOKKEEPING.format("x")}
+    x.territory_id, x.working_calendar_id, x.hired_on, x.left_on, x.status, {_BOOKKEEPING.format("x")}
     from reps x where x.tenant_id = $1 and x.id = o.owner_id) r) as owner"""
 
 _AMOUNT_HOME = """case when o.currency = 'USD' then o.amount else (o.amount * (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, Table, and_, literal_column, null, select
+from sqlalchemy import CompoundSelect, Select, Table, and_, case, func, literal_column, null, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
@@ -26,13 +26,21 @@ def known(history: FromClause, binds: Binds) -> ColumnElement[bool]:
 
 
 def held(history: FromClause, binds: Binds, at: ColumnElement[Any]) -> ColumnElement[bool]:
-    """The version that held at a moment, by what was known."""
+    """The version that held at a moment, by what was known; at a later one than that, the one that held last."""
     return and_(
         history.c.tenant_id == binds.tenant,
         history.c.valid_from <= at,
-        history.c.valid_to > at,
+        history.c.valid_to > (at if binds.known_now else func.least(at, binds.known)),
         known(history, binds),
     )
+
+
+def known_until(history: FromClause, binds: Binds) -> ColumnElement[Any]:
+    """The end of a version, by what was known. Nothing ends in the future, and what ends now is closed in its row: so
+    an end behind `binds.known` was no end yet."""
+    if binds.known_now:
+        return history.c.valid_to
+    return case((history.c.valid_to > binds.known, _NEVER), else_=history.c.valid_to)
 
 
 def versions(table: Table) -> Select[Any] | CompoundSelect[Any]:

@@ -28,7 +28,7 @@ from app.language.metrics.metric import (
 )
 from app.language.metrics.scope import Scope, bucket
 from app.language.query.binds import Binds, constant
-from app.language.query.source import known, source
+from app.language.query.source import known, known_until, source
 from app.sales.activities.models import activities
 from app.sales.org import visibility
 from app.sales.org.metrics import credited_to, placement
@@ -195,7 +195,9 @@ def _leaders(s: Scope) -> FromClause:
     return (
         select(
             below.c.manager_id.label("rep_id"),
-            func.range_agg(func.tstzrange(below.c.valid_from, below.c.valid_to)).label("while_leading"),
+            func.range_agg(func.tstzrange(below.c.valid_from, known_until(below, s.binds))).label(
+                "while_leading"
+            ),
         )
         .where(below.c.tenant_id == s.binds.tenant, below.c.manager_id.is_not(None), known(below, s.binds))
         .group_by(below.c.manager_id)

@@ -15,7 +15,7 @@ from sqlalchemy.sql.selectable import FromClause
 
 from app.language.metrics.metric import Expression, Join
 from app.language.metrics.scope import Scope, bucket
-from app.language.query.source import held, known
+from app.language.query.source import held, known, known_until
 from app.sales.org.metrics import subtree
 from app.sales.org.models import reps_history
 
@@ -40,7 +40,9 @@ def days(s: Scope, *until: ColumnElement[Any]) -> ColumnElement[Any]:
                 func.coalesce(first_day(s.zone, place.c.valid_from), literal_column("'-infinity'::date"))
             )
             ends.append(
-                func.coalesce(first_day(s.zone, place.c.valid_to), literal_column("'infinity'::date"))
+                func.coalesce(
+                    first_day(s.zone, known_until(place, s.binds)), literal_column("'infinity'::date")
+                )
             )
         if s.has_joined("below"):
             below = s.join("below")
@@ -71,7 +73,7 @@ def placement_by_day(rep: Expression) -> Join:
             place.c.tenant_id == s.binds.tenant,
             known(place, s.binds),
             first_day(s.zone, place.c.valid_from) < func.least(s.row.c.to_day, bucket("last")),
-            first_day(s.zone, place.c.valid_to) > func.greatest(s.row.c.from_day, bucket("first")),
+            first_day(s.zone, known_until(place, s.binds)) > func.greatest(s.row.c.from_day, bucket("first")),
         )
 
     return Join(rows=lambda s: reps_history.alias("place"), on=on)

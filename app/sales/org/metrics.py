@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from app.language.metrics.metric import Dimension, Expression, Join
 from app.language.metrics.scope import Scope
-from app.language.query.source import held, known
+from app.language.query.source import held, known, known_until
 from app.sales.org.models import reps_history
 
 _MOMENT = TIMESTAMP(timezone=True)
@@ -35,16 +35,17 @@ def subtree(s: Scope, managers: ColumnElement[Any]) -> CTE:
         literal_column("'infinity'::timestamptz", _MOMENT).label("until"),
     ).cte(recursive=True)
     below = reps_history.alias("below")
+    ends = known_until(below, s.binds)
     return tree.union(
         select(
             below.c.record_id,
             func.greatest(tree.c.since, below.c.valid_from),
-            func.least(tree.c.until, below.c.valid_to),
+            func.least(tree.c.until, ends),
         ).where(
             below.c.tenant_id == s.binds.tenant,
             below.c.manager_id == tree.c.rep_id,
             below.c.valid_from < tree.c.until,
-            below.c.valid_to > tree.c.since,
+            ends > tree.c.since,
             known(below, s.binds),
         )
     )

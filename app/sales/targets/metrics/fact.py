@@ -41,7 +41,7 @@ from app.language.metrics.metric import (
 )
 from app.language.metrics.scope import Scope, bucket
 from app.language.query.binds import Binds, constant
-from app.language.query.source import held, known, source
+from app.language.query.source import held, known, known_until, source
 from app.sales.org.days import day_of, days, first_day, piece, placement_by_day, reported_to_by_day
 from app.sales.org.models import reps_history
 from app.sales.targets.models import quota_versions, quotas, quotas_history
@@ -112,13 +112,13 @@ def _led_days(s: Scope) -> CTE:
     else:
         carried = quotas.alias("carried")
         live = and_(carried.c.tenant_id == s.binds.tenant, carried.c.deleted_at.is_(None))
-    since, until = first_day(s.zone, place.c.valid_from), first_day(s.zone, place.c.valid_to)
+    since, to = first_day(s.zone, place.c.valid_from), first_day(s.zone, known_until(place, s.binds))
     lines = (
         select(
             place.c.manager_id.label("leader_id"),
             carried.c.metric,
             func.greatest(carried.c.starts_on, since).label("since"),
-            func.least(carried.c.ends_on, until).label("until"),
+            func.least(carried.c.ends_on, to).label("until"),
         )
         .select_from(carried.join(place, place.c.record_id == carried.c.rep_id))
         .where(
@@ -129,24 +129,24 @@ def _led_days(s: Scope) -> CTE:
             carried.c.starts_on < s.binds.named("span_last", Date()),
             carried.c.ends_on > s.binds.named("span_first", Date()),
             since < carried.c.ends_on,
-            until > carried.c.starts_on,
+            to > carried.c.starts_on,
         )
         .cte(recursive=True)
     )
-    since, until = first_day(s.zone, above.c.valid_from), first_day(s.zone, above.c.valid_to)
+    since, to = first_day(s.zone, above.c.valid_from), first_day(s.zone, known_until(above, s.binds))
     lines = lines.union(
         select(
             above.c.manager_id,
             lines.c.metric,
             func.greatest(lines.c.since, since),
-            func.least(lines.c.until, until),
+            func.least(lines.c.until, to),
         ).where(
             above.c.tenant_id == s.binds.tenant,
             known(above, s.binds),
             above.c.record_id == lines.c.leader_id,
             above.c.manager_id.is_not(None),
             since < lines.c.until,
-            until > lines.c.since,
+            to > lines.c.since,
         )
     )
     return (

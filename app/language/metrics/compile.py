@@ -166,8 +166,13 @@ class Branch:
         ]
 
     @property
+    def infers(self) -> bool:
+        """Whether rows say it of themselves: those of the past do, and those that last from earlier days on."""
+        return "inferred" in self.scope.row.c
+
+    @property
     def inferred(self) -> ColumnElement[bool]:
-        return self.scope.row.c.inferred if "inferred" in self.scope.row.c else false()
+        return self.scope.row.c.inferred if self.infers else false()
 
     def only(self, measure: Measure) -> ColumnElement[bool] | None:
         return measure.only(self.scope) if measure.only is not None else None
@@ -225,7 +230,7 @@ def _grouped(branch: Branch) -> Any:
         if amount is not None and weight is not None:
             amount = amount * weight(branch.scope)
         total = _nothing(f"s_{index}", Numeric()) if amount is None else _filtered(func.sum(amount), counted)
-        told_later = _count(_all(counted, branch.inferred)) if branch.shape.history else literal_column("0")
+        told_later = _count(_all(counted, branch.inferred)) if branch.infers else literal_column("0")
         columns += [
             _count(counted).label(f"n_{index}"), total.label(f"s_{index}"), told_later.label(f"inferred_{index}"),
         ]  # fmt: skip

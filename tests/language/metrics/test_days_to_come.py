@@ -61,3 +61,13 @@ async def test_who_moves_later_has_not_moved(
     metric, asked = QUESTIONS[number]
     assert await world.rows(metric, **asked, **known(then)) == answers[number]
     assert await world.rows(metric, **asked) != answers[number], "now it is otherwise"
+
+
+async def test_live_says_what_is_inferred_as_later_on(owner_url: str, database: Database) -> None:
+    """Days at work before a rep was recorded are carried back, also where nobody asks for another moment."""
+    world = await new_world(owner_url, database)
+    await world.put("reps", {"external_id": "old", "name": "old", "hired_on": "2020-01-01"})
+    now = datetime.now(UTC)
+    live = await world.one("rep_turnover", period="2024", now=now)
+    assert live["inferred"] == 1
+    assert live == await world.one("rep_turnover", period="2024", **known(now))

@@ -127,8 +127,8 @@ def from_parameters(
             raise Invalid.field(
                 f"?{name}", "unknown_parameter", f'The parameter "{name[:80]}" cannot be read.'
             )
-        reader = _Reader(catalogue, principal, values, f"?{name}")
-        conditions.append(reader.condition(resource, path.split("."), operator, text, text_form=True))
+        reader = _Reader(catalogue, principal, values, f"?{name}", in_url=True)
+        conditions.append(reader.condition(resource, path.split("."), operator, text))
     return _all(conditions)
 
 
@@ -186,6 +186,8 @@ class _Reader:
     values: Values
     pointer: str
     depth: int = 0
+    in_url: bool = False
+    """Every value is a text there, and commas part a list; in JSON a value has its own type."""
 
     def tree(self, resource: Resource, tree: Any, prefix: tuple[str, ...]) -> Filter | None:
         if not isinstance(tree, Mapping):
@@ -248,9 +250,7 @@ class _Reader:
             f'{place.title} has no "{name[:80]}" to filter by.' + did_you_mean(name, known),
         )
 
-    def condition(
-        self, resource: Resource, path: Sequence[str], operator: str, raw: Any, *, text_form: bool = False
-    ) -> Filter:
+    def condition(self, resource: Resource, path: Sequence[str], operator: str, raw: Any) -> Filter:
         self.values.conditions += 1
         if self.values.conditions > MAX_CONDITIONS:
             raise Invalid.field(
@@ -262,7 +262,7 @@ class _Reader:
             raise self.unknown(path[-1], place)
         name = (self.values.add(path[-1]),) if place.of_tenant else ()
         if (
-            text_form
+            self.in_url
             and operator == "eq"
             and target.kind not in ("text",)
             and isinstance(raw, str)
@@ -288,7 +288,7 @@ class _Reader:
             self.values.periods.append((start, end, raw, target.kind))
             return Condition(path, "in_period", (start, end, *name))
         if operator in ("in", "nin"):
-            listed = raw.split(",") if text_form and isinstance(raw, str) else raw
+            listed = raw.split(",") if self.in_url and isinstance(raw, str) else raw
             return self.members(path, target, operator, listed, name)
         value = self.value(target, raw)
         form = "key" if isinstance(value, tuple) else "value"
@@ -316,12 +316,11 @@ class _Reader:
         return parts[0] if len(parts) == 1 else Group("or" if operator == "in" else "and", tuple(parts))
 
     def truth(self, raw: Any) -> bool:
-        # A number is equal to a truth value here, and none in JSON.
         if isinstance(raw, bool):
             return raw
-        if raw in ("true", "1"):
+        if self.in_url and raw in ("true", "1"):
             return True
-        if raw in ("false", "0"):
+        if self.in_url and raw in ("false", "0"):
             return False
         raise Invalid.field(self.pointer, "invalid_value", "Must be true or false.")
 
@@ -340,7 +339,7 @@ class _Reader:
             case "id" | "reference":
                 return self.reference(target, raw)
             case "integer":
-                if isinstance(raw, (bool, float)):
+                if not self.in_url and (isinstance(raw, bool) or not isinstance(raw, int)):
                     raise ValueError
                 number = int(raw)
                 if abs(number) >= 2**63:

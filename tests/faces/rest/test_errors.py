@@ -127,6 +127,15 @@ async def test_no_question_is_a_fault_of_ours(api: Api, question: Any) -> None:
         code(response)
 
 
+@pytest.mark.parametrize("operand", [{"gte": "5"}, "5", True, {"is_null": "true"}, {"is_null": 1}, {"in": ["5"]}])
+async def test_a_value_in_json_has_its_own_type(api: Api, operand: Any) -> None:
+    """A text is a number or a truth value in a URL only, where nothing else can be written."""
+    response = await api.post("/v1/leads:query", {"filter": {"score": operand}})
+    assert code(response)[0] == 422, response.text
+    for written in ("score[gte]=5", "score=5,6", "score[is_null]=true", "score[is_null]=0"):
+        assert (await api.get(f"/v1/leads?{written}")).status_code == 200, written
+
+
 async def test_a_filter_nested_without_end_is_refused(api: Api) -> None:
     tree: dict[str, Any] = {"name": "x"}
     for _ in range(400):

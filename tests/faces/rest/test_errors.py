@@ -127,7 +127,9 @@ async def test_no_question_is_a_fault_of_ours(api: Api, question: Any) -> None:
         code(response)
 
 
-@pytest.mark.parametrize("operand", [{"gte": "5"}, "5", True, {"is_null": "true"}, {"is_null": 1}, {"in": ["5"]}])
+@pytest.mark.parametrize(
+    "operand", [{"gte": "5"}, "5", True, {"is_null": "true"}, {"is_null": 1}, {"in": ["5"]}]
+)
 async def test_a_value_in_json_has_its_own_type(api: Api, operand: Any) -> None:
     """A text is a number or a truth value in a URL only, where nothing else can be written."""
     response = await api.post("/v1/leads:query", {"filter": {"score": operand}})

@@ -31,7 +31,7 @@ from app.language.query.binds import Binds, constant
 from app.language.query.source import known, known_until, source
 from app.sales.activities.models import activities
 from app.sales.org import visibility
-from app.sales.org.metrics import credited_to, placement
+from app.sales.org.metrics import credited_to, standing
 from app.sales.org.models import reps_history
 from app.sales.org.people import AVERAGE, AVERAGE_REPS_IN_REACH
 from app.sales.pipeline.metrics.populations import WON
@@ -70,7 +70,8 @@ ACTIVITIES = Fact(
     noun="activities",
     rows=lambda binds: source(activities, binds, "activity", tracked_only=True),
     label=_of("subject"),
-    joins={"place": placement(_of("owner_id"))},
+    custom={"custom": ("activities", lambda s: s.row)},
+    joins=standing(_of("owner_id")),
     dimensions=(
         *credited_to(_of("owner_id")),
         Dimension(name="kind", title="Kind of activity", value=_of("kind")),
@@ -213,7 +214,7 @@ TIME = Fact(
     rows=_timed,
     label=_of("subject"),
     joins={
-        "place": placement(_of("owner_id")),
+        **standing(_of("owner_id")),
         "leader": Join(
             rows=_leaders,
             on=lambda s, leader: and_(

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Date, and_, cast, func, literal_column, select
+from sqlalchemy import CTE, Date, and_, cast, func, literal_column, null, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
 from app.language.metrics.metric import Expression, Join
 from app.language.metrics.scope import Scope, bucket
 from app.language.query.source import held, known, known_until
-from app.sales.org.metrics import subtree
+from app.sales.org.metrics import lines, subtree
 from app.sales.org.models import reps_history
 
 
@@ -48,6 +48,10 @@ def days(s: Scope, *until: ColumnElement[Any]) -> ColumnElement[Any]:
             below = s.join("below")
             begins.append(first_day(s.zone, func.lower(below.c.span)))
             ends.append(first_day(s.zone, func.upper(below.c.span)))
+        if s.has_joined("command"):
+            line = s.join("command")
+            begins.append(func.coalesce(first_day(s.zone, line.c.since), literal_column("'-infinity'::date")))
+            ends.append(func.coalesce(first_day(s.zone, line.c.until), literal_column("'infinity'::date")))
     return func.greatest(func.least(*ends) - func.greatest(*begins), 0)
 
 
@@ -58,6 +62,8 @@ def piece(s: Scope) -> ColumnElement[Any]:
         begins.append(s.join("place").c.valid_from)
     if s.has_joined("below"):
         begins.append(func.lower(s.join("below").c.span))
+    if s.has_joined("command"):
+        begins.append(s.join("command").c.since)
     return func.concat_ws("|", *begins)
 
 
@@ -77,6 +83,59 @@ def placement_by_day(rep: Expression) -> Join:
         )
 
     return Join(rows=lambda s: reps_history.alias("place"), on=on)
+
+
+def _every_line(s: Scope) -> CTE:
+    """Of every rep the lines above it, and for the rest of all time none: so that no day is lost."""
+    told = lines(s)
+    rep = reps_history.alias("somebody")
+    of_rep = (
+        select(
+            func.coalesce(
+                func.range_agg(func.tstzrange(told.c.since, told.c.until)),
+                literal_column("'{}'::tstzmultirange"),
+            ).label("spans")
+        )
+        .where(told.c.rep_id == rep.c.record_id)
+        .correlate(rep)
+        .scalar_subquery()
+    )
+    always = literal_column("'{[-infinity,infinity)}'::tstzmultirange")
+    rest = (
+        select(rep.c.record_id.label("rep_id"), func.unnest(always.op("-")(of_rep)).label("span"))
+        .where(rep.c.tenant_id == s.binds.tenant)
+        .distinct()
+        .subquery("rest")
+    )
+    return (
+        select(told.c.rep_id, told.c.line, told.c.since, told.c.until)
+        .union_all(
+            select(
+                rest.c.rep_id, null().cast(told.c.line.type), func.lower(rest.c.span), func.upper(rest.c.span)
+            )
+        )
+        .cte()
+    )
+
+
+def command_by_day(rep: Expression) -> Join:
+    """The lines of those above a rep that hold on some of the row's days; with `credit=current` the one of today."""
+
+    def on(s: Scope, line: FromClause) -> ColumnElement[bool]:
+        same = line.c.rep_id == rep(s)
+        if s.credit == "current":
+            return and_(same, line.c.since <= s.asked, line.c.until > s.asked)
+        return and_(
+            same,
+            first_day(s.zone, line.c.since) < func.least(s.row.c.to_day, bucket("last")),
+            first_day(s.zone, line.c.until) > func.greatest(s.row.c.from_day, bucket("first")),
+        )
+
+    return Join(rows=_every_line, on=on)
+
+
+def standing_by_day(rep: Expression) -> dict[str, Join]:
+    return {"place": placement_by_day(rep), "command": command_by_day(rep)}
 
 
 def reported_to_by_day(rep: Expression) -> Callable[[Scope, ColumnElement[Any]], ColumnElement[bool]]:

@@ -46,8 +46,8 @@ from app.language.metrics.metric import (
 from app.language.metrics.scope import Scope, bucket
 from app.language.query.binds import Binds, constant
 from app.language.query.source import known, source
-from app.sales.org.days import day_of, days, first_day, piece, placement_by_day, reported_to_by_day
-from app.sales.org.metrics import credited_to, placement
+from app.sales.org.days import day_of, days, first_day, piece, reported_to_by_day, standing_by_day
+from app.sales.org.metrics import MANAGER_LEVELS, credited_to, standing
 from app.sales.org.models import reps, reps_history
 from app.sales.org.visibility import in_reach
 
@@ -95,7 +95,7 @@ REPS = Fact(
     name="reps",
     noun="reps",
     rows=lambda binds: source(reps, binds, "rep", tracked_only=True),
-    joins={"place": placement(_rep)},
+    joins=standing(_rep),
     dimensions=(
         *credited_to(_rep),
         Dimension(name="quota_carrying", title="Whether the rep carries a quota", value=_carries_a_quota),
@@ -178,7 +178,7 @@ CAREERS = Fact(
     noun="reps",
     rows=_careers,
     piece=piece,
-    joins={"place": placement_by_day(_rep)},
+    joins=standing_by_day(_rep),
     dimensions=(
         Dimension(name="rep", title="Rep", noun="reps", value=_rep),
         Dimension(
@@ -188,6 +188,7 @@ CAREERS = Fact(
         Dimension(name="team", title="Team", noun="teams", value=_stood("team_id")),
         Dimension(name="territory", title="Territory", noun="territories", value=_stood("territory_id")),
         Dimension(name="function", title="Function of the rep", value=_stood("function")),
+        *MANAGER_LEVELS,
     ),
 )  # fmt: skip
 

@@ -27,7 +27,7 @@ from app.language.metrics.unborn import recorded_later
 from app.language.metrics.wording import PRECEDING, STOCK
 from app.language.query.binds import Binds
 from app.language.query.source import source
-from app.sales.org.metrics import credited_to, placement
+from app.sales.org.metrics import credited_to, standing
 from app.sales.prospecting.models import leads
 
 
@@ -44,7 +44,8 @@ LEADS = Fact(
     noun="leads",
     rows=_rows,
     unborn=recorded_later(leads, "received_at", "lead"),
-    joins={"place": placement(_of("owner_id"))},
+    joins=standing(_of("owner_id")),
+    custom={"custom": ("leads", lambda s: s.row)},
     dimensions=(
         *credited_to(_of("owner_id")),
         Dimension(name="queue", title="Queue", noun="lead_queues", value=_of("queue_id")),

@@ -42,7 +42,11 @@ def invent(seed: int, loaded: datetime, many: int = 40) -> Model:
             points.append((moment(), {"manager": dice.choice(managers), **somewhere()}))
         places[rep] = sorted(points, key=lambda p: p[0])
     accounts: dict[str, Row] = {
-        f"a{i}": {"industry": dice.choice(["retail", "energy", None])} for i in range(4)
+        f"a{i}": {
+            "industry": dice.choice(["retail", "energy", None]),
+            "tier": dice.choice(["gold", "iron", None]),
+        }
+        for i in range(4)
     }
     rates: dict[tuple[str, str], list[tuple[date, Fraction]]] = {("EUR", "USD"): [], ("USD", "JPY"): []}
     for month in range(1, 19):
@@ -70,6 +74,15 @@ def _product(dice: random.Random, family: str | None, moment: Any) -> Product:
     return Product(family, dice.choice(["USD", "EUR", "JPY", "GBP", None]), costs)
 
 
+def _splits(dice: random.Random) -> list[tuple[str, Fraction, str]]:
+    """Shares of the revenue sum to 1; overlays may be anything, also of somebody who has a share as well."""
+    reps = dice.sample([*SELLERS, "m1", "m2"], 3)
+    shares = dice.choice([[], [], [100], [60, 40], [33, 33, 34], [5, 70, 25]])
+    revenue = [(rep, Fraction(share, 100), "revenue") for rep, share in zip(reps, shares, strict=False)]
+    overlay = [(rep, Fraction(dice.randint(1, 100), 100), "overlay") for rep in dice.sample(SELLERS, 2)]
+    return revenue + overlay[: dice.choice([0, 0, 1, 2])]
+
+
 def _line(dice: random.Random) -> Line:
     amount = None if dice.random() < 0.1 else Fraction(dice.randint(0, 500))
     price = dice.choice(
@@ -88,6 +101,8 @@ def _deal(dice: random.Random, key: str, moment: Any, loaded: datetime) -> Deal:
         "type": dice.choice(["new_business", "renewal", None]), "lines": lines,
         "forecast": dice.choice([None, None, "pipeline", "best_case", "most_likely", "commit"]),
         "competitor": dice.choice([None, "Globex", "Initech"]), "channel": dice.choice([None, "field", "partner"]),
+        "region": dice.choice([None, "north", "south"]), "splits": _splits(dice),
+        "members": dice.sample([*SELLERS, "m1"], dice.choice([0, 0, 1, 2])),
     }  # fmt: skip
 
     def amount() -> Fraction | None:
@@ -231,7 +246,13 @@ async def load(world: World, model: Model) -> None:
         ]
         history = [{"at": at.isoformat(), **point} for (at, _), point in zip(points, told, strict=True)]
         await world.put("reps", {"external_id": rep, "name": rep, **told[-1], "history": history})
-    await world.put("accounts", *({"external_id": k, "name": k, **a} for k, a in model.accounts.items()))
+    await world.add_field("opportunities", "region")
+    await world.add_field("accounts", "tier")
+    await world.put(
+        "accounts",
+        *({"external_id": k, "name": k, "industry": a["industry"], "custom": {"tier": a["tier"]}}
+          for k, a in model.accounts.items()),
+    )  # fmt: skip
     for name, product in model.products.items():
         costs = [{"at": at.isoformat(), "cost": _number(cost)} for at, cost in product.costs]
         row = {"external_id": name, "name": name, "family": product.family, "currency": product.currency}
@@ -285,6 +306,11 @@ def _row(deal: Deal) -> Row:
         "currency": deal.row["currency"], "type": deal.row["type"], "forecast_category": deal.row["forecast"],
         "competitor": deal.row["competitor"], "sales_channel": deal.row["channel"],
         "opened_at": deal.row["opened_at"].isoformat() if deal.row["opened_at"] else None,
+        "custom": {"region": deal.row["region"]},
+        "splits": [
+            {"rep_id": _t(rep), "share": float(share), "kind": kind} for rep, share, kind in deal.row["splits"]
+        ],
+        "team": [{"rep_id": _t(rep)} for rep in deal.row["members"]],
         "line_items": [
             {"product_id": _t(line.product), "amount": _number(line.amount), "position": i,
              "quantity": _number(line.quantity), "list_price": _number(line.price)}

@@ -151,6 +151,11 @@ class Model:
             rep = self.place(rep, moment)["manager"]
         return found
 
+    def levels(self, rep: str | None, moment: datetime) -> Row:
+        """Who leads at each level above a rep, itself included, 1 being the top."""
+        line = [*reversed(self.chain(rep, moment))]
+        return {f"manager_level_{n + 1}": line[n] if n < len(line) else None for n in range(8)}
+
 
 @dataclass
 class Question:
@@ -165,8 +170,11 @@ class Question:
     currency: str
     fx: str
     credit: str
+    attribution: str = "owner"
 
 
+CREDITED = frozenset({"rep", "manager", "team", "territory", *(f"manager_level_{n}" for n in range(1, 9))})
+"""Dimensions of who is credited, by which a deal that several are credited for stands in several groups."""
 PLACE = {"new": 1, "talk": 2, "won": 3}
 
 
@@ -239,17 +247,48 @@ class Answers:
             if at > moment and deal.row["opened_at"] is None:
                 yield deal, state
 
-    def standing(self, deal: Deal, state: Row, when: datetime, stage: str | None = None) -> Row | None:
-        """What a deal is in each dimension; nothing where a filter is against it."""
+    def holders(self, deal: Deal, owner: str, recorded: bool) -> list[tuple[str, Fraction]]:
+        """Who is credited, each with what share; before a deal was recorded nothing is known but its owner."""
+        splits = deal.row["splits"] if recorded else []
+        match self.q.attribution:
+            case "owner":
+                return [(owner, Fraction(1))]
+            case "team":
+                return [
+                    (rep, Fraction(1)) for rep in sorted({owner, *(deal.row["members"] if recorded else [])})
+                ]
+            case kind:
+                wanted = "revenue" if kind == "split" else "overlay"
+                held = [(rep, share) for rep, share, of in splits if of == wanted]
+                return held or ([] if kind == "overlay" else [(owner, Fraction(1))])
+
+    def standings(
+        self, deal: Deal, state: Row, when: datetime, stage: str | None = None, *, recorded: bool = True
+    ) -> list[tuple[Row, Fraction]]:
+        """What a deal is in each dimension, for everyone who is credited with a share; those whom no filter is
+        against."""
         rep = state["credited"] or state["owner"]
         if self.q.credit == "current":
             gone = deal.deleted and not self.q.past
             today = None if gone else at_or_before(deal.versions(self.q.second_load), self.q.moment)
             rep, when = (today or state)["owner"], self.q.moment
+        found = [
+            (values, share)
+            for holder, share in self.holders(deal, rep, recorded)
+            if (values := self.standing(deal, state, holder, when, stage)) is not None
+        ]
+        asks = CREDITED & {*self.q.by, *self.q.filters}
+        if asks or self.q.attribution == "overlay":
+            return found
+        # Nobody is told from another: the whole of it, whoever has which share.
+        return [(values, Fraction(1)) for values, _ in found[:1]]
+
+    def standing(self, deal: Deal, state: Row, rep: str, when: datetime, stage: str | None) -> Row | None:
         place = self.model.place(rep, when)
-        account = self.model.accounts.get(deal.row["account"] or "", {"industry": None})
+        account = self.model.accounts.get(deal.row["account"] or "", {"industry": None, "tier": None})
         values = {
-            "rep": rep, **place, "industry": account["industry"], "type": deal.row["type"],
+            "rep": rep, **place, **self.model.levels(rep, when), "industry": account["industry"],
+            "type": deal.row["type"], "custom.region": deal.row["region"], "account.custom.tier": account["tier"],
             "stage": stage or state["stage"],
             "currency": deal.row["currency"], "competitor": deal.row["competitor"],
             "sales_channel": deal.row["channel"], "forecast_category": forecast(deal, state),
@@ -273,24 +312,40 @@ class Answers:
         return values if all(values[name] in wanted[name] for name in WHAT if name in wanted) else None
 
     def groups(
-        self, deal: Deal, state: Row, when: datetime, lines: list[Line], stage: str | None = None
-    ) -> list[tuple[Group, Fraction | None]]:
-        """The groups in which a deal counts, each with the share of its amount as an amount; filters applied."""
-        values, whole = self.standing(deal, state, when, stage), state["amount"]
-        if values is None:
-            return []
+        self,
+        deal: Deal,
+        state: Row,
+        when: datetime,
+        lines: list[Line],
+        stage: str | None = None,
+        *,
+        recorded: bool = True,
+    ) -> list[tuple[Group, Fraction | None, Fraction]]:
+        """The groups in which a deal counts, each with the amount of its lines there, and the share of that which is
+        credited there; filters applied."""
+        standings, whole = self.standings(deal, state, when, stage, recorded=recorded), state["amount"]
+        found: list[tuple[Group, Fraction | None, Fraction]] = []
+        for values, share in pooled(standings, self.q):
+            found += [
+                (tuple({**values, **what}[d] for d in self.q.by), amount, share)
+                for what, amount in self.pieces(whole, lines)
+            ]
+        return found
+
+    def pieces(self, whole: Fraction | None, lines: list[Line]) -> list[tuple[Row, Fraction | None]]:
         if not set(WHAT) & {*self.q.by, *self.q.filters}:
-            return [(tuple(values[d] for d in self.q.by), whole)]
+            return [({}, whole)]
         pieces: list[tuple[Line | None, Fraction]] = [(line, line.amount or Fraction(0)) for line in lines]
         covered = sum((amount for _, amount in pieces), Fraction(0))
         if not pieces or (whole is not None and whole != covered):
             pieces.append((None, (whole or 0) - covered))
         parts: dict[Group, Fraction] = defaultdict(Fraction)
+        asked = [d for d in WHAT if d in self.q.by]
         for line, amount in pieces:
             what = self.what(line)
             if what is not None:
-                parts[tuple({**values, **what}[d] for d in self.q.by)] += amount
-        return list(parts.items())
+                parts[tuple(what[d] for d in asked)] += amount
+        return [(dict(zip(asked, values, strict=True)), amount) for values, amount in parts.items()]
 
     # -- gathering ------------------------------------------------------------------------------------------------
 
@@ -330,12 +385,13 @@ class Answers:
             if reason == "no_open_date" and deal.versions(self.q.second_load)[0][0] > when
             else deal.row["lines"]
         )
-        for group, amount in self.groups(deal, state, when, lines):
+        recorded = lines is deal.row["lines"]
+        for group, amount, share in self.groups(deal, state, when, lines, recorded=recorded):
             cell = cells.setdefault((i, group), Cell())
             worth: Fraction | str = reason or (number(amount) if number else Fraction(1))
             if isinstance(worth, Fraction) and rate_day is not None:
                 rate = self.model.rate(deal.row["currency"], self.q.currency, rate_day)
-                worth = "missing_fx" if rate is None else worth * rate
+                worth = "missing_fx" if rate is None else worth * rate * share
             if isinstance(worth, str):
                 cell.excluded[worth] += 1
             else:
@@ -511,7 +567,7 @@ class Answers:
             for deal, state in self.living(self.q.moment, not self.q.past):
                 for step in self._steps_of(deal, state):
                     if begin <= step.reached < end and (worth := wanted(step)) is not None:
-                        for group, _ in self.groups(deal, state, step.reached, [], step.stage):
+                        for group, *_ in self.groups(deal, state, step.reached, [], step.stage):
                             cell = cells.setdefault((i, group), Cell())
                             if step.unknown:
                                 cell.excluded["unknown_stages"] += 1
@@ -562,24 +618,25 @@ class Answers:
                 inside = closed is None or midnight(span[0]) <= closed < midnight(span[1])
                 if state["category"] != "won" or not inside:
                     continue
-                worth = number(deal, state, line)
-                standing = self.standing(deal, state, moment if reason or closed is None else closed)
                 what = self.what(line)
-                if worth == "left out" or standing is None or what is None:
+                if number(deal, state, line) == "left out" or what is None:
                     continue
-                cell = cells.setdefault((i, tuple({**standing, **what}[d] for d in self.q.by)), Cell())
-                if reason or closed is None:
-                    worth = reason or "no_close_date"
-                elif isinstance(worth, Fraction) and (needed := currencies(deal, state, line)):
-                    day = self.priced_on(span, day_of(closed))
-                    rates = [self.model.rate(currency, self.q.currency, day) for currency in needed]
-                    worth = "missing_fx" if None in rates else worth * (rates[0] or 0)
-                if isinstance(worth, str):
-                    cell.excluded[worth] += 1
-                else:
-                    cell.total += worth
-                    cell.n += 1
-                    cell.values.append(worth)
+                when = moment if reason or closed is None else closed
+                for standing, share in pooled(self.standings(deal, state, when, recorded=not reason), self.q):
+                    cell = cells.setdefault((i, tuple({**standing, **what}[d] for d in self.q.by)), Cell())
+                    worth = number(deal, state, line)
+                    if reason or closed is None:
+                        worth = reason or "no_close_date"
+                    elif isinstance(worth, Fraction) and (needed := currencies(deal, state, line)):
+                        day = self.priced_on(span, day_of(closed))
+                        rates = [self.model.rate(currency, self.q.currency, day) for currency in needed]
+                        worth = "missing_fx" if None in rates else worth * (rates[0] or 0) * share
+                    if isinstance(worth, str):
+                        cell.excluded[worth] += 1
+                    else:
+                        cell.total += worth
+                        cell.n += 1
+                        cell.values.append(worth)
         return cells
 
     def cost(self, state: Row, line: Line | None) -> Fraction | None:
@@ -652,7 +709,7 @@ class Answers:
         kind, holder = quota.holder
         rep = holder if kind == "rep" else None
         when = self.q.moment if self.q.credit == "current" else midnight(day)
-        values = {"rep": rep, **self.model.place(rep, when)}
+        values = {"rep": rep, **self.model.place(rep, when), **self.model.levels(rep, when)}
         if kind != "rep":
             values[kind] = holder
         elif assigned:
@@ -664,6 +721,16 @@ class Answers:
             elif values[name] not in wanted:
                 return None
         return tuple(values[d] for d in self.q.by)
+
+
+def pooled(standings: list[tuple[Row, Fraction]], q: Question) -> list[tuple[Row, Fraction]]:
+    """Those who stand in one group as one: their shares together, but of a team each has all of it."""
+    found: dict[Group, tuple[Row, Fraction]] = {}
+    for values, share in standings:
+        group = tuple(values[d] for d in q.by if d not in WHAT)
+        before = found[group][1] if group in found else Fraction(0)
+        found[group] = (values, Fraction(1) if q.attribution in ("owner", "team") else before + share)
+    return list(found.values())
 
 
 def forecast(deal: Deal, state: Row) -> str | None:

@@ -43,7 +43,8 @@ from tests.language.metrics.world import World, new_world
 Number = Callable[[Fraction | None], Fraction | str] | None
 DEALS_BY = (
     "rep", "manager", "team", "territory", "product", "product_family", "industry", "type", "stage", "currency",
-    "competitor", "sales_channel", "forecast_category",
+    "competitor", "sales_channel", "forecast_category", "manager_level_1", "manager_level_2", "manager_level_3",
+    "custom.region", "account.custom.tier",
 )  # fmt: skip
 OF_LINES = ["units_sold", "discount_rate", "gross_margin", "cross_sell_share", "upsell_share"]
 """Seldom defined where deals are few, so these are asked oftener, and of more."""
@@ -51,7 +52,7 @@ COUNTED_BY = {
     "discount_rate": "list", "gross_margin": "net", "cross_sell_share": "bookings", "upsell_share": "bookings",
 }  # fmt: skip
 """The part that says how many were counted, and how many not."""
-QUOTA_BY = ("rep", "manager", "team", "territory")
+QUOTA_BY = ("rep", "manager", "team", "territory", "manager_level_1", "manager_level_2", "manager_level_3")
 ROUNDS = 45
 METRICS = [m.name for m in (*pipeline.METRICS, *targets.METRICS)]
 
@@ -457,6 +458,7 @@ async def test_numbers_equal_the_model(
 async def ask_both(world: World, model: Model, dice: random.Random, metric: str, between: datetime) -> None:
     quotas = "quota" in metric or metric == "pipeline_coverage"
     own = {d.name for d in METRIC_CATALOGUE.by_name[metric].dimensions}
+    own |= {*METRIC_CATALOGUE.by_name[metric].custom(world.company.tenant.custom)}
     if metric == "pipeline_created":
         own -= {*WHAT}
     names = [d for d in (QUOTA_BY if quotas else DEALS_BY) if d in own]
@@ -479,12 +481,14 @@ async def ask_both(world: World, model: Model, dice: random.Random, metric: str,
     known_at = between if as_of is not None and dice.random() < 0.4 else None
     fx = dice.choice(["transaction", "transaction", "period_end", "constant:2025-06-01"])
     currency, credit = dice.choice(["USD", "USD", "EUR"]), dice.choice(["at_close", "at_close", "current"])
+    shared = any(fact.holders for fact in METRIC_CATALOGUE.by_name[metric].facts)
+    attribution = dice.choice(["owner", "owner", "split", "overlay", "team"]) if shared else "owner"
     question = Question(
-        buckets, by, filters, as_of or now, as_of is not None, known_at is None, currency, fx, credit,
+        buckets, by, filters, as_of or now, as_of is not None, known_at is None, currency, fx, credit, attribution,
     )  # fmt: skip
     asked: dict[str, Any] = {
         "by": list(by), "filters": filters, "period": period, "grain": grain, "currency": currency, "fx": fx,
-        "credit": credit, "as_of": as_of.isoformat() if as_of else None,
+        "credit": credit, "attribution": attribution, "as_of": as_of.isoformat() if as_of else None,
         "known_at": known_at.isoformat() if known_at else None, "now": now,
     }  # fmt: skip
     rows = await world.rows(metric, **asked)
@@ -568,9 +572,11 @@ def random_filter(dice: random.Random, names: list[str]) -> tuple[str, list[str]
         "product": ("p1", "p2"), "product_family": ("f1", "f2"), "industry": ("retail", "energy"),
         "type": ("new_business", "renewal"),
         "currency": ("USD", "EUR", "JPY"), "competitor": ("Globex", "Initech"),
+        "manager_level_1": ("head",), "manager_level_2": ("m1", "m2", "s2"), "manager_level_3": ("s1", "s2", "s3"),
+        "custom.region": ("north", "south"), "account.custom.tier": ("gold", "iron"),
         "sales_channel": ("field", "partner"), "forecast_category": ("commit", "best_case", "pipeline"),
     }[name]  # fmt: skip
-    return name, dice.sample(list(values), dice.choice([1, 1, 2]))
+    return name, dice.sample(list(values), min(len(values), dice.choice([1, 1, 2])))
 
 
 async def explained(world: World, metric: str, rows: list[Row], asked: dict[str, Any]) -> None:

@@ -16,8 +16,9 @@ from app.language.metrics.unborn import recorded_later
 from app.language.query.binds import Binds
 from app.language.query.source import held, known, source
 from app.sales.accounts.models import accounts
-from app.sales.org.metrics import credited_to, placement
+from app.sales.org.metrics import credited_to, standing
 from app.sales.pipeline.metrics.customers import first_win
+from app.sales.pipeline.metrics.holders import holders
 from app.sales.pipeline.metrics.stays import usual_stays
 from app.sales.pipeline.models import opportunities, opportunities_history, opportunity_line_items, stages
 from app.sales.pricing.models import products
@@ -28,7 +29,9 @@ def _deals(binds: Binds) -> FromClause:
 
 
 def _credited(s: Scope) -> ColumnElement[Any]:
-    """The owner at the close; while open, or with `credit=current`, the owner."""
+    """The owner at the close; while open, or with `credit=current`, the owner. Or whoever else is credited."""
+    if s.holder is not None:
+        return s.holder.c.rep_id
     if s.credit == "at_close":
         return func.coalesce(s.row.c.credited_owner_id, s.row.c.owner_id)
     return func.coalesce(s.join("asked").c.owner_id, s.row.c.owner_id) if s.binds.as_of else s.row.c.owner_id
@@ -111,8 +114,13 @@ DEALS = Fact(
     rows=_deals,
     unborn=recorded_later(opportunities, "opened_at", "deal"),
     parts=_lines,
+    holders=holders(_credited),
+    custom={
+        "custom": ("opportunities", lambda s: s.row),
+        "account.custom": ("accounts", lambda s: s.join("account")),
+    },
     joins={
-        "place": placement(_credited),
+        **standing(_credited),
         "asked": Join(
             rows=lambda s: opportunities_history.alias("asked"),
             on=lambda s, asked: and_(held(asked, s.binds, s.asked), asked.c.record_id == s.row.c.id),

@@ -42,7 +42,8 @@ from app.language.metrics.metric import (
 from app.language.metrics.scope import Scope, bucket
 from app.language.query.binds import Binds, constant
 from app.language.query.source import held, known, known_until, source
-from app.sales.org.days import day_of, days, first_day, piece, placement_by_day, reported_to_by_day
+from app.sales.org.days import day_of, days, first_day, piece, reported_to_by_day, standing_by_day
+from app.sales.org.metrics import MANAGER_LEVELS
 from app.sales.org.models import reps_history
 from app.sales.targets.models import quota_versions, quotas, quotas_history
 
@@ -184,6 +185,9 @@ def _assigned_to_group(s: Scope) -> ColumnElement[bool]:
         return s.row.c[f"{level}_id"].is_not(None)
     if level in ("rep", "manager"):
         return and_(s.row.c.rep_id.is_not(None), _leads(s))
+    if level is not None and level in {d.name for d in MANAGER_LEVELS}:
+        stands_there = func.cardinality(s.join("command").c.line) == int(level.rpartition("_")[2])
+        return and_(stands_there, s.row.c.rep_id.is_not(None), _leads(s))
     return false()
 
 
@@ -198,7 +202,7 @@ QUOTAS = Fact(
     label=lambda s: s.row.c.period,
     piece=piece,
     joins={
-        "place": placement_by_day(_holder),
+        **standing_by_day(_holder),
         "led": Join(rows=_led_days, on=_shares_days),
     },
     dimensions=(
@@ -217,6 +221,7 @@ QUOTAS = Fact(
             name="territory", title="Territory", noun="territories",
             value=lambda s: func.coalesce(s.row.c.territory_id, s.join("place").c.territory_id),
         ),
+        *MANAGER_LEVELS,
     ),
 )  # fmt: skip
 

@@ -124,7 +124,9 @@ def _told(draft: Draft, batch: Batch, start: datetime) -> list[Point]:
     return [Point(start, base, inferred=start < told[0].at), *told]
 
 
-_OF_A_CLOSE = frozenset({"stage_id", "closed_at", "amount", "currency", "loss_reason", "competitor"})
+_OF_A_CLOSE = frozenset({
+    "stage_id", "closed_at", "amount", "currency", "term_months", "loss_reason", "competitor",
+})  # fmt: skip
 
 
 def since(draft: Draft, batch: Batch) -> tuple[datetime, frozenset[str]] | None:

@@ -27,7 +27,7 @@ def _deals(binds: Binds) -> FromClause:
     return source(opportunities, binds, "deal", tracked_only=True)
 
 
-def _credited(s: Scope) -> ColumnElement[Any]:
+def credited(s: Scope) -> ColumnElement[Any]:
     """The owner at the close; while open, or with `credit=current`, the owner."""
     if s.credit == "at_close":
         return func.coalesce(s.row.c.credited_owner_id, s.row.c.owner_id)
@@ -112,7 +112,7 @@ DEALS = Fact(
     unborn=recorded_later(opportunities, "opened_at", "deal"),
     parts=_lines,
     joins={
-        "place": placement(_credited),
+        "place": placement(credited),
         "asked": Join(
             rows=lambda s: opportunities_history.alias("asked"),
             on=lambda s, asked: and_(held(asked, s.binds, s.asked), asked.c.record_id == s.row.c.id),
@@ -127,7 +127,7 @@ DEALS = Fact(
         "first_win": Join(rows=first_win, on=lambda s, first: true()),
     },
     dimensions=(
-        *credited_to(_credited),
+        *credited_to(credited),
         Dimension(
             name="product", title="Product", noun="products", value=lambda s: s.part.c.product, multiplies=True,
             nobody="unallocated",

@@ -16,7 +16,7 @@ D = Decimal
 MARCH: dict[str, Any] = {"period": "2026-03"}
 
 
-def deal(key: str, due: str | None, *later: Row, **rest: Any) -> Row:
+def deal(key: str, due: str | None, *later: Row) -> Row:
     """Opened in February and expected on a day, and what was changed afterwards."""
     first = {
         "at": "2026-02-01T09:00:00Z",
@@ -25,9 +25,8 @@ def deal(key: str, due: str | None, *later: Row, **rest: Any) -> Row:
         "owner_id": "t:ann",
     }
     state = {k: v for point in (first, *later) for k, v in point.items() if k != "at"}
-    return {
-        "external_id": key, "name": key, "opened_at": "2026-02-01T09:00:00Z", "history": [first, *later], **state, **rest,
-    }  # fmt: skip
+    past = {"opened_at": first["at"], "history": [first, *later]}
+    return {"external_id": key, "name": key, **past, **state}
 
 
 def due(at: str, day: str | None, **more: Any) -> Row:

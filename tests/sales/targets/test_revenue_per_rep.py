@@ -206,6 +206,10 @@ async def test_the_worked_example(office: World) -> None:
     }
     cleo = await office.one("revenue_per_rep", **APRIL, filters={"rep": "Cleo"})
     assert (cleo["null_reason"], cleo["denominator"]) == ("no_quota", 0)
+    quarter = await office.one("revenue_per_rep", period="2025-Q2")
+    assert quarter["denominator"] == decimal(Fraction(30 + 15 + 31, 91)), (
+        "each on the days of its quota alone"
+    )
     early = await office.one("revenue_per_rep", **APRIL, as_of="2025-04-20T12:00:00Z")
     assert early["denominator"] == D("1.25"), "over the twenty days that have begun"
 

@@ -52,7 +52,7 @@ def _moves(binds: Binds) -> FromClause:
         select(
             change.c.valid_from, change.c.expected_close_on, change.c.owner_id,
             *(change.c[name] for name in _OF_THE_MOVE),
-            func.lag(change.c.expected_close_on, 1, begun.c.expected_close_on).over(**in_order).label("before"),
+            func.lag(change.c.expected_close_on).over(**in_order).label("before"),
             func.last_value(change.c.category).over(**in_order, rows=(None, None)).label("ends_as"),
         )
         .where(

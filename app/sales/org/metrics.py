@@ -66,9 +66,14 @@ def command(rep: Expression) -> Join:
     )
 
 
+def _credited(rep: Expression) -> Expression:
+    """The row's one rep, or whoever else is credited for it."""
+    return lambda s: rep(s) if s.holder is None else s.holder.c.rep_id
+
+
 def standing(rep: Expression) -> dict[str, Join]:
-    """Where the rep who is credited stands, and below whom."""
-    return {"place": placement(rep), "command": command(rep)}
+    """Where whoever is credited stands, and below whom."""
+    return {"place": placement(_credited(rep)), "command": command(_credited(rep))}
 
 
 def _at_level(level: int) -> Dimension:
@@ -116,6 +121,7 @@ def subtree(s: Scope, managers: ColumnElement[Any]) -> CTE:
 def credited_to(rep: Expression) -> tuple[Dimension, ...]:
     """For a fact whose row is credited to one rep at one moment; the fact has the joins of
     `standing(rep)`."""
+    rep = _credited(rep)
 
     def reported_to(s: Scope, managers: ColumnElement[Any]) -> ColumnElement[bool]:
         tree = subtree(s, managers)

@@ -205,7 +205,7 @@ def _days_at_work(name: str, **more: Any) -> Population:
     )
 
 
-def _person_days(name: str, population: Population, **more: Any) -> Measure:
+def person_days(name: str, population: Population, **more: Any) -> Measure:
     return Measure(
         name=name,
         population=population,
@@ -217,17 +217,17 @@ def _person_days(name: str, population: Population, **more: Any) -> Measure:
     )
 
 
-def _days_so_far(s: Scope) -> ColumnElement[Any]:
+def days_so_far(s: Scope) -> ColumnElement[Any]:
     return cast(func.least(bucket("last"), _today(s) + 1) - bucket("first"), Integer)
 
 
 AT_WORK_BY_DAY = _days_at_work("at_work_by_day")
 IN_REACH_BY_DAY = _days_at_work("in_reach_by_day", visible=in_reach)
 
-PERSON_DAYS = _person_days("person_days", AT_WORK_BY_DAY)
-AVERAGE_HEADCOUNT = _person_days("average_headcount", AT_WORK_BY_DAY, over=_days_so_far)
+PERSON_DAYS = person_days("person_days", AT_WORK_BY_DAY)
+AVERAGE_HEADCOUNT = person_days("average_headcount", AT_WORK_BY_DAY, over=days_so_far)
 """The mean of the daily headcount over the days of the bucket that have begun."""
-AVERAGE_REPS_IN_REACH = _person_days("average_reps", IN_REACH_BY_DAY, over=_days_so_far)
+AVERAGE_REPS_IN_REACH = person_days("average_reps", IN_REACH_BY_DAY, over=days_so_far)
 """The same of those reps whose work the asker sees: what work is divided by."""
 
 

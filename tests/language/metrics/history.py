@@ -115,33 +115,43 @@ def _deal(dice: random.Random, key: str, moment: Any, loaded: datetime) -> Deal:
     def due() -> date | None:
         return None if dice.random() < 0.2 else date(2025, 1, 1) + timedelta(days=dice.randrange(365))
 
+    def term() -> int | None:
+        return dice.choice([None, 1, 6, 7, 12, 24, 36])
+
     if dice.random() < 0.25:
-        return _plain(dice, key, row, amount(), due(), moment, loaded)
+        return _plain(dice, key, row, {"amount": amount(), "due": due(), "term": term()}, moment, loaded)
     chance = dice.choice([None, None, Fraction(3, 10)])
     points: list[Row] = [
         {"at": opened or moment(), "stage": dice.choice(["new", "talk"]), "amount": amount(),
-         "owner": dice.choice([*SELLERS, "m1"]), "due": due(), "chance": chance}
+         "owner": dice.choice([*SELLERS, "m1"]), "due": due(), "chance": chance,
+         "term": term()}
     ]  # fmt: skip
     for _ in range(dice.randrange(6)):
-        points.append({"at": moment(points[-1]["at"]), **_change(dice, amount, due)})
+        points.append({"at": moment(points[-1]["at"]), **_change(dice, amount, due, term)})
+        while "due" in points[-1] and dice.random() < 0.6:
+            # On the same day, if it lasts.
+            later = points[-1]["at"] + timedelta(minutes=dice.choice([1, 90, 600, 1440]))
+            points.append({"at": later, **dice.choice([{"due": due()}, {"due": due(), "owner": "s1"}])})
     deal = Deal(key, row, points)
     if dice.random() < 0.3:
         # Behind all the rest: what a point in between does to those after it is the write path's business.
         deal.told_later.append(
-            {"at": moment(points[-1]["at"]) + timedelta(seconds=1), **_change(dice, amount, due)}
+            {"at": moment(points[-1]["at"]) + timedelta(seconds=1), **_change(dice, amount, due, term)}
         )
     deal.deleted = dice.random() < 0.1
     return deal
 
 
-def _change(dice: random.Random, amount: Any, due: Any) -> Row:
-    match dice.randrange(6):
+def _change(dice: random.Random, amount: Any, due: Any, term: Any) -> Row:
+    match dice.randrange(7):
         case 0:
             return {"amount": amount()}
         case 1:
             return {"owner": dice.choice([*SELLERS, "m2"])}
         case 2:
             return {"due": due()}
+        case 3:
+            return {"term": term()}
         case _:
             return {"stage": dice.choice(["new", "talk", "won", "won", "won", "lost", "lost", "gone"])}
 
@@ -156,9 +166,7 @@ class Plain(Deal):
         return self.states
 
 
-def _plain(
-    dice: random.Random, key: str, row: Row, amount: Any, due: Any, moment: Any, loaded: datetime
-) -> Plain:
+def _plain(dice: random.Random, key: str, row: Row, told: Row, moment: Any, loaded: datetime) -> Plain:
     stage = dice.choice(["new", "talk", "won", "won", "lost", "gone"])
     closed = None
     if CATEGORY[stage] != "open" and dice.random() < 0.8:
@@ -168,7 +176,7 @@ def _plain(
     owner = dice.choice(SELLERS)
     terminal = CATEGORY[stage] != "open"
     final: Row = {
-        "stage": stage, "amount": amount, "owner": owner, "due": due, "chance": None, "closed_at": closed,
+        **told, "stage": stage, "owner": owner, "chance": None, "closed_at": closed,
         "credited": owner if terminal else None, "category": CATEGORY[stage],
     }  # fmt: skip
     earlier = {**final, "stage": None, "closed_at": None, "credited": None, "category": "open"}
@@ -220,7 +228,7 @@ def _number(value: Fraction | None) -> float | None:
 
 def _told(state: Row) -> Row:
     names = {"stage": "stage_id", "owner": "owner_id", "amount": "amount", "due": "expected_close_on",
-             "chance": "probability"}  # fmt: skip
+             "chance": "probability", "term": "term_months"}  # fmt: skip
     found: Row = {}
     for name, column in names.items():
         if name in state:
@@ -245,7 +253,10 @@ async def load(world: World, model: Model) -> None:
             for _, p in points
         ]
         history = [{"at": at.isoformat(), **point} for (at, _), point in zip(points, told, strict=True)]
-        await world.put("reps", {"external_id": rep, "name": rep, **told[-1], "history": history})
+        await world.put(
+            "reps",
+            {"external_id": rep, "name": rep, "hired_on": "2020-01-01", **told[-1], "history": history},
+        )
     await world.add_field("opportunities", "region")
     await world.add_field("accounts", "tier")
     await world.put(

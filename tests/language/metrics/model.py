@@ -77,7 +77,7 @@ class Deal:
         points = sorted(self.points + (self.told_later if second_load else []), key=lambda p: p["at"])
         state: Row = {
             "stage": None, "amount": None, "owner": None, "due": None, "chance": None, "closed_at": None,
-            "credited": None, "category": None,
+            "credited": None, "category": None, "term": None,
         }  # fmt: skip
         found = []
         for point in points:
@@ -505,6 +505,40 @@ class Answers:
                     self.add(cells, i, deal, state, begin)
         return cells
 
+    # -- what was put off ------------------------------------------------------------------------------------------
+
+    def pushes(self, worth: Callable[[date, date, bool], Fraction | None]) -> Cells:
+        """Each day on which an open deal came to be expected later; `worth` sees the day on which it was expected, that
+        on which it is, and whether it is the deal's first push of the bucket."""
+        cells: Cells = {}
+        for i, span in enumerate(self.spans()):
+            assert span is not None
+            for deal, state in self.living(self.q.moment, not self.q.past):
+                first = True
+                for when, before, moved in self._pushes_of(deal, span):
+                    counts, first = worth(before["due"], moved["due"], first), False
+                    pushed = {**state, "credited": None, "owner": moved["owner"], "stage": moved["stage"]}
+                    if counts is not None:
+                        for group, *_ in self.groups(deal, pushed, when, deal.row["lines"]):
+                            cell = cells.setdefault((i, group), Cell())
+                            cell.total, cell.n = cell.total + counts, cell.n + 1
+        return cells
+
+    def _pushes_of(self, deal: Deal, span: tuple[date, date]) -> Iterable[tuple[datetime, Row, Row]]:
+        """When, and the deal before and after."""
+        versions = [(at, s) for at, s in deal.versions(self.q.second_load) if at <= self.q.moment]
+        for day in sorted({day_of(at) for at, _ in versions}):
+            earlier = [s for at, s in versions if day_of(at) < day]
+            today = [(at, s) for at, s in versions if day_of(at) == day]
+            if not earlier or not span[0] <= day < span[1]:
+                continue
+            before, last = earlier[-1], today[-1][1]
+            still_open = before["category"] == last["category"] == "open"
+            if still_open and before["due"] and last["due"] and last["due"] > before["due"]:
+                dues = [before["due"], *(s["due"] for _, s in today)]
+                n = max(n for n in range(len(today)) if dues[n] != dues[n + 1])
+                yield (today[n][0], before, today[n][1])
+
     # -- time in a stage --------------------------------------------------------------------------------------------
 
     def entered(self, deal: Deal, moment: datetime) -> datetime | None:
@@ -705,15 +739,33 @@ class Answers:
                     cells[i, group].excluded[reason] += 1
         return cells
 
+    def carriers(self) -> Cells:
+        """By day, who carries a quota: the mean over the days of each bucket that have begun."""
+        cells: Cells = {}
+        for i, span in enumerate(self.spans()):
+            assert span is not None
+            first, last = self.begun(span)
+            for n in range((last - first).days):
+                day = first + timedelta(days=n)
+                for rep in self.model.places:
+                    if any(q.holder == ("rep", rep) and q.first <= day < q.last for q in self.model.quotas):
+                        group = self._group_of(rep, day)
+                        if group is not None:
+                            cells.setdefault((i, group), Cell()).total += Fraction(1, (last - first).days)
+        return cells
+
     def _quota_group(self, quota: Quota, day: date, assigned: bool) -> Group | None:
         kind, holder = quota.holder
-        rep = holder if kind == "rep" else None
+        if kind == "rep":
+            return self._group_of(holder, day, {"manager": holder} if assigned else {})
+        return self._group_of(None, day, {kind: holder})
+
+    def _group_of(self, rep: str | None, day: date, own: Row | None = None) -> Group | None:
+        """Where a rep stands as a day begins; nothing where a filter is against it."""
         when = self.q.moment if self.q.credit == "current" else midnight(day)
-        values = {"rep": rep, **self.model.place(rep, when), **self.model.levels(rep, when)}
-        if kind != "rep":
-            values[kind] = holder
-        elif assigned:
-            values["manager"] = rep
+        values = {
+            "rep": rep, **self.model.place(rep, when), **self.model.levels(rep, when), **(own or {}),
+        }  # fmt: skip
         for name, wanted in self.q.filters.items():
             if name == "manager":
                 if not set(wanted) & set(self.model.chain(rep, when)):

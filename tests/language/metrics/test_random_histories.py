@@ -48,8 +48,11 @@ DEALS_BY = (
 )  # fmt: skip
 OF_LINES = ["units_sold", "discount_rate", "gross_margin", "cross_sell_share", "upsell_share"]
 """Seldom defined where deals are few, so these are asked oftener, and of more."""
+OF_DAYS = ["acv", "first_year_value", "push_count", "revenue_per_rep"]
+"""So are what hangs on a term, and what happens on one day of many."""
 COUNTED_BY = {
     "discount_rate": "list", "gross_margin": "net", "cross_sell_share": "bookings", "upsell_share": "bookings",
+    "push_count": "pushes",
 }  # fmt: skip
 """The part that says how many were counted, and how many not."""
 QUOTA_BY = ("rep", "manager", "team", "territory", "manager_level_1", "manager_level_2", "manager_level_3")
@@ -76,6 +79,18 @@ def weighted(deal: Deal, state: Row) -> Number:
         if state["amount"] is None:
             return "no_amount"
         return "no_probability" if chance is None else (amount or Fraction(0)) * chance
+
+    return number
+
+
+def of_the_term(months: Callable[[int], int]) -> Callable[[Deal, Row], Number]:
+    """The share of the amount that so many months of the term have."""
+
+    def number(deal: Deal, state: Row) -> Number:
+        term = state["term"]
+        if state["amount"] is None or term is None:
+            return lambda _: "no_amount" if state["amount"] is None else "no_term"
+        return lambda amount: (amount or Fraction(0)) * months(term) / term
 
     return number
 
@@ -222,6 +237,14 @@ def parts_of(metric: str, a: Answers) -> dict[str, Cells]:
             return {**parts_of("bookings", a), "before": before["bookings"]}
         case "bookings":
             return {"bookings": closed(["won"], money, priced=True)}
+        case "acv":
+            return {"acv": closed(["won"], of_the_term(lambda term: 12), priced=True)}
+        case "first_year_value":
+            return {"first": closed(["won"], of_the_term(lambda term: min(term, 12)), priced=True)}
+        case "push_count":
+            return {name: a.pushes(worth) for name, worth in PUSHED.items()}
+        case "revenue_per_rep":
+            return {"bookings": closed(["won"], money, priced=True), "average_reps": a.carriers()}
         case "won_deals":
             return {"won_deals": closed(["won"], count)}
         case "new_customers":
@@ -331,6 +354,15 @@ DUE: dict[str, Callable[[Row, Row, date, bool], bool]] = {
     "lost": lambda _, end, *__: end["category"] in ("lost", "abandoned"),
     "pending": lambda state, end, *rest: end["category"] == "open" and not slipped(state, end, *rest),
 }
+PUSHED: dict[str, Callable[[date, date, bool], Fraction | None]] = {
+    "pushes": lambda *_: Fraction(1),
+    "pushed_deals": lambda was, due, first: Fraction(1) if first else None,
+    "slips": lambda was, due, first: Fraction(1) if (was.year, was.month) != (due.year, due.month) else None,
+    "quarter_slips": lambda was, due, _: (
+        Fraction(1) if (was.month - 1) // 3 != (due.month - 1) // 3 else None
+    ),
+    "days": lambda was, due, first: Fraction((due - was).days),
+}
 STEPS: dict[str, Callable[[Step], Fraction | None]] = {
     "entered": counts(lambda _: True),
     "advanced": counts(lambda step: step.passed is not None),
@@ -349,6 +381,10 @@ def beside_of(metric: str, p: dict[str, Cell]) -> dict[str, Any]:
             f"{name}_share": p[name].total / due if due else None for name in ("won", "lost", "pending")
         }
         return shares | {"pulled_in": p["pulled_in"].total}
+    if metric == "push_count":
+        days = p["days"]
+        counted = {name: p[name].total for name in ("pushed_deals", "slips", "quarter_slips")}
+        return counted | {"average_days": days.total / days.n if days.n else None}
     if metric == "funnel":
         stays = p["stays"].values
         names = ("advanced", "dropped", "still_there", "left_out")
@@ -385,6 +421,10 @@ def value_of(metric: str, p: dict[str, Cell]) -> Fraction | None:
             return over(p["advanced"].total, p["entered"].total)
         case "funnel":
             return p["entered"].total
+        case "push_count":
+            return p["pushes"].total
+        case "revenue_per_rep":
+            return None if unpriced(p["bookings"]) else over(p["bookings"].total, p["average_reps"].total)
         case "bookings_growth":
             undefined = unpriced(p["bookings"]) or p["before"].total <= 0
             return None if undefined else p["bookings"].total / p["before"].total - 1
@@ -440,7 +480,11 @@ def unpriced(cell: Cell) -> bool:
 
 @pytest.mark.parametrize(
     ("seed", "metrics", "many"),
-    [*((seed, METRICS, 40) for seed in range(8)), *((seed, OF_LINES, 120) for seed in (8, 9))],
+    [
+        *((seed, METRICS, 40) for seed in range(8)),
+        *((seed, OF_LINES, 120) for seed in (8, 9)),
+        *((seed, OF_DAYS, 60) for seed in (10, 11)),
+    ],
 )
 async def test_numbers_equal_the_model(
     seed: int, metrics: list[str], many: int, owner_url: str, database: Database
@@ -456,7 +500,7 @@ async def test_numbers_equal_the_model(
 
 
 async def ask_both(world: World, model: Model, dice: random.Random, metric: str, between: datetime) -> None:
-    quotas = "quota" in metric or metric == "pipeline_coverage"
+    quotas = "quota" in metric or metric in ("pipeline_coverage", "revenue_per_rep")
     own = {d.name for d in METRIC_CATALOGUE.by_name[metric].dimensions}
     own |= {*METRIC_CATALOGUE.by_name[metric].custom(world.company.tenant.custom)}
     if metric == "pipeline_created":

@@ -28,10 +28,8 @@ def _deals(binds: Binds) -> FromClause:
     return source(opportunities, binds, "deal", tracked_only=True)
 
 
-def _credited(s: Scope) -> ColumnElement[Any]:
-    """The owner at the close; while open, or with `credit=current`, the owner. Or whoever else is credited."""
-    if s.holder is not None:
-        return s.holder.c.rep_id
+def credited(s: Scope) -> ColumnElement[Any]:
+    """The owner at the close; while open, or with `credit=current`, the owner."""
     if s.credit == "at_close":
         return func.coalesce(s.row.c.credited_owner_id, s.row.c.owner_id)
     return func.coalesce(s.join("asked").c.owner_id, s.row.c.owner_id) if s.binds.as_of else s.row.c.owner_id
@@ -114,13 +112,13 @@ DEALS = Fact(
     rows=_deals,
     unborn=recorded_later(opportunities, "opened_at", "deal"),
     parts=_lines,
-    holders=holders(_credited),
+    holders=holders(credited),
     custom={
         "custom": ("opportunities", lambda s: s.row),
         "account.custom": ("accounts", lambda s: s.join("account")),
     },
     joins={
-        **standing(_credited),
+        **standing(credited),
         "asked": Join(
             rows=lambda s: opportunities_history.alias("asked"),
             on=lambda s, asked: and_(held(asked, s.binds, s.asked), asked.c.record_id == s.row.c.id),
@@ -135,7 +133,7 @@ DEALS = Fact(
         "first_win": Join(rows=first_win, on=lambda s, first: true()),
     },
     dimensions=(
-        *credited_to(_credited),
+        *credited_to(credited),
         Dimension(
             name="product", title="Product", noun="products", value=lambda s: s.part.c.product, multiplies=True,
             nobody="unallocated",

@@ -2,7 +2,8 @@
 
 from app.sales.targets.metrics.attainment import ATTAINMENT
 from app.sales.targets.metrics.participation import PARTICIPATION
+from app.sales.targets.metrics.productivity import PRODUCTIVITY
 
-METRICS = (*ATTAINMENT, *PARTICIPATION)
+METRICS = (*ATTAINMENT, *PARTICIPATION, *PRODUCTIVITY)
 
 __all__ = ["METRICS"]

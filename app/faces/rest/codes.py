@@ -93,6 +93,7 @@ REFUSALS: dict[int, dict[str, str]] = {
 
 FIELDS: dict[str, str] = {
     "ambiguous": "Several records have the name.",
+    "attribution_unavailable": "What is counted is never shared.",
     "amount_digits": "More than 15 significant digits or 4 decimals.",
     "bad_character": "U+0000 stands in a text.",
     "bad_encoding": "The bytes are no text in the file's encoding.",
@@ -162,6 +163,7 @@ FIELDS: dict[str, str] = {
     "type": "Another JSON type.",
     "unknown": "Not known.",
     "unknown_column": "No such column.",
+    "unknown_attribution": "No such attribution.",
     "unknown_credit": "No such credit.",
     "unknown_currency": "No ISO 4217 code.",
     "unknown_dimension": "No such dimension.",

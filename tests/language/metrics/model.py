@@ -254,9 +254,8 @@ class Answers:
             case "owner":
                 return [(owner, Fraction(1))]
             case "team":
-                return [
-                    (rep, Fraction(1)) for rep in sorted({owner, *(deal.row["members"] if recorded else [])})
-                ]
+                members: list[str] = deal.row["members"] if recorded else []
+                return [(rep, Fraction(1)) for rep in sorted({owner, *members})]
             case kind:
                 wanted = "revenue" if kind == "split" else "overlay"
                 held = [(rep, share) for rep, share, of in splits if of == wanted]

@@ -537,13 +537,14 @@ class Life:
 
 
 EVENTS = {
-    "deal_created": 6, "deal_pushed": 4, "deal_imported": 2, "deal_repriced": 6, "deal_edited": 6, "deal_weighed": 3,
-    "deal_moved": 8, "deal_won": 8, "deal_lost": 5, "deal_reopened": 4, "deal_reassigned": 4, "deal_split": 2,
-    "deal_put_off": 6, "lines_edited": 4, "deal_deleted": 3, "deal_corrected": 3, "restored": 4, "lead_received": 6,
-    "lead_answered": 4, "lead_qualified": 4, "lead_disqualified": 2, "lead_converted": 3, "lead_reassigned": 2,
-    "lead_deleted": 2, "activity_logged": 8, "activity_edited": 5, "activity_deleted": 2, "quota_set": 3,
-    "quota_changed": 3, "quota_deleted": 1, "rate_of_a_day": 3, "rate_of_an_old_day": 1, "rate_deleted": 1, "first_rate_of_a_currency": 1,
-    "rep_hired": 2, "rep_left": 1, "rep_moved": 3, "manager_reassigned": 3, "manager_moved": 1, "team_renamed": 1,
-    "stage_changed": 2, "product_moved": 1, "account_edited": 2, "accounts_merged": 2,
+    "deal_created": 6, "deal_pushed": 4, "deal_imported": 2, "deal_repriced": 6, "deal_edited": 6,
+    "deal_weighed": 3, "deal_moved": 8, "deal_won": 8, "deal_lost": 5, "deal_reopened": 4, "deal_reassigned": 4,
+    "deal_split": 2, "deal_put_off": 6, "lines_edited": 4, "deal_deleted": 3, "deal_corrected": 3, "restored": 4,
+    "lead_received": 6, "lead_answered": 4, "lead_qualified": 4, "lead_disqualified": 2, "lead_converted": 3,
+    "lead_reassigned": 2, "lead_deleted": 2, "activity_logged": 8, "activity_edited": 5, "activity_deleted": 2,
+    "quota_set": 3, "quota_changed": 3, "quota_deleted": 1, "rate_of_a_day": 3, "rate_of_an_old_day": 1,
+    "rate_deleted": 1, "first_rate_of_a_currency": 1, "rep_hired": 2, "rep_left": 1, "rep_moved": 3,
+    "manager_reassigned": 3, "manager_moved": 1, "team_renamed": 1, "stage_changed": 2, "product_moved": 1,
+    "account_edited": 2, "accounts_merged": 2,
 }  # fmt: skip
 """What can happen on a day, and how often beside the others."""

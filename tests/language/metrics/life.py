@@ -181,6 +181,7 @@ class Life:
             "competitor": self.dice.choice([None, "Globex", "Initech"]),
             "forecast_category": self.dice.choice([None, None, "commit", "most_likely", "best_case"]),
             "sales_channel": self.dice.choice([None, "field", "partner"]),
+            "term_months": self.dice.choice([None, 7, 12, 36]),
         }  # fmt: skip
 
     async def deal_created(self) -> None:
@@ -229,6 +230,14 @@ class Life:
         if (deal := self.a_deal(*OPEN)) is None:
             return False
         return await self.patch("opportunities", deal, probability=self.dice.choice([None, 0.25, 0.9]))
+
+    async def deal_put_off(self) -> bool | None:
+        """Twice on one day, now and then: the second time it may be put right."""
+        if (deal := self.a_deal(*OPEN)) is None:
+            return False
+        for _ in range(self.dice.choice([1, 1, 2])):
+            await self.patch("opportunities", deal, expected_close_on=self.day(0, 120))
+        return None
 
     async def deal_moved(self) -> bool | None:
         if (deal := self.a_deal(*OPEN)) is None:
@@ -338,9 +347,13 @@ class Life:
             return False
         self.leads[lead] = "converted"
         # Its moment is the caller's: without one it would be that of the process.
-        return await self.act(
-            "leads", "convert", lead, create_opportunity=self.chance(0.7), amount=100, converted_at=self.moment(2)
-        )  # fmt: skip
+        told: Row = {"create_opportunity": True, "amount": 100}
+        deal = self.a_deal(*OPEN)
+        if self.chance(0.7) and deal and not deal.startswith("t:"):
+            told = {"opportunity_id": deal}
+        elif self.chance(0.2):
+            told = {}
+        return await self.act("leads", "convert", lead, **told, converted_at=self.moment(2))
 
     async def lead_reassigned(self) -> bool | None:
         if (lead := self.a_lead("new", "qualified", "converted")) is None:
@@ -524,13 +537,14 @@ class Life:
 
 
 EVENTS = {
-    "deal_created": 6, "deal_pushed": 4, "deal_imported": 2, "deal_repriced": 6, "deal_edited": 6, "deal_weighed": 3,
-    "deal_moved": 8, "deal_won": 8, "deal_lost": 5, "deal_reopened": 4, "deal_reassigned": 4, "deal_split": 2,
-    "lines_edited": 4, "deal_deleted": 3, "deal_corrected": 3, "restored": 4, "lead_received": 6, "lead_answered": 4,
-    "lead_qualified": 4, "lead_disqualified": 2, "lead_converted": 3, "lead_reassigned": 2, "lead_deleted": 2,
-    "activity_logged": 8, "activity_edited": 5, "activity_deleted": 2, "quota_set": 3, "quota_changed": 3,
-    "quota_deleted": 1, "rate_of_a_day": 3, "rate_of_an_old_day": 1, "rate_deleted": 1, "first_rate_of_a_currency": 1,
-    "rep_hired": 2, "rep_left": 1, "rep_moved": 3, "manager_reassigned": 3, "manager_moved": 1, "team_renamed": 1,
-    "stage_changed": 2, "product_moved": 1, "account_edited": 2, "accounts_merged": 2,
+    "deal_created": 6, "deal_pushed": 4, "deal_imported": 2, "deal_repriced": 6, "deal_edited": 6,
+    "deal_weighed": 3, "deal_moved": 8, "deal_won": 8, "deal_lost": 5, "deal_reopened": 4, "deal_reassigned": 4,
+    "deal_split": 2, "deal_put_off": 6, "lines_edited": 4, "deal_deleted": 3, "deal_corrected": 3, "restored": 4,
+    "lead_received": 6, "lead_answered": 4, "lead_qualified": 4, "lead_disqualified": 2, "lead_converted": 3,
+    "lead_reassigned": 2, "lead_deleted": 2, "activity_logged": 8, "activity_edited": 5, "activity_deleted": 2,
+    "quota_set": 3, "quota_changed": 3, "quota_deleted": 1, "rate_of_a_day": 3, "rate_of_an_old_day": 1,
+    "rate_deleted": 1, "first_rate_of_a_currency": 1, "rep_hired": 2, "rep_left": 1, "rep_moved": 3,
+    "manager_reassigned": 3, "manager_moved": 1, "team_renamed": 1, "stage_changed": 2, "product_moved": 1,
+    "account_edited": 2, "accounts_merged": 2,
 }  # fmt: skip
 """What can happen on a day, and how often beside the others."""

@@ -29,9 +29,13 @@ def first_day(zone: ColumnElement[Any], moment: ColumnElement[Any]) -> ColumnEle
     return day_of(zone, moment - literal_column("interval '1 microsecond'")) + 1
 
 
-def days(s: Scope, *until: ColumnElement[Any]) -> ColumnElement[Any]:
-    """How many days of the row are inside the bucket, inside the placements that the question asks about, and before
-    these days."""
+Span = tuple[ColumnElement[Any], ColumnElement[Any]]
+"""Two days, half-open; empty where the second is not behind the first."""
+
+
+def span(s: Scope, *until: ColumnElement[Any]) -> Span:
+    """What of the row is inside the bucket, inside the placements that the question asks about, and before these
+    days."""
     begins, ends = [s.row.c.from_day, bucket("first")], [s.row.c.to_day, bucket("last"), *until]
     if s.credit == "at_close":
         if s.has_joined("place"):
@@ -48,7 +52,16 @@ def days(s: Scope, *until: ColumnElement[Any]) -> ColumnElement[Any]:
             below = s.join("below")
             begins.append(first_day(s.zone, func.lower(below.c.span)))
             ends.append(first_day(s.zone, func.upper(below.c.span)))
-    return func.greatest(func.least(*ends) - func.greatest(*begins), 0)
+    return func.greatest(*begins), func.least(*ends)
+
+
+def length(days: Span) -> ColumnElement[Any]:
+    return func.greatest(days[1] - days[0], 0)
+
+
+def days(s: Scope, *until: ColumnElement[Any]) -> ColumnElement[Any]:
+    """How many days that is."""
+    return length(span(s, *until))
 
 
 def piece(s: Scope) -> ColumnElement[Any]:

@@ -11,6 +11,7 @@ number: it stands beside as `assigned`, is excluded from the sum with that reaso
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Date,
     Integer,
     Numeric,
+    Select,
     and_,
     case,
     cast,
@@ -42,12 +44,22 @@ from app.language.metrics.metric import (
 from app.language.metrics.scope import Scope, bucket
 from app.language.query.binds import Binds, constant
 from app.language.query.source import held, known, known_until, source
-from app.sales.org.days import day_of, days, first_day, piece, placement_by_day, reported_to_by_day
+from app.sales.org.days import (
+    day_of,
+    days,
+    first_day,
+    piece,
+    placement_by_day,
+    reported_to_by_day,
+    span,
+)
 from app.sales.org.models import reps_history
+from app.sales.targets.metrics.working import part_of
 from app.sales.targets.models import quota_versions, quotas, quotas_history
 
 
-def _pieces(binds: Binds) -> FromClause:
+def pieces(binds: Binds, *holders: Select[Any]) -> FromClause:
+    """Of those holders alone, where any are named."""
     stored = source(quotas, binds, "stored", tracked_only=True)
     length = stored.c.ends_on - stored.c.starts_on
     finer = func.range_agg(func.daterange(stored.c.starts_on, stored.c.ends_on)).over(
@@ -65,6 +77,7 @@ def _pieces(binds: Binds) -> FromClause:
             stored.c.deleted_at.is_(None),
             stored.c.starts_on < bucket("last"),
             stored.c.ends_on > bucket("first"),
+            *(stored.c.rep_id.in_(some) for some in holders),
         )
         .subquery("quota")
     )
@@ -78,23 +91,23 @@ def _pieces(binds: Binds) -> FromClause:
         .correlate(quota),
     ).subquery("step")
     until = func.lead(step.c.day).over(order_by=(step.c.day, step.c.later))
-    span = (
+    held_for = (
         select(step.c.day, func.coalesce(until, quota.c.ends_on).label("until"), step.c.amount)
         .correlate(quota)
         .lateral("span")
     )
-    own = func.datemultirange(func.daterange(span.c.day, span.c.until))
+    own = func.datemultirange(func.daterange(held_for.c.day, held_for.c.until))
     left = own.op("-")(func.coalesce(quota.c.finer, literal_column("'{}'::datemultirange")))
-    piece = select(func.unnest(left, type_=DATERANGE()).label("days")).correlate(span, quota).lateral("piece")
+    piece = select(func.unnest(left, type_=DATERANGE()).label("days")).correlate(held_for, quota).lateral("piece")
     return (
         select(
             *(c for c in quota.c if c.name not in ("amount", "finer")),
-            span.c.amount,
+            held_for.c.amount,
             func.lower(piece.c.days, type_=Date()).label("from_day"),
             func.upper(piece.c.days, type_=Date()).label("to_day"),
         )
         .select_from(quota)
-        .join(span, literal_column("true"))
+        .join(held_for, literal_column("true"))
         .join(piece, literal_column("true"))
         .subquery("piece_of_quota")
     )
@@ -194,7 +207,7 @@ def _holder(s: Scope) -> ColumnElement[Any]:
 QUOTAS = Fact(
     name="quotas",
     noun="quotas",
-    rows=_pieces,
+    rows=pieces,
     label=lambda s: s.row.c.period,
     piece=piece,
     joins={
@@ -230,24 +243,65 @@ FOR_BOOKINGS = Population(
     rate_day=lambda s: s.row.c.starts_on,
 )
 
+def period_days(s: Scope) -> ColumnElement[Any]:
+    return cast(s.row.c.ends_on - s.row.c.starts_on, Numeric)
+
+
 _AMOUNT: dict[str, Any] = {
     "population": FOR_BOOKINGS,
     "money": True,
     "value": lambda s: s.amount,
     "weight": lambda s: cast(days(s), Numeric),
-    "over": lambda s: cast(s.row.c.ends_on - s.row.c.starts_on, Integer),
+    "over": period_days,
 }
+NOT_ITS_LEVEL = ("assigned", _assigned)
 
-
-def _days_begun(s: Scope) -> ColumnElement[Any]:
-    return days(s, day_of(s.zone, s.asked) + 1)
-
-
-QUOTA = Measure(name="quota", only=lambda s: days(s) > 0, exclusions=(("assigned", _assigned),), **_AMOUNT)
+QUOTA = Measure(name="quota", only=lambda s: days(s) > 0, exclusions=(NOT_ITS_LEVEL,), **_AMOUNT)
 ASSIGNED = Measure(name="assigned", only=lambda s: and_(days(s) > 0, _assigned_to_group(s)), **_AMOUNT)
+
+# --- as far as its days have begun -----------------------------------------------------------------------------------
+
+DUE = replace(FOR_BOOKINGS, name="due")
+
+
+def _tomorrow(s: Scope) -> ColumnElement[Any]:
+    return day_of(s.zone, s.asked) + 1
+
+
+def _begun(s: Scope) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """The share of the row's days that have begun. Of most rows all have, and no calendar is asked."""
+    whole = span(s)
+    numerator, denominator = part_of(s, span(s, _tomorrow(s)), whole)
+    over = whole[1] <= _tomorrow(s)
+    return case((over, 1), else_=numerator), case((over, 1), else_=denominator)
+
+
+_SO_FAR: dict[str, Any] = {
+    "population": DUE,
+    "exclusions": (NOT_ITS_LEVEL,),
+    "over": lambda s: period_days(s) * _begun(s)[1],
+}
+_ONE = literal_column("1", Numeric())
+
 DUE_TO_DATE = Measure(
     name="due",
-    only=lambda s: _days_begun(s) > 0,
-    exclusions=(("assigned", _assigned),),
-    **{**_AMOUNT, "weight": lambda s: cast(_days_begun(s), Numeric)},
+    only=lambda s: days(s, _tomorrow(s)) > 0,
+    money=True,
+    value=lambda s: s.amount,
+    weight=lambda s: days(s) * _begun(s)[0],
+    **_SO_FAR,
+)
+DAYS_BEGUN = Measure(
+    name="days_begun",
+    only=lambda s: days(s, _tomorrow(s)) > 0,
+    value=lambda s: _ONE,
+    weight=lambda s: days(s) * _begun(s)[0] * period_days(s),
+    **_SO_FAR,
+)
+DAYS = Measure(
+    name="days",
+    only=lambda s: days(s) > 0,
+    value=lambda s: _ONE,
+    weight=lambda s: cast(days(s), Numeric),
+    **{**_SO_FAR, "over": 1},
 )

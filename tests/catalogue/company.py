@@ -195,7 +195,9 @@ def _quota_relief(data: dict[str, Any], make: Maker) -> None:
     data[make.random.choice(("share", "amount"))] = None
     if data["share"] is None and data["amount"] is None:
         data["share"] = 0.25
-    data["ends_on"] = str(date.fromisoformat(data["starts_on"]) + timedelta(days=make.random.randrange(1, 40)))
+    data["ends_on"] = str(
+        date.fromisoformat(data["starts_on"]) + timedelta(days=make.random.randrange(1, 40))
+    )
     if data["state"] in (None, "requested"):
         data |= {"decided_at": None, "decided_by_id": None}
     else:

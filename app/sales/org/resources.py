@@ -52,7 +52,10 @@ reps = Resource(
         ),
         Listing(name="quotas", target="quotas", via="rep_id", description="What is expected of this rep."),
         Listing(
-            name="quota_reliefs", target="quota_reliefs", via="rep_id", description="What of it this rep is let off."
+            name="quota_reliefs",
+            target="quota_reliefs",
+            via="rep_id",
+            description="What of it this rep is let off.",
         ),
     ),
     actions=(reassign_manager,),

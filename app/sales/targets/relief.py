@@ -59,6 +59,8 @@ async def check(batch: Batch) -> None:
         after = draft.after
         if (after["share"] is None) == (after["amount"] is None):
             draft.refuse("share", "one_measure", "A relief is of a share of the quota or of an amount.")
+        if after["amount"] is not None and after["amount"] < 0:
+            draft.refuse("amount", "too_small", "Must be at least 0.")
         if after["ends_on"] <= after["starts_on"]:
             draft.refuse("ends_on", "ends_before_start", "A relief ends after the day on which it begins.")
         if _decides(draft) and not may_decide(batch.principal, after["rep_id"]):

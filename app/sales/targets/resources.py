@@ -68,7 +68,7 @@ quota_reliefs = Resource(
         f.day("ends_on", "First day after the last one.", "2026-03-09", required=True),
         f.choice("reason", "Why.", models.RELIEF_REASONS, required=True),
         f.ratio("share", "The part of the quota of these days that falls away; or `amount`.", 1),
-        f.money("amount", "What falls away over all of these days; or `share`.", 5_000, minimum=0),
+        f.money("amount", "What falls away over all of these days; or `share`.", 5_000),
         f.text("currency", "ISO 4217 code of the amount; the home currency when left out.", "USD", max_length=3,
                currency=True),
         f.text("note", "What an approver should know.", "Parental leave", max_length=1000),

@@ -267,18 +267,21 @@ async def load(world: World, model: Model) -> None:
     await world.put("territories", *({"external_id": x, "name": x} for x in ("east", "west")))
     for name, week in (*model.weeks.items(), *([("usual", model.usual)] if model.usual else [])):
         hours = {f"{day}_hours": 8 if n in week.days else 0 for n, day in enumerate(WEEKDAYS)}
-        off = [{"day": day.isoformat(), "name": "off", "share": float(share)} for day, share in week.off.items()]
+        off = [
+            {"day": day.isoformat(), "name": "off", "share": float(share)} for day, share in week.off.items()
+        ]
         await world.put("working_calendars", {
             "external_id": name, "name": name, "is_default": name == "usual", **hours, "holidays": off,
         })  # fmt: skip
     for rep, points in model.places.items():
-        calendar = {"working_calendar_id": f"t:{rep}"} if rep in model.weeks else {}
+        steady = {"working_calendar_id": f"t:{rep}"} if rep in model.weeks else {}
+        steady |= model.careers.get(rep, {})
         told = [
             {"manager_id": _t(p["manager"]), "team_id": _t(p["team"]), "territory_id": _t(p["territory"])}
             for _, p in points
         ]
         history = [{"at": at.isoformat(), **point} for (at, _), point in zip(points, told, strict=True)]
-        await world.put("reps", {"external_id": rep, "name": rep, **calendar, **told[-1], "history": history})
+        await world.put("reps", {"external_id": rep, "name": rep, **steady, **told[-1], "history": history})
     await world.put("accounts", *({"external_id": k, "name": k, **a} for k, a in model.accounts.items()))
     for name, product in model.products.items():
         costs = [{"at": at.isoformat(), "cost": _number(cost)} for at, cost in product.costs]

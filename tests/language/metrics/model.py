@@ -156,6 +156,10 @@ class Model:
     weeks: dict[str, Week] = field(default_factory=dict)
     """Of some reps their own."""
     usual: Week | None = None
+    careers: dict[str, Row] = field(default_factory=dict)
+    """Of some reps since when they are there, until when, and whether they are active."""
+    leading: dict[int, bool] = field(default_factory=dict)
+    """By quota, whether it is one of a leader; found once."""
 
     # -- money ---------------------------------------------------------------------------------------------------
 
@@ -642,6 +646,11 @@ class Answers:
 
     def leads_carriers(self, quota: Quota) -> bool:
         """Whether somebody below the holder carries a quota on a day of this one."""
+        if id(quota) not in self.model.leading:
+            self.model.leading[id(quota)] = self._leads_carriers(quota)
+        return self.model.leading[id(quota)]
+
+    def _leads_carriers(self, quota: Quota) -> bool:
         kind, holder = quota.holder
         for other in self.model.quotas:
             if other.holder[0] != "rep" or other.holder[1] == holder:
@@ -764,7 +773,9 @@ class Answers:
 
         return ([*group] for _, group in itertools.groupby(days, where))
 
-    def begun_of_quota(self, number: Callable[[Quota, date, int, Fraction], Fraction], *, money: bool) -> Cells:
+    def begun_of_quota(
+        self, number: Callable[[Quota, date, int, Fraction], Fraction], *, money: bool
+    ) -> Cells:
         """`number` of a quota, one of its days, how many there are and the share of them that have begun."""
         cells: Cells = {}
         for i, span in enumerate(self.spans()):

@@ -53,7 +53,7 @@ COUNTED_BY = {
 """The part that says how many were counted, and how many not."""
 QUOTA_BY = ("rep", "manager", "team", "territory")
 ROUNDS = 45
-METRICS = [m.name for m in (*pipeline.METRICS, *targets.METRICS)]
+METRICS = [m.name for m in (*pipeline.METRICS, *targets.METRICS) if m.name != "ramp_time"]
 
 
 def count(deal: Deal, state: Row) -> Number:
@@ -444,7 +444,11 @@ def value_of(metric: str, p: dict[str, Cell]) -> Fraction | None:
             return None if unpriced(p["bookings"]) else over(p["bookings"].total, p["due"].total)
         case "pacing":
             elapsed = over(p["begun"].total, p["days"].total)
-            return None if unpriced(p["bookings"]) or not elapsed else over(p["bookings"].total / elapsed, p["quota"].total)
+            return (
+                None
+                if unpriced(p["bookings"]) or not elapsed
+                else over(p["bookings"].total / elapsed, p["quota"].total)
+            )
         case "quota_relief":
             return None if unpriced(p["relief"]) else over(p["relief"].total, p["quota"].total)
         case "quota":

@@ -2,7 +2,8 @@
 
 from app.sales.targets.metrics.attainment import ATTAINMENT
 from app.sales.targets.metrics.participation import PARTICIPATION
+from app.sales.targets.metrics.ramp import RAMP_TIME
 
-METRICS = (*ATTAINMENT, *PARTICIPATION)
+METRICS = (*ATTAINMENT, *PARTICIPATION, RAMP_TIME)
 
 __all__ = ["METRICS"]

@@ -66,7 +66,9 @@ def attainment(p: Tallies) -> Result:
     beside = {
         "assigned": assigned.total if assigned.n else None,
         "vs_assigned": share(booked.total, assigned.total),
-        "after_relief": booked.total / left if left is not None and left > 0 and not booked.unpriced else None,
+        "after_relief": booked.total / left
+        if left is not None and left > 0 and not booked.unpriced
+        else None,
     }
     if booked.unpriced:
         return Result(None, 0, None, quota.total, "missing_fx", beside)

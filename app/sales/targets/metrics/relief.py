@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Numeric, and_, case, cast, func, literal_column, or_, select
+from sqlalchemy import Numeric, and_, case, cast, func, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
-from app.language.metrics.metric import Measure
+from app.language.metrics.metric import Join, Measure
 from app.language.metrics.scope import Scope, bucket
 from app.language.query.binds import Binds, constant
 from app.language.query.source import source
 from app.sales.org.days import Span, days, length, piece, span
 from app.sales.targets.metrics.fact import FOR_BOOKINGS, NOT_ITS_LEVEL, QUOTAS, period_days, pieces
-from app.sales.targets.metrics.working import part_of
+from app.sales.targets.metrics.working import ONE, part_of
 from app.sales.targets.models import quota_reliefs
 
 
@@ -44,7 +44,11 @@ def _relieved(binds: Binds) -> FromClause:
     told_later = [or_(relief.c.inferred, quota.c.inferred).label("inferred")] if binds.as_of else []
     return (
         select(
-            *(c for c in relief.c if c.name not in ("starts_on", "ends_on", "amount", "currency", "inferred")),
+            *(
+                c
+                for c in relief.c
+                if c.name not in ("starts_on", "ends_on", "amount", "currency", "inferred")
+            ),
             *(quota.c[name] for name in of_quota),
             case((shared, quota.c.amount), else_=relief.c.amount).label("amount"),
             case((shared, quota.c.currency), else_=relief.c.currency).label("currency"),
@@ -81,7 +85,7 @@ def _shared(s: Scope, share: ColumnElement[Any], amount: ColumnElement[Any]) -> 
     return case((s.row.c.share.is_not(None), share), else_=amount)
 
 
-def _part(s: Scope) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+def _part(s: Scope) -> FromClause:
     first, last = _of_quota(s)
     whole = _shared(s, first, s.row.c.relief_from), _shared(s, last, s.row.c.relief_to)
     return part_of(s, span(s), whole)
@@ -89,11 +93,11 @@ def _part(s: Scope) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
 
 def _weight(s: Scope) -> ColumnElement[Any]:
     days_of_quota = cast(length(_of_quota(s)), Numeric)
-    return _shared(s, s.row.c.share * days_of_quota, literal_column("1", Numeric())) * _part(s)[0]
+    return _shared(s, s.row.c.share * days_of_quota, ONE) * s.join("part_of_days").c.some
 
 
 def _over(s: Scope) -> ColumnElement[Any]:
-    return _shared(s, period_days(s), literal_column("1", Numeric())) * _part(s)[1]
+    return _shared(s, period_days(s), ONE) * s.join("part_of_days").c.of
 
 
 def _state(name: str) -> tuple[str, Any]:
@@ -105,6 +109,7 @@ RELIEFS = replace(
     name="quota_reliefs",
     noun="quota_reliefs",
     rows=_relieved,
+    joins={**QUOTAS.joins, "part_of_days": Join(rows=_part, on=lambda s, part: true())},
     label=lambda s: s.row.c.reason,
     piece=lambda s: func.concat_ws("|", s.row.c.quota_id, piece(s)),
 )

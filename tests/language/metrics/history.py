@@ -10,6 +10,7 @@ from typing import Any
 from app.ground.fiscal import WEEKDAYS
 from tests.language.metrics.model import (
     CATEGORY,
+    HOURS_A_DAY,
     ZONE,
     Deal,
     Line,
@@ -71,13 +72,13 @@ def invent(seed: int, loaded: datetime, many: int = 40) -> Model:
     }  # fmt: skip
     deals = [_deal(dice, f"d{i}", moment, loaded) for i in range(many)]
     quotas = list(_quotas(dice))
-    weeks = {rep: _week(dice) for rep in (*SELLERS, "m1") if dice.random() < 0.5}
-    usual = _week(dice) if dice.random() < 0.5 else None
+    weeks = {rep: some_week(dice) for rep in (*SELLERS, "m1") if dice.random() < 0.5}
+    usual = some_week(dice) if dice.random() < 0.5 else None
     reliefs = [_relief(dice, moment) for _ in range(14)]
     return Model(places, accounts, products, rates, deals, quotas, reliefs, weeks, usual)
 
 
-def _week(dice: random.Random) -> Week:
+def some_week(dice: random.Random) -> Week:
     off = {
         date(2025, 1, 1) + timedelta(days=dice.randrange(365)): dice.choice([Fraction(1), Fraction(1, 2), Fraction("0.123457")])
         for _ in range(12)
@@ -261,18 +262,23 @@ def _told(state: Row) -> Row:
     return found
 
 
-async def load(world: World, model: Model) -> None:
-    """The first load."""
-    await world.put("teams", *({"external_id": x, "name": x} for x in ("red", "blue")))
-    await world.put("territories", *({"external_id": x, "name": x} for x in ("east", "west")))
-    for name, week in (*model.weeks.items(), *([("usual", model.usual)] if model.usual else [])):
-        hours = {f"{day}_hours": 8 if n in week.days else 0 for n, day in enumerate(WEEKDAYS)}
+async def load_weeks(world: World, weeks: dict[str, Week], usual: Week | None) -> None:
+    """Working calendars, called as the reps who go by them."""
+    for name, week in (*weeks.items(), *([("usual", usual)] if usual else [])):
+        hours = {f"{day}_hours": HOURS_A_DAY if n in week.days else 0 for n, day in enumerate(WEEKDAYS)}
         off = [
             {"day": day.isoformat(), "name": "off", "share": float(share)} for day, share in week.off.items()
         ]
         await world.put("working_calendars", {
-            "external_id": name, "name": name, "is_default": name == "usual", **hours, "holidays": off,
+            "external_id": name, "name": name, "is_default": week is usual, **hours, "holidays": off,
         })  # fmt: skip
+
+
+async def load(world: World, model: Model) -> None:
+    """The first load."""
+    await world.put("teams", *({"external_id": x, "name": x} for x in ("red", "blue")))
+    await world.put("territories", *({"external_id": x, "name": x} for x in ("east", "west")))
+    await load_weeks(world, model.weeks, model.usual)
     for rep, points in model.places.items():
         steady = {"working_calendar_id": f"t:{rep}"} if rep in model.weeks else {}
         steady |= model.careers.get(rep, {})

@@ -130,6 +130,12 @@ class Life:
         await self.push(
             "reps", {"external_id": "left", "name": "left", "hired_on": "2023-01-01", "left_on": "2025-01-20"}
         )
+        await self.push("reps", {
+            "external_id": "fresh", "name": "fresh", "hired_on": "2025-01-06", "manager_id": "t:m1",
+        })  # fmt: skip
+        await self.push(
+            "quotas", {"external_id": "fresh", "rep_id": "t:fresh", "period": "2025-Q1", "amount": 900}
+        )
         await self.push("activities", {
             "external_id": "session", "kind": "meeting", "purpose": "coaching", "owner_id": "t:m1",
             "occurred_at": "2025-02-10T15:00:00Z", "duration_seconds": 3600,

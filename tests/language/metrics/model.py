@@ -111,6 +111,9 @@ class Quota:
         return amount
 
 
+HOURS_A_DAY = 8
+
+
 @dataclass
 class Week:
     """The weekdays that are worked, Monday 0, and what of some days is off."""

@@ -191,7 +191,7 @@ def _quota(data: dict[str, Any], make: Maker) -> None:
 
 
 def _quota_relief(data: dict[str, Any], make: Maker) -> None:
-    """Of a share or of an amount, over days that end after they begin; who decided, and when, goes with the decision."""
+    """Of a share or of an amount, over days that end after they begin; who decided goes with the decision."""
     data[make.random.choice(("share", "amount"))] = None
     if data["share"] is None and data["amount"] is None:
         data["share"] = 0.25

@@ -243,7 +243,7 @@ AVERAGE_REPS_IN_REACH = _person_days("average_reps", IN_REACH_BY_DAY, over=_days
 """The same of those reps whose work the asker sees: what work is divided by."""
 
 
-# --- by the hours that they work ---------------------------------------------------------------------------------------
+# --- by the hours that they work --------------------------------------------------------------------------------------
 
 
 def _so_far(s: Scope) -> ColumnElement[Any]:

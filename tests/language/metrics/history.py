@@ -79,10 +79,8 @@ def invent(seed: int, loaded: datetime, many: int = 40) -> Model:
 
 
 def some_week(dice: random.Random) -> Week:
-    off = {
-        date(2025, 1, 1) + timedelta(days=dice.randrange(365)): dice.choice([Fraction(1), Fraction(1, 2), Fraction("0.123457")])
-        for _ in range(12)
-    }  # fmt: skip
+    shares = [Fraction(1), Fraction(1, 2), Fraction("0.123457")]
+    off = {date(2025, 1, 1) + timedelta(days=dice.randrange(365)): dice.choice(shares) for _ in range(12)}
     return Week(dice.choice([frozenset(range(5)), frozenset([6, 0, 1, 2, 3]), frozenset([0, 2])]), off)
 
 

@@ -136,8 +136,9 @@ async def test_a_decision_is_dated_and_the_past_keeps_it(firm: Firm) -> None:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"share": None}, "one_measure"), ({"amount": 5}, "one_measure"), ({"ends_on": "2026-03-09"}, "ends_before_start"),
-        ({"share": 1.5}, "too_large"), ({"share": None, "amount": -1}, "too_small"), ({"reason": "mood"}, "not_in_list"),
+        ({"share": None}, "one_measure"), ({"amount": 5}, "one_measure"), ({"share": 1.5}, "too_large"),
+        ({"share": None, "amount": -1}, "too_small"), ({"reason": "mood"}, "not_in_list"),
+        ({"ends_on": "2026-03-09"}, "ends_before_start"),
     ],
 )  # fmt: skip
 async def test_what_is_no_relief_is_refused(firm: Firm, change: dict[str, Any], code: str) -> None:

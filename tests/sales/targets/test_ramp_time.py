@@ -305,6 +305,7 @@ async def explained(world: World, a: Answers, buckets: list[tuple[date, date]], 
     )
     by_rep = Answers(a.model, Question(**{**vars(a.q), "by": ("rep",)}))
     expected = Counter(
-        (span[0].isoformat(), rep, x) for span in buckets for (rep,), reps in grouped(by_rep, span).items() for x in reps
+        (span[0].isoformat(), rep, x)
+        for span in buckets for (rep,), reps in grouped(by_rep, span).items() for x in reps
     )  # fmt: skip
     assert found == expected

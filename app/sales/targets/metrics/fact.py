@@ -17,7 +17,6 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     Date,
-    Integer,
     Numeric,
     Select,
     Text,

@@ -260,7 +260,7 @@ RAMP_TIME = Metric(
     description="How many months it takes reps, from the one in which they were hired, to reach a month's full quota.",
     kind="cohort",
     unit="months",
-    formula="The month by which half of the reps reached their quota (median, Kaplan-Meier), that of the hire the first",
+    formula="The month, that of the hire the first, by which half of the reps reached it (median by Kaplan-Meier)",
     date_field="hired",
     parts={"months": MONTHS, "ramped": RAMPED},
     combine=_of_rep,
@@ -277,7 +277,8 @@ RAMP_TIME = Metric(
         "Reached is a month's quota once the bookings of the calendar month are at least all of it, before relief, if "
         "only once. A month without a quota passes and cannot be reached.",
         "Who has not reached it was watched for the months that are over, or that were over on the last day at work.",
-        "Until half are estimated to be there it is null with `still_ramping`; where nobody could be watched, with `nobody_watched`.",
+        "Until half are estimated to be there it is null with `still_ramping`; where nobody could be watched, with "
+        "`nobody_watched`.",
         "Reps who never carried a quota of their own since are excluded as `no_quota`, those whose bookings or quotas "
         "lack a rate of exchange as `missing_fx`, those who are inactive without a last day as `no_last_day`, those "
         "without a first day as `no_hire_date`.",

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Date,
     Integer,
     Numeric,
@@ -193,9 +194,9 @@ class Branch:
         if expression is None:
             return []
         return [
-            _nothing("k_over", Integer())
+            _nothing("k_over", BigInteger())
             if self.reason
-            else cast(expression(self.scope), Integer).label("k_over")
+            else cast(expression(self.scope), BigInteger).label("k_over")
         ]
 
     @property

@@ -14,7 +14,7 @@ from app.language.metrics.question import needs_no_period
 FOLDER = "docs/numbers"
 _UNITS = {
     "money": "an amount in the currency asked for", "count": "a count", "ratio": "a share: 0.25 is 25 %",
-    "days": "days", "seconds": "seconds", "money_per_day": "an amount a day",
+    "days": "days", "months": "months", "seconds": "seconds", "money_per_day": "an amount a day",
 }  # fmt: skip
 _KINDS = {
     "flow": "flow: summed over the period",

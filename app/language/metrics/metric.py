@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from app.language.query.binds import Binds
 
 Kind = Literal["flow", "stock", "cohort", "ratio"]
-Unit = Literal["money", "count", "ratio", "days", "seconds", "money_per_day"]
+Unit = Literal["money", "count", "ratio", "days", "months", "seconds", "money_per_day"]
 
 Visible = Callable[["FromClause", "Binds"], "ColumnElement[bool] | None"]
 """`(rows, binds)` to those that the asking principal may see; None means all of the tenant."""

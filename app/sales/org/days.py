@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import CTE, Date, and_, cast, func, literal_column, null, select
+from sqlalchemy import CTE, Date, and_, cast, func, literal_column, null, select, union_all
+from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
@@ -29,9 +30,13 @@ def first_day(zone: ColumnElement[Any], moment: ColumnElement[Any]) -> ColumnEle
     return day_of(zone, moment - literal_column("interval '1 microsecond'")) + 1
 
 
-def days(s: Scope, *until: ColumnElement[Any]) -> ColumnElement[Any]:
-    """How many days of the row are inside the bucket, inside the placements that the question asks about, and before
-    these days."""
+Span = tuple[ColumnElement[Any], ColumnElement[Any]]
+"""Two days, half-open; empty where the second is not behind the first."""
+
+
+def span(s: Scope, *until: ColumnElement[Any]) -> Span:
+    """What of the row is inside the bucket, inside the placements that the question asks about, and before these
+    days."""
     begins, ends = [s.row.c.from_day, bucket("first")], [s.row.c.to_day, bucket("last"), *until]
     if s.credit == "at_close":
         if s.has_joined("place"):
@@ -52,7 +57,16 @@ def days(s: Scope, *until: ColumnElement[Any]) -> ColumnElement[Any]:
             line = s.join("command")
             begins.append(func.coalesce(first_day(s.zone, line.c.since), literal_column("'-infinity'::date")))
             ends.append(func.coalesce(first_day(s.zone, line.c.until), literal_column("'infinity'::date")))
-    return func.greatest(func.least(*ends) - func.greatest(*begins), 0)
+    return func.greatest(*begins), func.least(*ends)
+
+
+def length(days: Span) -> ColumnElement[Any]:
+    return func.greatest(days[1] - days[0], 0)
+
+
+def days(s: Scope, *until: ColumnElement[Any]) -> ColumnElement[Any]:
+    """How many days that is."""
+    return length(span(s, *until))
 
 
 def piece(s: Scope) -> ColumnElement[Any]:
@@ -86,36 +100,29 @@ def placement_by_day(rep: Expression) -> Join:
 
 
 def _every_line(s: Scope) -> CTE:
-    """Of every rep the lines above it, and for the rest of all time none: so that no day is lost."""
-    told = lines(s)
-    rep = reps_history.alias("somebody")
-    of_rep = (
-        select(
-            func.coalesce(
-                func.range_agg(func.tstzrange(told.c.since, told.c.until)),
-                literal_column("'{}'::tstzmultirange"),
-            ).label("spans")
-        )
-        .where(told.c.rep_id == rep.c.record_id)
-        .correlate(rep)
-        .scalar_subquery()
+    """Of every rep the lines above it with the spans in which they hold, whatever else of those in it changed, and for
+    the rest of all time none: so that no day is lost."""
+    told, rep = lines(s), reps_history.alias("somebody")
+    spans = func.range_agg(func.tstzrange(told.c.since, told.c.until), type_=TSTZMULTIRANGE())
+    of_rep = func.coalesce(
+        select(spans).where(told.c.rep_id == rep.c.record_id).correlate(rep).scalar_subquery(),
+        literal_column("'{}'::tstzmultirange"),
     )
     always = literal_column("'{[-infinity,infinity)}'::tstzmultirange")
-    rest = (
-        select(rep.c.record_id.label("rep_id"), func.unnest(always.op("-")(of_rep)).label("span"))
+    every = union_all(
+        select(told.c.rep_id, told.c.line, func.unnest(spans).label("span")).group_by(
+            told.c.rep_id, told.c.line
+        ),
+        select(rep.c.record_id, null().cast(told.c.line.type), func.unnest(always.op("-")(of_rep)))
         .where(rep.c.tenant_id == s.binds.tenant)
-        .distinct()
-        .subquery("rest")
-    )
-    return (
-        select(told.c.rep_id, told.c.line, told.c.since, told.c.until)
-        .union_all(
-            select(
-                rest.c.rep_id, null().cast(told.c.line.type), func.lower(rest.c.span), func.upper(rest.c.span)
-            )
-        )
-        .cte()
-    )
+        .distinct(),
+    ).subquery("every_line")
+    return select(
+        every.c.rep_id,
+        every.c.line,
+        func.lower(every.c.span).label("since"),
+        func.upper(every.c.span).label("until"),
+    ).cte()
 
 
 def command_by_day(rep: Expression) -> Join:

@@ -202,3 +202,8 @@ def quotas(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
         )
 
     return or_(within_reach(record.c.rep_id, binds), held_through("team_id"), held_through("territory_id"))
+
+
+def quota_reliefs(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
+    """The holder and everyone above."""
+    return None if binds.sees_all else within_reach(record.c.rep_id, binds)

@@ -7,7 +7,21 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from tests.language.metrics.model import CATEGORY, ZONE, Deal, Line, Model, Product, Quota, Row, midnight
+from app.ground.fiscal import WEEKDAYS
+from tests.language.metrics.model import (
+    CATEGORY,
+    HOURS_A_DAY,
+    ZONE,
+    Deal,
+    Line,
+    Model,
+    Product,
+    Quota,
+    Relief,
+    Row,
+    Week,
+    midnight,
+)
 from tests.language.metrics.world import World
 
 SELLERS = ("s1", "s2", "s3", "s4")
@@ -62,7 +76,33 @@ def invent(seed: int, loaded: datetime, many: int = 40) -> Model:
     }  # fmt: skip
     deals = [_deal(dice, f"d{i}", moment, loaded) for i in range(many)]
     quotas = list(_quotas(dice))
-    return Model(places, accounts, products, rates, deals, quotas)
+    weeks = {rep: some_week(dice) for rep in (*SELLERS, "m1") if dice.random() < 0.5}
+    usual = some_week(dice) if dice.random() < 0.5 else None
+    reliefs = [_relief(dice, moment) for _ in range(14)]
+    return Model(places, accounts, products, rates, deals, quotas, reliefs, weeks, usual)
+
+
+def some_week(dice: random.Random) -> Week:
+    shares = [Fraction(1), Fraction(1, 2), Fraction("0.123457")]
+    off = {date(2025, 1, 1) + timedelta(days=dice.randrange(365)): dice.choice(shares) for _ in range(12)}
+    return Week(dice.choice([frozenset(range(5)), frozenset([6, 0, 1, 2, 3]), frozenset([0, 2])]), off)
+
+
+def _relief(dice: random.Random, moment: Any) -> Relief:
+    first = date(2025, 1, 1) + timedelta(days=dice.randrange(-10, 350))
+    states = [(LONG_AGO, "requested")]
+    if dice.random() < 0.85:
+        states.append((moment(), dice.choice(["approved"] * 4 + ["rejected"])))
+    found = Relief(
+        dice.choice([*SELLERS, "m1", "head"]), first, first + timedelta(days=dice.choice([1, 2, 5, 9, 31, 120])),
+        *dice.choice([(Fraction(1), None), (Fraction("0.333333"), None), (None, Fraction(dice.randint(0, 4000), 4))]),
+        dice.choice(["USD", "EUR", "JPY"]), states,
+    )  # fmt: skip
+    if dice.random() < 0.3:
+        at = moment(states[-1][0] + timedelta(seconds=1)) if len(states) > 1 else moment()
+        found.told_later.append((at, "rejected" if states[-1][1] == "approved" else "approved"))
+    found.deleted = dice.random() < 0.1
+    return found
 
 
 def _product(dice: random.Random, family: str | None, moment: Any) -> Product:
@@ -243,20 +283,34 @@ def _told(state: Row) -> Row:
     return found
 
 
+async def load_weeks(world: World, weeks: dict[str, Week], usual: Week | None) -> None:
+    """Working calendars, called as the reps who go by them."""
+    for name, week in (*weeks.items(), *([("usual", usual)] if usual else [])):
+        hours = {f"{day}_hours": HOURS_A_DAY if n in week.days else 0 for n, day in enumerate(WEEKDAYS)}
+        off = [
+            {"day": day.isoformat(), "name": "off", "share": float(share)} for day, share in week.off.items()
+        ]
+        await world.put("working_calendars", {
+            "external_id": name, "name": name, "is_default": week is usual, **hours, "holidays": off,
+        })  # fmt: skip
+
+
 async def load(world: World, model: Model) -> None:
     """The first load."""
     await world.put("teams", *({"external_id": x, "name": x} for x in ("red", "blue")))
     await world.put("territories", *({"external_id": x, "name": x} for x in ("east", "west")))
+    await load_weeks(world, model.weeks, model.usual)
     for rep, points in model.places.items():
+        steady = {"working_calendar_id": f"t:{rep}"} if rep in model.weeks else {}
+        steady |= model.careers.get(rep, {})
         told = [
             {"manager_id": _t(p["manager"]), "team_id": _t(p["team"]), "territory_id": _t(p["territory"])}
             for _, p in points
         ]
         history = [{"at": at.isoformat(), **point} for (at, _), point in zip(points, told, strict=True)]
-        await world.put(
-            "reps",
-            {"external_id": rep, "name": rep, "hired_on": "2020-01-01", **told[-1], "history": history},
-        )
+        await world.put("reps", {
+            "external_id": rep, "name": rep, "hired_on": "2020-01-01", **steady, **told[-1], "history": history,
+        })  # fmt: skip
     await world.add_field("opportunities", "region")
     await world.add_field("accounts", "tier")
     await world.put(
@@ -291,6 +345,12 @@ async def load(world: World, model: Model) -> None:
            "versions": [{"effective_from": day.isoformat(), "amount": amount} for day, amount in q.versions]}
           for i, q in enumerate(model.quotas)),
     )  # fmt: skip
+    await world.put("quota_reliefs", *(
+        {"external_id": f"r{i}", "rep_id": _t(x.rep), "reason": "leave", "starts_on": x.first.isoformat(),
+         "ends_on": x.last.isoformat(), "share": _number(x.share), "amount": _number(x.amount), "currency": x.currency,
+         "state": x.states[-1][1], "history": [{"at": at.isoformat(), "state": state} for at, state in x.states]}
+        for i, x in enumerate(model.reliefs)
+    ))  # fmt: skip
 
 
 _LOADED = """
@@ -355,6 +415,12 @@ async def load_again(world: World, model: Model) -> None:
             _, last = deal.versions(True)[-1]
             history = [{"at": p["at"].isoformat(), **_told(p)} for p in _merged(deal.told_later)]
             await world.put("opportunities", {"external_id": deal.key, **_told(last), "history": history})
+    for i, relief in enumerate(model.reliefs):
+        for at, state in relief.told_later:
+            history = [{"at": at.isoformat(), "state": state}]
+            await world.put("quota_reliefs", {"external_id": f"r{i}", "state": state, "history": history})
+        if relief.deleted:
+            await world.delete("quota_reliefs", f"t:r{i}")
     for deal in model.deals:
         if deal.deleted:
             await world.delete("opportunities", f"t:{deal.key}")

@@ -6,6 +6,7 @@ tree is walked from the rep to the top at the moment in question.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -110,6 +111,42 @@ class Quota:
         return amount
 
 
+HOURS_A_DAY = 8
+
+
+@dataclass
+class Week:
+    """The weekdays that are worked, Monday 0, and what of some days is off."""
+
+    days: frozenset[int]
+    off: dict[date, Fraction]
+
+    def worked(self, day: date) -> Fraction:
+        return 1 - self.off.get(day, Fraction(0)) if day.weekday() in self.days else Fraction(0)
+
+
+@dataclass
+class Relief:
+    rep: str
+    first: date
+    last: date
+    share: Fraction | None
+    amount: Fraction | None
+    currency: str
+    states: list[tuple[datetime, str]]
+    """As first told; `told_later` came in a second load."""
+    told_later: list[tuple[datetime, str]] = field(default_factory=list)
+    deleted: bool = False
+
+    def state(self, moment: datetime, second_load: bool) -> str:
+        points = self.states + (self.told_later if second_load else [])
+        return next((state for at, state in reversed(points) if at <= moment), "requested")
+
+
+def days_between(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=n) for n in range((last - first).days)]
+
+
 @dataclass
 class Model:
     places: dict[str, list[tuple[datetime, Row]]]
@@ -118,6 +155,14 @@ class Model:
     rates: dict[tuple[str, str], list[tuple[date, Fraction]]]
     deals: list[Deal]
     quotas: list[Quota]
+    reliefs: list[Relief] = field(default_factory=list)
+    weeks: dict[str, Week] = field(default_factory=dict)
+    """Of some reps their own."""
+    usual: Week | None = None
+    careers: dict[str, Row] = field(default_factory=dict)
+    """Of some reps since when they are there, until when, and whether they are active."""
+    leading: dict[int, bool] = field(default_factory=dict)
+    """By quota, whether it is one of a leader; found once."""
 
     # -- money ---------------------------------------------------------------------------------------------------
 
@@ -694,6 +739,11 @@ class Answers:
 
     def leads_carriers(self, quota: Quota) -> bool:
         """Whether somebody below the holder carries a quota on a day of this one."""
+        if id(quota) not in self.model.leading:
+            self.model.leading[id(quota)] = self._leads_carriers(quota)
+        return self.model.leading[id(quota)]
+
+    def _leads_carriers(self, quota: Quota) -> bool:
         kind, holder = quota.holder
         for other in self.model.quotas:
             if other.holder[0] != "rep" or other.holder[1] == holder:
@@ -752,6 +802,121 @@ class Answers:
                         if group is not None:
                             cells.setdefault((i, group), Cell()).total += Fraction(1, (last - first).days)
         return cells
+
+    def _counting(self) -> Iterable[Quota]:
+        return (q for q in self.model.quotas if q.holder[0] == "rep" and not self.leads_carriers(q))
+
+    def _runs_of(self, quota: Quota) -> Iterable[list[date]]:
+        """The days on which one amount of it holds, and no finer quota."""
+        finer = [
+            q for q in self.model.quotas if q.holder == quota.holder and q.last - q.first < quota.last - quota.first
+        ]  # fmt: skip
+        begins = {quota.first, *(day for day, _ in quota.versions)}
+        run: list[date] = []
+        for day in days_between(quota.first, quota.last):
+            covered = any(q.first <= day < q.last for q in finer)
+            if run and (covered or day in begins):
+                yield run
+                run = []
+            if not covered:
+                run.append(day)
+        if run:
+            yield run
+
+    def part(self, rep: str, some: Iterable[date], among: Iterable[date]) -> Fraction:
+        week, days = self.model.weeks.get(rep) or self.model.usual, [*among]
+        worked = sum(week.worked(day) for day in days) if week else Fraction(0)
+        if not week or not worked:
+            return Fraction(len([*some]), len(days))
+        return sum((week.worked(day) for day in some), Fraction(0)) / worked
+
+    def relief(self) -> Cells:
+        cells: Cells = {}
+        for i, span in enumerate(self.spans()):
+            assert span is not None
+            for relief in self.model.reliefs:
+                state = relief.state(self.q.moment, self.q.second_load)
+                if state != "approved" or (relief.deleted and not self.q.past):
+                    continue
+                for quota in self._counting():
+                    if quota.holder[1] == relief.rep:
+                        for run in self._runs_of(quota):
+                            self._relieve(cells, i, span, relief, quota, run)
+        return cells
+
+    def _relieve(
+        self, cells: Cells, i: int, span: tuple[date, date], relief: Relief, quota: Quota, run: list[date]
+    ) -> None:
+        here = [day for day in run if span[0] <= day < span[1]]
+        for day in here:
+            group = self._quota_group(quota, day, assigned=False)
+            if group is None or not relief.first <= day < relief.last:
+                continue
+            if relief.share is not None:
+                of_quota = Fraction(quota.amount_on(day)) * len(here) / (quota.last - quota.first).days
+                worth = of_quota * relief.share * self.part(relief.rep, [day], here)
+            else:
+                of_days = self.part(relief.rep, [day], days_between(relief.first, relief.last))
+                worth = (relief.amount or Fraction(0)) * of_days
+            currency = relief.currency if relief.share is None else quota.currency
+            rate = self.model.rate(currency, self.q.currency, self.priced_on(span, quota.first))
+            cell = cells.setdefault((i, group), Cell())
+            if rate is None:
+                cell.excluded["missing_fx"] += 1
+            else:
+                cell.total, cell.n = cell.total + worth * rate, cell.n + 1
+
+    def _places(self, quota: Quota, days: list[date]) -> Iterable[list[date]]:
+        """The same days as far as the place asked for is one."""
+        rep = quota.holder[1]
+        leveled = any(name.startswith("manager_level_") for name in (*self.q.by, *self.q.filters))
+        placed = "manager" in self.q.by or {"team", "territory"} & {*self.q.by, *self.q.filters}
+
+        def where(day: date) -> Any:
+            begins = midnight(day)
+            if self.q.credit == "current":
+                return None
+            known = [state for at, state in self.model.places[rep] if at <= begins]
+            chain = self.model.chain(rep, begins)
+            below = set(self.q.filters.get("manager", ())) & set(chain)
+            placing = len([*itertools.groupby(known)]) if placed else 0
+            return bool(below), placing, tuple(chain) if leveled else ()
+
+        return ([*group] for _, group in itertools.groupby(days, where))
+
+    def begun_of_quota(
+        self, number: Callable[[Quota, date, int, Fraction], Fraction], *, money: bool
+    ) -> Cells:
+        """`number` of a quota, one of its days, how many there are and the share of them that have begun."""
+        cells: Cells = {}
+        for i, span in enumerate(self.spans()):
+            assert span is not None
+            for quota in self._counting():
+                rate = self.model.rate(quota.currency, self.q.currency, self.priced_on(span, quota.first))
+                for run in self._runs_of(quota):
+                    here = [day for day in run if span[0] <= day < span[1]]
+                    for days in self._places(quota, here):
+                        group = self._quota_group(quota, days[0], assigned=False)
+                        begun = [day for day in days if day <= day_of(self.q.moment)]
+                        if group is None or (money and rate is None):
+                            continue
+                        share = self.part(quota.holder[1], begun, days)
+                        cell = cells.setdefault((i, group), Cell())
+                        worth = number(quota, days[0], len(days), Fraction(1) if begun == days else share)
+                        cell.total += worth * (rate or 1) if money else worth
+        return cells
+
+    def due_of_quota(self) -> Cells:
+        def number(quota: Quota, day: date, length: int, share: Fraction) -> Fraction:
+            return Fraction(quota.amount_on(day)) * length / (quota.last - quota.first).days * share
+
+        return self.begun_of_quota(number, money=True)
+
+    def days_of_quota(self) -> Cells:
+        return self.begun_of_quota(lambda quota, day, length, share: Fraction(length), money=False)
+
+    def days_begun(self) -> Cells:
+        return self.begun_of_quota(lambda quota, day, length, share: length * share, money=False)
 
     def _quota_group(self, quota: Quota, day: date, assigned: bool) -> Group | None:
         kind, holder = quota.holder

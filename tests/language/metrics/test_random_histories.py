@@ -57,7 +57,7 @@ COUNTED_BY = {
 """The part that says how many were counted, and how many not."""
 QUOTA_BY = ("rep", "manager", "team", "territory", "manager_level_1", "manager_level_2", "manager_level_3")
 ROUNDS = 45
-METRICS = [m.name for m in (*pipeline.METRICS, *targets.METRICS)]
+METRICS = [m.name for m in (*pipeline.METRICS, *targets.METRICS) if m.name != "ramp_time"]
 
 
 def count(deal: Deal, state: Row) -> Number:
@@ -316,12 +316,20 @@ def parts_of(metric: str, a: Answers) -> dict[str, Cells]:
                 "cycles": closed(["won"], cycle, **trailing),
             }
         case "quota":
-            return {"quota": a.quota()}
+            return {"quota": a.quota(), "relief": a.relief()}
         case "quota_attainment_to_date":
-            due = Answers(a.model, replace(a.q, buckets=[*map(a.begun, a.q.buckets or [])]))
-            return {"bookings": closed(["won"], money, priced=True), "quota": a.quota(), "due": due.quota()}
+            return {
+                "bookings": closed(["won"], money, priced=True), "quota": a.quota(), "due": a.due_of_quota(),
+            }  # fmt: skip
+        case "pacing":
+            return {
+                "bookings": closed(["won"], money, priced=True), "quota": a.quota(), "days": a.days_of_quota(),
+                "begun": a.days_begun(),
+            }  # fmt: skip
+        case "quota_relief":
+            return {"relief": a.relief(), "quota": a.quota()}
         case "quota_attainment" | "quota_gap" | "quota_participation" | "attainment_bands":
-            return {"bookings": closed(["won"], money, priced=True), "quota": a.quota()}
+            return {"bookings": closed(["won"], money, priced=True), "quota": a.quota(), "relief": a.relief()}
         case "pipeline_coverage":
             return {
                 "due": a.open(money, money=True, due=True),
@@ -385,6 +393,16 @@ def beside_of(metric: str, p: dict[str, Cell]) -> dict[str, Any]:
         days = p["days"]
         counted = {name: p[name].total for name in ("pushed_deals", "slips", "quarter_slips")}
         return counted | {"average_days": days.total / days.n if days.n else None}
+    if metric in ("quota", "quota_relief", "quota_attainment"):
+        let_off = None if p["relief"].excluded["missing_fx"] else p["relief"].total
+        left = None if let_off is None or not p["quota"].total else p["quota"].total - let_off
+        if metric == "quota_attainment":
+            undefined = left is None or left <= 0 or unpriced(p["bookings"])
+            return {"after_relief": None if undefined else p["bookings"].total / left}
+        return {"after_relief": left} | ({"relief": let_off} if metric == "quota" else {})
+    if metric == "pacing":
+        days = p["days"].total
+        return {"elapsed": p["begun"].total / days if days else None}
     if metric == "funnel":
         stays = p["stays"].values
         names = ("advanced", "dropped", "still_there", "left_out")
@@ -465,6 +483,15 @@ def value_of(metric: str, p: dict[str, Cell]) -> Fraction | None:
             return None if undefined else p["due"].total / left
         case "quota_attainment_to_date":
             return None if unpriced(p["bookings"]) else over(p["bookings"].total, p["due"].total)
+        case "pacing":
+            elapsed = over(p["begun"].total, p["days"].total)
+            return (
+                None
+                if unpriced(p["bookings"]) or not elapsed
+                else over(p["bookings"].total / elapsed, p["quota"].total)
+            )
+        case "quota_relief":
+            return None if unpriced(p["relief"]) else over(p["relief"].total, p["quota"].total)
         case "quota":
             return p["quota"].total or None
         case "quota_gap":
@@ -500,7 +527,7 @@ async def test_numbers_equal_the_model(
 
 
 async def ask_both(world: World, model: Model, dice: random.Random, metric: str, between: datetime) -> None:
-    quotas = "quota" in metric or metric in ("pipeline_coverage", "revenue_per_rep")
+    quotas = "quota" in metric or metric in ("pipeline_coverage", "revenue_per_rep", "pacing")
     own = {d.name for d in METRIC_CATALOGUE.by_name[metric].dimensions}
     own |= {*METRIC_CATALOGUE.by_name[metric].custom(world.company.tenant.custom)}
     if metric == "pipeline_created":

@@ -199,7 +199,8 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         "by": array({"type": "string", "enum": sorted(metrics.dimensions)}) | {"type": ["array", "null"]},
         "filters": {
             "type": ["object", "null"],
-            "additionalProperties": {"anyOf": [_MAYBE, array(_MAYBE)]},
+            "additionalProperties": {"anyOf": [_MAYBE, array(_MAYBE, minItems=1)]},
+            "description": "In a list null means those without a value; beside a name it leaves the filter out.",
             "examples": [{"territory": ["West"]}],
         },
         **dict.fromkeys(
@@ -237,6 +238,11 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         "weight_source": _MAYBE,
         "contribution": {"type": "object", "additionalProperties": _NUMBER},
         "excluded": _MAYBE | {"description": "Why it does not count; null where it does."},
+        "left_out": {
+            "type": "object",
+            "additionalProperties": _TEXT,
+            "description": "By sum: why it is not in it; also of a row that counts in another.",
+        },
         "inferred": {"type": "boolean"},
         "dimensions": groups,
     }

@@ -73,6 +73,7 @@ def questions(quarter: Quarter) -> dict[str, Row]:
         "funnel": {**whole, "metrics": ["funnel", "stage_conversion"], "by": ["pipeline", "stage"]},
         "losses": best("lost_deals", by="loss_reason"),
         "leaders": best(*ATTAINED, by="rep", limit=10),
+        "last month": {"period": quarter.last_month, "metrics": ["bookings"], "by": ["rep"]},
         "bands": {**whole, "metrics": ["attainment_bands"]},
         "open at the start": {"metrics": STOCKS, "as_of": start},
         "open at the end": {"metrics": STOCKS, "as_of": end},
@@ -93,11 +94,9 @@ class Page:
             name: answer["data"] for name, answer in zip(asked, answers["answers"], strict=True)
         }
         self.currency = answers["answers"][0]["meta"]["currency"]
-        leader = self._groups("leaders")[0]
-        self.rows: list[Row] = self._json(client.get(
-            "/v1/metrics/bookings/rows",
-            params={"period": quarter.last_month, "rep": _group(leader["bookings"])["id"], "limit": 1000},
-        ))["data"]  # fmt: skip
+        self.leader: Row = self._groups("leaders")[0]["bookings"]["dimensions"]["rep"]
+        wanted = {"period": quarter.last_month, "rep": self.leader["id"], "limit": 1000}
+        self.rows: list[Row] = self._json(client.get("/v1/metrics/bookings/rows", params=wanted))["data"]
         self.metrics = {metric["name"]: metric for metric in self._json(client.get("/v1/metrics"))["data"]}
 
     @staticmethod
@@ -136,10 +135,11 @@ class Page:
             yield from (f"## By {heading}", "")
             yield from self._attained(heading, what)
         yield from ("## By product family", "")
+        sold = ("bookings", "discount_rate")
         yield from _table(
-            ["family", *self._titles(("bookings", "discount_rate"))],
-            ([_called(g["bookings"]), *self._shown(g, ("bookings", "discount_rate"))] for g in self._groups("families")),
-        )  # fmt: skip
+            ["family", *self._titles(sold)],
+            ([_called(g["bookings"]), *self._shown(g, sold)] for g in self._groups("families")),
+        )
         yield from self._funnel()
         yield from ("## Why deals were lost", "")
         yield from _table(
@@ -210,14 +210,12 @@ class Page:
     def _bands(self) -> Iterator[str]:
         [row] = self.answers["bands"]
         yield from ("## Attainment bands", "")
-        bands = {
-            name: said.split(",")[0].rstrip(".")
-            for name, said in self.metrics["attainment_bands"]["beside"].items()
-        }
+        bands: Row = self.metrics["attainment_bands"]["beside"]
         yield from _table(
-            ["attainment", "reps"], ([bands[name], _whole(n)] for name, n in row["beside"].items())
+            ["attainment", "reps"],
+            ([bands[name].rstrip("."), _whole(n)] for name, n in row["beside"].items()),
         )
-        yield from (f"{_show(row)} reps carry a quota. Left out: {_excluded(row)}.", "")
+        yield from (f"{_show(row)} reps carry a quota; left out: {_excluded(row)}", "")
 
     def _pipeline(self) -> Iterator[str]:
         start, end = self._cell("open at the start"), self._cell("open at the end")
@@ -231,8 +229,9 @@ class Page:
         )
         coverage, known = self._cell("coverage")["pipeline_coverage"], self._cell("known by the end")
         yield (
-            f"What was due in {self.quarter.next.name} covered {coverage['value']:.2f} times what its quota still asked "
-            f"for; at the win rate of the twelve months before, {coverage['beside']['required']:.2f} times were needed."
+            f"What was due in {self.quarter.next.name} covered {coverage['value']:.2f} times what its quota still "
+            f"asked for; at the win rate of the twelve months before, {coverage['beside']['required']:.2f} times were "
+            "needed."
         )
         yield (
             f"By what this service had been told by then (`known_at={self.quarter.end}`) "
@@ -248,27 +247,28 @@ class Page:
         )
 
     def _explained(self) -> Iterator[str]:
-        leader = _called(self._groups("leaders")[0]["bookings"])
-        yield from (f"## The rows behind one figure: bookings of {leader} in {self.quarter.last_month}", "")
+        name = self.leader["name"]
+        yield from (f"## The rows behind one figure: bookings of {name} in {self.quarter.last_month}", "")
         rows = sorted(self.rows, key=lambda row: (row["date"], row["label"]))
         yield from _table(
             ["closed", "deal", "amount", "rate", "counts for"],
             (
-                [row["date"][:10], row["label"], f"{row['amount']:,} {row['currency']}", f"{row['rate'].normalize():f}",
-                 _money(row["contribution"]["bookings"])]
+                [row["date"][:10], row["label"], f"{_money(row['amount'])} {row['currency']}",
+                 f"{row['rate'].normalize():f}", _money(row["contribution"]["bookings"])]
                 for row in rows
             ),
         )  # fmt: skip
         total = sum((row["contribution"]["bookings"] for row in rows), Decimal(0))
-        yield from (f"{len(rows)} deals, {_money(total)} together, which is the figure.", "")
+        [figure] = [
+            row["value"] for row in self.answers["last month"] if row["dimensions"]["rep"] == self.leader
+        ]
+        if total != figure:
+            sys.exit(f"The rows come to {total}, the figure is {figure}.")
+        yield from (f"{len(rows)} deals, {_money(total)} together: the figure, to the last digit.", "")
 
 
 def _listed(question: Row) -> Row:
     return {**question, "metrics": [*question["metrics"]]}
-
-
-def _group(row: Row) -> Row:
-    return next(iter(row["dimensions"].values()))
 
 
 def _called(row: Row) -> str:
@@ -306,7 +306,7 @@ def _beside(row: Row) -> tuple[str, str]:
 
 
 def _excluded(row: Row) -> str:
-    return ", ".join(f"{n} {reason}" for reason, n in row["excluded"].items()) or "–"
+    return ", ".join(f"{n} {reason}" for reason, n in row["excluded"].items()) or "nothing"
 
 
 def _table(heads: list[str], rows: Iterable[list[str]]) -> Iterator[str]:

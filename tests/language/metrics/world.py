@@ -33,15 +33,15 @@ class World:
     def admin(self) -> Principal:
         return self.company.principal("admin")
 
-    async def put(self, noun: str, *rows: Row, origin: str = "backfill") -> list[str]:
-        """Upsert under the source `t`; the ids in the order of the rows."""
+    async def put(self, noun: str, *rows: Row, origin: str = "backfill", source: str = "t") -> list[str]:
+        """Upsert; the ids in the order of the rows."""
         async with self.company.database.transaction(self.company.id) as session:
             receipts = await write.upsert(
                 session,
                 self.admin,
                 CATALOGUE,
                 CATALOGUE[noun],
-                "t",
+                source,
                 [dict(row) for row in rows],
                 origin=origin,
             )

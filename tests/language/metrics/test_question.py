@@ -145,7 +145,10 @@ async def test_a_cursor_belongs_to_its_question(world: World) -> None:
         await world.put("reps", *({"external_id": x, "name": x, "hired_on": "2025-01-01"} for x in "ab"))
         asked = parse(METRIC_CATALOGUE, world.admin, metrics=["headcount"])
         page = await explain(session, world.admin, CATALOGUE, METRIC_CATALOGUE, asked, limit=1)
-        for other in ({"currency": "EUR"}, {"fx": "period_end"}, {"credit": "current"}, {"timezone": "UTC"}):
+        others: list[dict[str, Any]] = [
+            {"currency": "EUR"}, {"fx": "period_end"}, {"credit": "current"}, {"timezone": "UTC"},
+        ]  # fmt: skip
+        for other in others:
             question = parse(METRIC_CATALOGUE, world.admin, metrics=["headcount"], **other)
             with pytest.raises(BadCursor):
                 await explain(

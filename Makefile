@@ -7,7 +7,7 @@ ATTAIN_DATA_DIR ?= .attain
 export ATTAIN_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test drawn chaos overload check format contract migration bench kills abuse fuzz clients ui lock stop clean
+.PHONY: help run install test drawn chaos overload check format contract migration bench kills abuse fuzz filters replay clients ui lock stop clean
 
 help: ## show what can be asked
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -74,6 +74,12 @@ abuse: install ## what attacks on GraphQL cost a neighbour
 fuzz: install ## 5,000 random selections through both executors; 200 drawn requests for each operation and role
 	ATTAIN_TEST_SELECTIONS=5000 $(BIN)/python -m pytest -q tests/faces/graphql/test_same_answer.py
 	ATTAIN_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest -n 2 -q tests/fuzz
+
+filters: install ## 1,000 random filters of every number, each put together again from the rows that explain it
+	ATTAIN_TEST_FILTERS=1000 $(BIN)/python -m pytest -n 2 -q tests/language/metrics/test_filters.py
+
+replay: install ## the demo's two years lived through, every number of 60 days asked again as of then
+	ATTAIN_TEST_REPLAY_DAYS=60 $(BIN)/python -m pytest -q tests/demo/test_replay.py
 
 clients: install ## other people's clients, made from the contract, against a live service (needs npm and Chromium)
 	@$(MAKE) --no-print-directory -j 4 clients/node_modules/.complete clients/.venv/.complete clients/.chromium ui

@@ -166,6 +166,9 @@ class MetricContribution:
     )
     contribution: Json = strawberry.field(description="What it counts for in each sum of the formula.")
     excluded: str | None = strawberry.field(description="The reason, where it does not count.")
+    left_out: Json = strawberry.field(
+        description="By sum: why it is not in it; also of a row that counts in another."
+    )
     inferred: bool
     dimensions: Json
 

@@ -106,6 +106,7 @@ FIELDS: dict[str, str] = {
     "dimension_unavailable": "The metric has no such dimension.",
     "duplicate": "Another record has this value.",
     "duplicate_row": "Another row of the request has the same key.",
+    "empty_filter": "A filter that names no value.",
     "extra_not_installed": "The server lacks an optional part.",
     "ends_before_start": "The end does not lie behind the beginning.",
     "filter_too_deep": "The filter nests too deeply.",

@@ -26,7 +26,7 @@ _ID = "01929b6e-7a10-7cc3-9f5e-0d2a4b6c8e10"
 class ApiKeyCreate(BaseModel):
     """What a new key may do, and for whom."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     name: str = Field(min_length=1, max_length=200, description="What it is for.", examples=["Nightly sync"])
     role: Literal["admin", "manager", "rep", "analyst", "integration"] = Field(
@@ -52,7 +52,7 @@ class ApiKeyCreate(BaseModel):
 class ApiKeyRotate(BaseModel):
     """How the new key follows the old one."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     overlap_seconds: int = Field(
         default=0, ge=0, le=7 * 86_400, description="How long the old key still works.", examples=[3600]

@@ -226,7 +226,8 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         "by": array(_dimension_name(metrics)) | {"type": ["array", "null"]},
         "filters": {
             "type": ["object", "null"],
-            "additionalProperties": {"anyOf": [_MAYBE, array(_MAYBE)]},
+            "additionalProperties": {"anyOf": [_MAYBE, array(_MAYBE, minItems=1)]},
+            "description": "In a list null means those without a value; beside a name it leaves the filter out.",
             "examples": [{"territory": ["West"]}],
         },
         **dict.fromkeys(
@@ -267,6 +268,11 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         "split": _NUMBER | {"description": "What share of it is credited here, where several are."},
         "contribution": {"type": "object", "additionalProperties": _NUMBER},
         "excluded": _MAYBE | {"description": "Why it does not count; null where it does."},
+        "left_out": {
+            "type": "object",
+            "additionalProperties": _TEXT,
+            "description": "By sum: why it is not in it; also of a row that counts in another.",
+        },
         "inferred": {"type": "boolean"},
         "dimensions": groups,
     }

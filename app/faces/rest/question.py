@@ -25,7 +25,7 @@ Money = Literal["number", "string"]
 class Question(BaseModel):
     """The body of `:query`: a tree of conditions, and options that mean what the parameters of their names do."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     place: ClassVar[str] = "/"
     filter: dict[str, Any] | None = Field(

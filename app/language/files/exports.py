@@ -45,7 +45,7 @@ GROUP = 10_000
 class ExportCreate(BaseModel):
     """A noun's records or a question about numbers, and the form of the file."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     noun: str | None = Field(
         default=None, max_length=60, description="The noun, by its plural.", examples=["opportunities"]

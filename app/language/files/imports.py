@@ -42,7 +42,7 @@ while the event loop stands still, and locks are held, for as much longer."""
 class ImportCreate(BaseModel):
     """What a file holds, and how its columns become fields."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     noun: str = Field(description="The noun, by its plural.", max_length=60, examples=["opportunities"])
     format: Literal["csv", "ndjson"] = Field(default="csv", description="How the file is written.")

@@ -30,7 +30,7 @@ from app.language.resources.resource import Resource
 class ImportColumn(BaseModel):
     """What a column of the file is."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     field: str = Field(max_length=100, description="The field of the noun.", examples=["stage_id"])
     values: dict[str, Any] | None = Field(

@@ -30,9 +30,11 @@ from app.language.metrics.rates import Rates
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """One row of explain. `parts` says what it counts for in each sum of the formula, exactly."""
+    """One row of explain. `parts` says what it counts for in each sum of the formula, exactly, and `left_out` why it is
+    in none of the others that it might be in."""
 
     parts: dict[str, Fraction]
+    left_out: dict[str, str]
     reason: str | None
     row: dict[str, Any]
 
@@ -165,6 +167,7 @@ def _contribution(
 ) -> Contribution:
     question = asked.question
     parts: dict[str, Fraction] = {}
+    left_out: dict[str, str] = {}
     reason = rate = weight = amount = weighed_by = None
     counted_for_money = False
     for index, (name, measure) in enumerate(section.measures.items()):
@@ -183,6 +186,7 @@ def _contribution(
         if measure.weight or over != 1:
             weight, weighed_by = (factor / over if over else None), row[f"source_{index}"]
         if why is not None:
+            left_out[name] = why
             reason = reason or why
             continue
         value = Fraction(1) if measure.value is None else Fraction(row[f"amount_{index}"])
@@ -195,6 +199,7 @@ def _contribution(
     start = None if asked.days is None else asked.buckets(question.grain)[slot.i]
     return Contribution(
         parts,
+        left_out,
         None if parts else reason,
         {
             "metric": metric.name,
@@ -213,6 +218,7 @@ def _contribution(
             "split": row["split"],
             "contribution": {name: decimal(value) for name, value in parts.items()},
             "excluded": None if parts else reason,
+            "left_out": left_out,
             "inferred": bool(row["told_later"]),
             "dimensions": {
                 name: {
@@ -234,6 +240,7 @@ def _bound(principal: Principal, question: MetricQuery) -> str:
         principal.tenant_id, principal.rep_id, principal.role, question.metrics[0].name, question.period,
         question.grain, question.by, sorted(question.filters.items()), question.as_of, question.known_at,
         question.timezone, question.credit, question.attribution, question.running, question.window,
+        question.currency, question.fx,
     )  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 

@@ -123,6 +123,12 @@ def parse(
             )
         for name in (*by, *(filters or {})):
             _known_dimension(catalogue, principal, metric, name, "?by" if name in by else f"?{name}")
+    for name, values in (filters or {}).items():
+        if not values:
+            # Nothing chosen may mean none of them, or any: neither is guessed.
+            raise Invalid.field(
+                f"?{name}", "empty_filter", f"Name at least one {name}, or leave the filter out."
+            )
     moment = periods.moment(as_of, zone, "?as_of") if as_of else None
     known = periods.moment(known_at, zone, "?known_at") if known_at else None
     if moment is not None and moment > now:
@@ -252,7 +258,11 @@ def from_json(
         principal,
         metrics=_texts(body.get("metrics"), f"{pointer}/metrics"),
         by=_texts(body.get("by"), f"{pointer}/by"),
-        filters={name: _texts(values, f"{pointer}/filters/{name}") for name, values in filters.items()},
+        filters={
+            name: _texts(values, f"{pointer}/filters/{name}")
+            for name, values in filters.items()
+            if values is not None
+        },
         now=now,
         **_typed(one),
     )

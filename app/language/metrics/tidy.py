@@ -26,7 +26,8 @@ def explained_columns(question: MetricQuery) -> list[str]:
     return [
         "metric", "part", "noun", "id", "label", "date", "period_start", "period_end",
         *(f"{name}_{part}" for name in question.by for part in ("id", "name")),
-        "amount", "currency", "rate", "weight", "weight_source", "split", "contribution", "excluded", "inferred",
+        "amount", "currency", "rate", "weight", "weight_source", "split", "contribution", "excluded", "left_out",
+        "inferred",
     ]  # fmt: skip
 
 

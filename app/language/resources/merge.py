@@ -56,7 +56,7 @@ def fields(plural: str) -> tuple[f.Field, ...]:
 
 
 class Merge(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     duplicate_ids: Annotated[list[str], Field(min_length=1, max_length=MOST_DUPLICATES)] = Field(
         description=(

@@ -184,7 +184,7 @@ MERGED = (
 
 
 class ExternalId(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="forbid", title="ExternalId")  # pyright: ignore[reportGeneralTypeIssues]
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True, title="ExternalId")  # pyright: ignore[reportGeneralTypeIssues]
     source: Annotated[
         str, StringConstraints(pattern=f"^{SOURCE.pattern}$"), Described(examples=["salesforce"])
     ]

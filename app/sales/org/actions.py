@@ -10,7 +10,7 @@ from app.language.resources.resource import Action, ActionCall
 
 
 class ReassignManager(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     manager_id: str | None = Field(
         description="The new manager, by id or `source:external_id`; null makes this rep a head of the tree.",

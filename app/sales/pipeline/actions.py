@@ -13,7 +13,7 @@ _ID = "01929b6e-7a10-7cc3-9f5e-0d2a4b6c8e10"
 
 
 class _Input(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Move(_Input):

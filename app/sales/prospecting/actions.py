@@ -18,7 +18,7 @@ _ID = "01929b6e-7a10-7cc3-9f5e-0d2a4b6c8e10"
 
 
 class Qualify(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     qualified_at: str | None = Field(
         default=None, description="When it was (moment or day); now when left out.", examples=["2026-03-31"]
@@ -26,7 +26,7 @@ class Qualify(BaseModel):
 
 
 class Convert(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     account_id: str | None = Field(
         default=None,

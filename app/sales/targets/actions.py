@@ -13,7 +13,7 @@ from app.sales.targets import relief
 
 
 class Decide(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     at: str | None = Field(
         default=None,

@@ -81,6 +81,17 @@ def test_lists_by_comma_and_by_repetition_are_the_same() -> None:
     assert comma == repeated
 
 
+def test_an_empty_filter_is_neither_everybody_nor_nobody() -> None:
+    asked: dict[str, Any] = {"metrics": ["bookings"], "period": "2026"}
+    with pytest.raises(Invalid) as caught:
+        from_json(METRIC_CATALOGUE, ASKER, {**asked, "filters": {"rep": []}}, now=NOW)
+    [error] = caught.value.errors
+    assert (error.code, error.pointer) == ("empty_filter", "?rep")
+    left_out = from_json(METRIC_CATALOGUE, ASKER, {**asked, "filters": {"rep": None}}, now=NOW)
+    nobody = from_json(METRIC_CATALOGUE, ASKER, {**asked, "filters": {"rep": [None]}}, now=NOW)
+    assert (left_out.filters, nobody.filters) == ({}, {"rep": ("null",)})
+
+
 def test_every_number_describes_itself() -> None:
     for metric in METRIC_CATALOGUE:
         said = describe(metric)
@@ -131,3 +142,15 @@ async def test_a_cursor_belongs_to_its_question(world: World) -> None:
         for cursor in ("abc", "%%%", "W10"):
             with pytest.raises(BadCursor):
                 await explain(session, world.admin, CATALOGUE, METRIC_CATALOGUE, question, cursor=cursor)
+        await world.put("reps", *({"external_id": x, "name": x, "hired_on": "2025-01-01"} for x in "ab"))
+        asked = parse(METRIC_CATALOGUE, world.admin, metrics=["headcount"])
+        page = await explain(session, world.admin, CATALOGUE, METRIC_CATALOGUE, asked, limit=1)
+        others: list[dict[str, Any]] = [
+            {"currency": "EUR"}, {"fx": "period_end"}, {"credit": "current"}, {"timezone": "UTC"},
+        ]  # fmt: skip
+        for other in others:
+            question = parse(METRIC_CATALOGUE, world.admin, metrics=["headcount"], **other)
+            with pytest.raises(BadCursor):
+                await explain(
+                    session, world.admin, CATALOGUE, METRIC_CATALOGUE, question, cursor=page.next_cursor
+                )

@@ -17,9 +17,9 @@ import pytest
 from app.areas import METRIC_CATALOGUE
 from app.ground.database.session import Database
 from app.language.metrics.answer import decimal
-from app.language.metrics.metric import Tally
 from app.sales.pipeline import metrics as pipeline
 from app.sales.targets import metrics as targets
+from tests.language.metrics.explained import explained
 from tests.language.metrics.history import SELLERS, invent, load, load_again
 from tests.language.metrics.model import (
     CHANCE,
@@ -36,7 +36,6 @@ from tests.language.metrics.model import (
     Step,
     forecast,
     midnight,
-    quantile,
 )
 from tests.language.metrics.world import World, new_world
 
@@ -397,8 +396,9 @@ def beside_of(metric: str, p: dict[str, Cell]) -> dict[str, Any]:
         let_off = None if p["relief"].excluded["missing_fx"] else p["relief"].total
         left = None if let_off is None or not p["quota"].total else p["quota"].total - let_off
         if metric == "quota_attainment":
-            undefined = left is None or left <= 0 or unpriced(p["bookings"])
-            return {"after_relief": None if undefined else p["bookings"].total / left}
+            if left is None or left <= 0 or unpriced(p["bookings"]):
+                return {"after_relief": None}
+            return {"after_relief": p["bookings"].total / left}
         return {"after_relief": left} | ({"relief": let_off} if metric == "quota" else {})
     if metric == "pacing":
         days = p["days"].total
@@ -593,7 +593,7 @@ async def ask_both(world: World, model: Model, dice: random.Random, metric: str,
                 assert row["n"] == cell.n, (said, row, cell)
                 assert row["excluded"] == dict(sorted(kept(cell).items())), (said, row, cell)
     assert all(not row["value"] and not row["n"] for row in found.values()), (said, found)
-    await explained(world, metric, rows, asked)
+    await explained(world, metric, rows, **asked)
 
 
 def of_reps(metric: str, model: Model, question: Question, found: dict[Any, Row], said: Any) -> None:
@@ -648,39 +648,3 @@ def random_filter(dice: random.Random, names: list[str]) -> tuple[str, list[str]
         "sales_channel": ("field", "partner"), "forecast_category": ("commit", "best_case", "pipeline"),
     }[name]  # fmt: skip
     return name, dice.sample(list(values), min(len(values), dice.choice([1, 1, 2])))
-
-
-async def explained(world: World, metric: str, rows: list[Row], asked: dict[str, Any]) -> None:
-    """The contributions of each cell, put through the metric's own formula, are its value exactly."""
-    tallies: dict[tuple[Any, ...], dict[str, Tally]] = {}
-    reasons: dict[tuple[Any, ...], Counter[str]] = {}
-    values: dict[tuple[Any, str], list[Fraction]] = {}
-    for c in await world.contributions(metric, **asked):
-        key = (c.row["period_start"], *(d["id"] for d in c.row["dimensions"].values()))
-        if c.reason:
-            reasons.setdefault(key, Counter())[c.reason] += 1
-        for name, worth in c.parts.items():
-            tally = tallies.setdefault(key, {}).setdefault(name, Tally())
-            tally.total += worth
-            tally.n += 1
-            values.setdefault((key, name), []).append(worth)
-    declared = METRIC_CATALOGUE.by_name[metric]
-    for (key, name), each in values.items():
-        for wanted in declared.measures[name].quantiles:
-            tallies[key][name].quantiles[wanted] = quantile(each, wanted)
-    for row in rows:
-        key = (row["period_start"], *(d["id"] for d in row["dimensions"].values()))
-        cell = tallies.get(key, {})
-        result = declared.evaluate({name: cell.get(name, Tally()) for name in declared.parts})
-        if declared.each and declared.over:
-            place = declared.level(tuple(asked["by"])).index(declared.each)
-            result = declared.over([
-                declared.evaluate({name: each.get(name, Tally()) for name in declared.parts})
-                for k, each in tallies.items() if k[: len(key)] == key and k[1 + place] is not None
-            ])  # fmt: skip
-        unpriced_rep = declared.each and "missing_fx" in row["excluded"]
-        if row["null_reason"] != "missing_fx" and not unpriced_rep:
-            assert decimal(result.value) == row["value"], (metric, asked, row)
-            assert result.n == row["n"], (metric, asked, row)
-        if len(declared.parts) == 1:
-            assert row["excluded"] == dict(sorted(reasons.get(key, Counter()).items())), (metric, asked, row)

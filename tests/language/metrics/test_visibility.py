@@ -6,14 +6,9 @@ import random
 from typing import Any
 from uuid import UUID
 
-import orjson
 import pytest
 
-from app.areas import CATALOGUE
-from app.ground.access.principal import Principal
 from app.ground.database.session import Database
-from app.language.resources import read
-from app.language.resources.shape import full
 from tests.language.metrics.world import World, new_world
 
 REPS = 9
@@ -47,16 +42,6 @@ async def invent(world: World, dice: random.Random) -> list[UUID]:
     return ids
 
 
-async def listed(world: World, asker: Principal, noun: str) -> list[dict[str, object]]:
-    resource = CATALOGUE[noun]
-    async with world.company.database.transaction(world.company.id) as session:
-        shape = full(CATALOGUE, resource, asker.role, expand=())
-        page = await read.page(
-            session, asker, CATALOGUE, read.Query(resource=resource, shape=shape, limit=200)
-        )
-    return [orjson.loads(row) for row in page.rows]
-
-
 @pytest.mark.parametrize("seed", range(4))
 async def test_numbers_are_of_what_the_lists_show(seed: int, owner_url: str, database: Database) -> None:
     world = await new_world(owner_url, database)
@@ -67,7 +52,7 @@ async def test_numbers_are_of_what_the_lists_show(seed: int, owner_url: str, dat
         world.company.principal("rep"),
     ]
     for asker in askers:
-        deals = await listed(world, asker, "opportunities")
+        deals = await world.listed("opportunities", asker)
         amounts = {c: sum(d["amount"] for d in deals if d["category"] == c) for c in ("open", "won", "lost")}  # type: ignore[misc]
         questions: dict[str, tuple[str, dict[str, Any]]] = {
             "bookings": ("won", {"period": "2025-Q1"}), "open_pipeline": ("open", {}),
@@ -79,6 +64,6 @@ async def test_numbers_are_of_what_the_lists_show(seed: int, owner_url: str, dat
         for metric in ("won_deals", "lost_deals"):
             found = await world.value(metric, principal=asker, period="2025-Q1", as_of="2025-06-01")
             assert found == sum(d["category"] == metric.partition("_")[0] for d in deals)
-        quotas = {q["id"] for q in await listed(world, asker, "quotas")}
+        quotas = {q["id"] for q in await world.listed("quotas", asker)}
         explained = await world.contributions("quota", principal=asker, period="2025-Q1")
         assert {c.row["id"] for c in explained} == quotas

@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import orjson
+
 from app.areas import CATALOGUE, METRIC_CATALOGUE, found
 from app.ground.access import custom
 from app.ground.access.principal import Principal
@@ -17,7 +19,8 @@ from app.language.metrics.answer import Answer
 from app.language.metrics.explain import Contribution, explain
 from app.language.metrics.moment import SNAPSHOT, answers
 from app.language.metrics.question import parse
-from app.language.resources import write
+from app.language.resources import read, write
+from app.language.resources.shape import full
 from tests.conftest import Company
 
 Row = dict[str, Any]
@@ -31,15 +34,15 @@ class World:
     def admin(self) -> Principal:
         return self.company.principal("admin")
 
-    async def put(self, noun: str, *rows: Row, origin: str = "backfill") -> list[str]:
-        """Upsert under the source `t`; the ids in the order of the rows."""
+    async def put(self, noun: str, *rows: Row, origin: str = "backfill", source: str = "t") -> list[str]:
+        """Upsert; the ids in the order of the rows."""
         async with self.company.database.transaction(self.company.id) as session:
             receipts = await write.upsert(
                 session,
                 self.admin,
                 CATALOGUE,
                 CATALOGUE[noun],
-                "t",
+                source,
                 [dict(row) for row in rows],
                 origin=origin,
             )
@@ -60,6 +63,17 @@ class World:
     async def delete(self, noun: str, reference: str) -> None:
         async with self.company.database.transaction(self.company.id) as session:
             await write.delete(session, self.admin, CATALOGUE, CATALOGUE[noun], reference)
+
+    async def listed(self, noun: str, principal: Principal) -> list[Row]:
+        """What somebody's list of a noun shows."""
+        resource = CATALOGUE[noun]
+        async with self.company.database.transaction(self.company.id) as session:
+            shape = full(CATALOGUE, resource, principal.role, expand=())
+            page = await read.page(
+                session, principal, CATALOGUE, read.Query(resource=resource, shape=shape, limit=200)
+            )
+        assert not page.has_more
+        return [orjson.loads(row) for row in page.rows]
 
     async def answer(
         self, *metrics: str, principal: Principal | None = None, now: datetime | None = None, **rest: Any

@@ -14,10 +14,9 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from app.areas import METRIC_CATALOGUE
 from app.ground.database.session import Database
 from app.language.metrics.answer import decimal
-from app.language.metrics.metric import Tally
+from tests.language.metrics.explained import explained
 from tests.language.metrics.model import HOURS_A_DAY, day_of, midnight
 from tests.language.metrics.world import Row, World, new_world
 from tests.sales.activities import doings
@@ -243,22 +242,7 @@ async def test_numbers_equal_the_loops(
             if metric == "average_call_duration":
                 middle = decimal(statistics.median(cell.values)) if cell.values else None
                 assert row["beside"] == {"median": middle}, (first, group)
-    await explained(floor.world, metric, by, found, asked)
-
-
-async def explained(
-    world: World, metric: str, by: str | None, found: dict[Any, Row], asked: dict[str, Any]
-) -> None:
-    tallies: dict[Any, dict[str, Tally]] = {}
-    for c in await world.contributions(metric, **asked):
-        key = (c.row["period_start"], c.row["dimensions"][by]["name"] if by else None)
-        for name, worth in c.parts.items():
-            tally = tallies.setdefault(key, {}).setdefault(name, Tally())
-            tally.total, tally.n = tally.total + worth, tally.n + 1
-    declared = METRIC_CATALOGUE.by_name[metric]
-    for key, row in found.items():
-        told = {name: tallies.get(key, {}).get(name, Tally()) for name in declared.parts}
-        assert decimal(declared.evaluate(told).value) == row["value"], "the rows behind it are the number"
+    await explained(floor.world, metric, rows, **asked)
 
 
 # --- by hand ----------------------------------------------------------------------------------------------------------
@@ -424,7 +408,7 @@ async def test_selling_time_by_hand(office: World) -> None:
 
 async def test_time_is_of_working_hours_where_they_are_known(office: World) -> None:
     """Ann's week has 40 of them, Bob is not there yet; Mona goes by a calendar of her own, less a holiday."""
-    hour, week = 3600, {"period": "2025-03-03/2025-03-10"}
+    hour, week = 3600, dict[str, Any](period="2025-03-03/2025-03-10")
     await office.put(
         "activities",
         did("1", "ann", "2025-03-03T09:00:00Z", duration_seconds=2 * hour, purpose="selling"),

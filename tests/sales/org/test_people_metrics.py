@@ -14,7 +14,7 @@ import pytest_asyncio
 from app.areas import METRIC_CATALOGUE
 from app.ground.database.session import Database
 from app.language.metrics.answer import decimal
-from app.language.metrics.metric import Tally
+from tests.language.metrics.explained import explained
 from tests.language.metrics.model import day_of, midnight
 from tests.language.metrics.world import Row, World, new_world
 from tests.sales.org.careers import BUCKETS, SELLERS, Career, Staff, invented, load, now_or
@@ -47,18 +47,8 @@ async def told(world: World, metric: str, by: str | None, **asked: Any) -> dict[
     """The rows, each against what explains it."""
     question: dict[str, Any] = {"period": "2025", "grain": "month", "by": [by] if by else [], **asked}
     rows = await world.rows(metric, **question)
-    found = {(row["period_start"], row["dimensions"][by]["name"] if by else None): row for row in rows}
-    tallies: dict[Any, dict[str, Tally]] = {}
-    for c in await world.contributions(metric, **question):
-        key = (c.row["period_start"], c.row["dimensions"][by]["name"] if by else None)
-        for name, worth in c.parts.items():
-            tally = tallies.setdefault(key, {}).setdefault(name, Tally())
-            tally.total, tally.n = tally.total + worth, tally.n + 1
-    declared = METRIC_CATALOGUE.by_name[metric]
-    for key, row in found.items():
-        sums = {name: tallies.get(key, {}).get(name, Tally()) for name in declared.parts}
-        assert decimal(declared.evaluate(sums).value) == row["value"], "the rows behind it are the number"
-    return found
+    await explained(world, metric, rows, **question)
+    return {(row["period_start"], row["dimensions"][by]["name"] if by else None): row for row in rows}
 
 
 @pytest.mark.parametrize("as_of", MOMENTS)

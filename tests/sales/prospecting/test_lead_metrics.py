@@ -13,12 +13,10 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from app.areas import METRIC_CATALOGUE
 from app.ground.database.session import Database
 from app.language.metrics.answer import decimal
-from app.language.metrics.metric import Tally
+from tests.language.metrics.explained import explained
 from tests.language.metrics.leads import MONTHS, invented, load
-from tests.language.metrics.model import quantile
 from tests.language.metrics.world import Row, World, new_world
 
 METRICS = ("leads_created", "qualified_leads", "open_leads", "lead_conversion", "lead_velocity_rate",
@@ -173,21 +171,7 @@ async def test_numbers_equal_the_loops(
             )
             if metric == "lead_to_win_rate":
                 assert row["beside"] == shares(parts), (begin, group)
-    tallies: dict[Any, dict[str, Tally]] = {}
-    single: dict[Any, list[Fraction]] = defaultdict(list)
-    for c in await world.contributions(metric, **asked):
-        key = (c.row["period_start"], c.row["dimensions"][by]["name"] if by else None)
-        for name, worth in c.parts.items():
-            tally = tallies.setdefault(key, {}).setdefault(name, Tally())
-            tally.total, tally.n = tally.total + worth, tally.n + 1
-            single[key, name].append(worth)
-    declared = METRIC_CATALOGUE.by_name[metric]
-    for (key, name), worths in single.items():
-        for wanted in declared.measures[name].quantiles:
-            tallies[key][name].quantiles[wanted] = quantile(worths, wanted)
-    for key, row in found.items():
-        told = {name: tallies.get(key, {}).get(name, Tally()) for name in declared.parts}
-        assert decimal(declared.evaluate(told).value) == row["value"], "the rows behind it are the number"
+    await explained(world, metric, rows, **asked)
 
 
 async def test_the_worked_examples(owner_url: str, database: Database) -> None:

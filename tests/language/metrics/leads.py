@@ -52,15 +52,17 @@ def _deal(dice: random.Random, key: str, converted: datetime | None) -> Row | No
 
 async def load(world: World, leads: list[Row]) -> None:
     deals = [row["deal"] for row in leads if row["deal"]]
-    await world.put("pipelines", {"external_id": "p", "name": "P", "is_default": True})
+    # Of their own, since there may be others already.
+    await world.put("pipelines", {"external_id": "inbound", "name": "inbound"})
     await world.put("stages", *(
-        {"external_id": x, "name": x, "pipeline_id": "t:p", "category": "abandoned" if x == "gone" else x}
+        {"external_id": f"in_{x}", "name": x, "pipeline_id": "t:inbound",
+         "category": "abandoned" if x == "gone" else x}
         for x in ("open", "won", "lost", "gone")
     ))  # fmt: skip
     await world.put("opportunities", *(
-        {"external_id": deal["key"], "name": deal["key"], "stage_id": f"t:{deal['path'][-1][1]}",
+        {"external_id": deal["key"], "name": deal["key"], "stage_id": f"t:in_{deal['path'][-1][1]}",
          "opened_at": deal["path"][0][0].isoformat(),
-         "history": [{"at": at.isoformat(), "stage_id": f"t:{stage}"} for at, stage in deal["path"]]}
+         "history": [{"at": at.isoformat(), "stage_id": f"t:in_{stage}"} for at, stage in deal["path"]]}
         for deal in deals
     ))  # fmt: skip
     await world.put("reps", {"external_id": "boss", "name": "boss"}, {"external_id": "cleo", "name": "cleo"})

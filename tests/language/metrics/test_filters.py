@@ -21,7 +21,7 @@ from app.areas import METRIC_CATALOGUE
 from app.ground.access.principal import Principal
 from app.ground.database.session import Database
 from app.language.metrics.metric import Dimension, Metric
-from app.language.metrics.question import NOBODY, needs_no_period
+from app.language.metrics.question import ATTRIBUTION, NOBODY, needs_no_period
 from tests.language.metrics.everything import EVERY_YEAR, Company, found
 from tests.language.metrics.explained import explained
 from tests.language.metrics.model import midnight
@@ -91,6 +91,7 @@ def invented(dice: random.Random, floor: Floor, metric: Metric, asker: Asker) ->
         "as_of": as_of and as_of.isoformat(),
         "known_at": known_at and known_at.isoformat(),
         "credit": dice.choice(["at_close", "at_close", "current"]),
+        **({"attribution": dice.choice(ATTRIBUTION)} if any(f.holders for f in metric.facts) else {}),
         "currency": dice.choice(["USD", "USD", "EUR", "JPY", "GBP"]),
         "fx": dice.choice(["transaction", "transaction", "period_end", "constant:2025-06-01"]),
         "timezone": dice.choice([None, None, "UTC", "Asia/Kolkata", "Pacific/Auckland"]),

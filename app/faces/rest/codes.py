@@ -174,6 +174,7 @@ FIELDS: dict[str, str] = {
     "unknown_parameter": "No such parameter.",
     "unknown_period": "No such period.",
     "unknown_running": "No such running total.",
+    "unknown_shape": "No such shape.",
     "unknown_window": "No window, written rolling_90_days.",
     "use_convert": "A lead is converted by its verb.",
     "unknown_reference": "No such record, or not visible.",

@@ -18,14 +18,15 @@ from app.language.query import periods
 
 PARAMETERS = (
     "metric", "period", "grain", "compare", "running", "window", "by", "as_of", "known_at", "currency", "fx",
-    "timezone", "credit", "totals", "sort", "limit",
+    "timezone", "credit", "totals", "sort", "limit", "shape",
 )  # fmt: skip
 FX = ("transaction", "period_end", "constant:<date>")
 CREDIT = ("at_close", "current")
 RUNNING = ("period",)
 COMPARE = ("previous", "same_length", "year_ago")
+SHAPE = ("long", "wide")
 WINDOW = re.compile(r"rolling_([1-9]\d{0,3})_(day|week|month|quarter|year)s?")
-TOLD_BESIDE = ("metric", "compare", "totals", "sort", "limit")
+TOLD_BESIDE = ("metric", "compare", "totals", "sort", "limit", "shape")
 """What a question for the rows behind one number does not say: they are the same whatever stands beside it."""
 MOST_METRICS = 20
 NOBODY = "null"
@@ -58,6 +59,8 @@ class MetricQuery:
     sort: tuple[str, bool] | None = None
     """A metric's name, and whether the largest comes first."""
     limit: int | None = None
+    wide: bool = False
+    """All metrics of a period and group in one row (`wide.py`), else one row a number."""
 
     def dimension(self, name: str) -> Dimension:
         return next(d for d in self.metrics[0].dimensions if d.name == name)
@@ -84,6 +87,7 @@ def parse(
     totals: bool = False,
     sort: str | None = None,
     limit: int | None = None,
+    shape: str = "long",
     now: datetime | None = None,
 ) -> MetricQuery:
     """Refuses what is unknown or does not go together, with a pointer and the nearest name that exists."""
@@ -134,6 +138,8 @@ def parse(
         )
     if limit is not None and not 1 <= limit <= 10_000:
         raise Invalid.field("?limit", "out_of_range", "limit is 1 to 10,000 groups.")
+    if shape not in SHAPE:
+        _unknown("?shape", "unknown_shape", "shape", shape, SHAPE)
     return MetricQuery(
         metrics=found,
         timezone=zone_name,
@@ -153,6 +159,7 @@ def parse(
         totals=totals,
         sort=_sort(sort, found),
         limit=limit,
+        wide=shape == "wide",
     )
 
 

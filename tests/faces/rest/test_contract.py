@@ -231,3 +231,17 @@ async def test_the_contracts_own_question_is_answered(empty: Api, resource: Any)
 
 async def test_the_contracts_own_export_is_taken(empty: Api) -> None:
     assert (await empty.post("/v1/exports", SCHEMAS["ExportCreate"]["example"])).status_code == 202
+
+
+async def test_numbers_are_what_the_contract_says(api: Api) -> None:
+    for more in (
+        "",
+        "&by=rep&totals=true&sort=-bookings",
+        "&compare=previous",
+        "&by=rep&sort=bookings&compare=2025",
+    ):
+        path = f"/v1/metrics/query?metric=bookings&metric=win_rate&period=2026&grain=quarter{more}"
+        for shape, name in (("long", "MetricAnswer"), ("wide", "MetricTable")):
+            body = (await api.get(f"{path}&shape={shape}")).json()
+            assert body["data"]
+            validator(name).validate(body)

@@ -8,7 +8,7 @@ from typing import Any
 from app.faces.rest import accept, bodies, numbers
 from app.faces.rest.filtering import parameter, shared, words
 from app.faces.rest.operation import Operation, Schema
-from app.faces.rest.schemas import ID_EXAMPLE, MOMENT_EXAMPLE, array, obj, ref
+from app.faces.rest.schemas import ID_EXAMPLE, MOMENT_EXAMPLE, array, nullable, obj, ref
 from app.language.metrics.metric import MetricCatalogue
 from app.language.metrics.question import CREDIT, PARAMETERS, RUNNING, SHAPE, WINDOW
 from app.language.query.periods import GRAINS
@@ -282,6 +282,11 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         "partial": False,
         "total": False,
     }
+    seen_by = {
+        "name": "Darcel Schlecht",
+        "role": "manager",
+        "rep": {"id": ID_EXAMPLE, "name": "Darcel Schlecht"},
+    }
     return {
         "Metric": obj(metric, required=list(metric), description="A number's definition."),
         "MetricList": obj({"data": array(ref("Metric"))}, required=["data"], description="Numbers.", example=none),
@@ -300,6 +305,19 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         "MetricTable": obj(
             answer | {"data": array(ref("MetricTableRow"))}, required=["data", "meta"],
             description="Numbers in the wide shape.", example={"data": [in_west], "meta": {}},
+        ),
+        "HeldNumbers": obj(
+            answer | {"data": array({"anyOf": [ref("MetricRow"), ref("MetricTableRow")]}), "as_seen_by": ref("SeenBy")},
+            required=["data", "meta", "as_seen_by"], description="Numbers with another one's view.",
+            example={"data": [in_west], "meta": {}, "as_seen_by": seen_by},
+        ),
+        "SeenBy": obj(
+            {
+                "name": _TEXT, "role": _TEXT,
+                "rep": nullable(obj({"id": _TEXT | {"format": "uuid"}, "name": _TEXT}, required=["id", "name"])),
+            },
+            required=["name", "role", "rep"], example=seen_by,
+            description="With whose view the numbers were asked: a user or a key, its role, and the rep that it is.",
         ),
         "MetricAnswers": obj(
             {"answers": array({"anyOf": shapes})}, required=["answers"], description="In the order of the questions.",

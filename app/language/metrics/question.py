@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -12,7 +13,7 @@ from typing import Any, NoReturn
 from babel import Locale
 
 from app.ground.access.principal import Principal
-from app.ground.errors import Forbidden, Invalid, did_you_mean
+from app.ground.errors import AttainError, Forbidden, Invalid, did_you_mean
 from app.language.metrics.metric import Dimension, Measure, Metric, MetricCatalogue, Trailing
 from app.language.query import periods
 
@@ -228,15 +229,36 @@ def from_json(
         raise Invalid.field(f"{pointer}/totals", "type", "totals is true or false.")
     if isinstance(one.get("limit", 1), bool | str | float):
         raise Invalid.field(f"{pointer}/limit", "type", "limit is a whole number.")
-    return parse(
-        catalogue,
-        principal,
-        metrics=_texts(body.get("metrics"), f"{pointer}/metrics"),
-        by=_texts(body.get("by"), f"{pointer}/by"),
-        filters={name: _texts(values, f"{pointer}/filters/{name}") for name, values in filters.items()},
-        now=now,
-        **_typed(one),
-    )
+    with told_in_json(pointer):
+        return parse(
+            catalogue,
+            principal,
+            metrics=_texts(body.get("metrics"), f"{pointer}/metrics"),
+            by=_texts(body.get("by"), f"{pointer}/by"),
+            filters={name: _texts(values, f"{pointer}/filters/{name}") for name, values in filters.items()},
+            now=now,
+            **_typed(one),
+        )
+
+
+@contextmanager
+def told_in_json(pointer: str) -> Iterator[None]:
+    """Of a question that came as JSON: what is called `?by` among parameters stands in `/by` there."""
+    try:
+        yield
+    except AttainError as refused:
+        refused.errors = tuple(
+            replace(error, pointer=_in_json(error.pointer, pointer)) for error in refused.errors
+        )
+        raise
+
+
+def _in_json(written: str, pointer: str) -> str:
+    if not written.startswith("?"):
+        return written
+    name = written[1:]
+    place = "metrics" if name == "metric" else name if name in PARAMETERS else f"filters/{name}"
+    return f"{pointer}/{place}"
 
 
 def _texts(value: Any, pointer: str) -> list[str]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from app.ground.access.again import again, identity
 from app.ground.errors import Conflict, Forbidden
 from app.language.resources.resource import Action, ActionCall
-from app.sales.boards.rules import publisher_of
+from app.sales.boards.rules import owner_of, publisher_of
 
 
 class Nothing(BaseModel):
@@ -35,7 +35,7 @@ async def _publish(call: ActionCall) -> dict[str, Any]:
         "state": "published",
         "published_at": datetime.now(UTC),
         "published_by": known.name,
-        "publisher_id": known.rep_id,
+        "publisher_id": owner_of(known),
         "publisher_user_id": user_id,
         "publisher_key_id": key_id,
     }

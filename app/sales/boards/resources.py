@@ -51,7 +51,7 @@ def boards(metrics: MetricCatalogue) -> Resource:
             f.flag("for_everyone", "Whether everybody in the tenant is the audience.", default=False),
             f.choice("state", "Whether its audience is given the numbers.", models.STATES, default="draft",
                      write="never", example="published"),
-            f.reference("publisher_id", "reps", "The rep who published it, or made it; null for one who is no rep.",
+            f.reference("publisher_id", "reps", "Whose board it is; null for an admin's, which admins alone change.",
                         write="never"),
             f.reference("publisher_user_id", "users", "The user who published it; null for a draft, or for a key.",
                         relation=None, write="never"),

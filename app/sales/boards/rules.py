@@ -9,6 +9,7 @@ from uuid import UUID
 
 from app.ground.access.again import identity
 from app.ground.access.permissions import demand
+from app.ground.access.principal import Principal
 from app.ground.errors import AttainError, Conflict, Forbidden
 from app.language.metrics.metric import MetricCatalogue
 from app.language.metrics.question import MetricQuery, from_json
@@ -24,7 +25,12 @@ _AUDIENCE = "select * from board_audience where tenant_id = $1 and board_id = an
 async def prepare(batch: Batch) -> None:
     for draft in batch.standing:
         if draft.is_new:
-            draft.changes["publisher_id"] = batch.principal.rep_id
+            draft.changes["publisher_id"] = owner_of(batch.principal)
+
+
+def owner_of(principal: Principal) -> UUID | None:
+    """The rep whose board it is. An admin's is no rep's: those above would see by it what they do not see."""
+    return None if principal.sees_all else principal.rep_id
 
 
 class Rules:

@@ -248,3 +248,10 @@ async def test_numbers_are_what_the_contract_says(api: Api) -> None:
             body = (await api.get(f"{path}&shape={shape}")).json()
             assert body["data"]
             validator(name).validate(body)
+    for shape in ("long", "wide"):
+        question = {"metrics": ["bookings", "win_rate"], "period": "2026", "by": ["rep"], "shape": shape}
+        board = (await api.post("/v1/boards", {"name": "x", "question": question})).json()["id"]
+        assert (await api.post(f"/v1/boards/{board}:publish")).status_code == 200
+        body = (await api.get(f"/v1/boards/{board}/numbers")).json()
+        assert body["data"]
+        validator("HeldNumbers").validate(body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -93,6 +94,54 @@ async def test_a_draft_is_its_makers(house: House) -> None:
     withdrawn = await house.must("bea", "POST", f"/v1/boards/{board}:withdraw")
     assert (withdrawn["state"], withdrawn["published_by"], withdrawn["published_at"]) == ("draft", None, None)
     assert (await house.refusal("lone", "GET", f"/v1/boards/{board}/numbers"))[0] == 404
+
+
+async def test_an_admins_board_is_not_shown_to_those_above_the_admin(house: House) -> None:
+    await house.user("ada", rep_id="x:r1")
+    board = await house.draft("ada", TOTAL)
+    for path in (f"/v1/boards/{board}:publish", f"/v1/boards/{board}:withdraw"):
+        await house.must("ada", "POST", path)
+        for who in ("bea", "top", "r1"):
+            assert (await house.refusal(who, "GET", f"/v1/boards/{board}"))[0] == 404, who
+
+
+async def test_a_copy_follows_what_is_published(house: House) -> None:
+    board = await house.draft("bea", TOTAL, audience=[{"team_id": "x:east"}])
+
+    async def changes(cursor: str) -> tuple[str, list[str], list[str]]:
+        for _ in range(200):
+            page = await house.must("r1", "GET", f"/v1/boards?changes_since={cursor}")
+            found = [[x["id"] for x in page[part]] for part in ("data", "tombstones")]
+            if any(found):
+                return page["next_cursor"], found[0], found[1]
+            # Only what is settled is told, and another test's transaction may be older than ours.
+            cursor = page["next_cursor"]
+            await asyncio.sleep(0.05)
+        raise AssertionError("nothing was told")
+
+    cursor = (await house.must("r1", "GET", "/v1/boards?changes_since=now"))["next_cursor"]
+    await house.must("bea", "POST", f"/v1/boards/{board}:publish")
+    cursor, rows, gone = await changes(cursor)
+    assert (rows, gone) == ([board], [])
+    await house.must("bea", "POST", f"/v1/boards/{board}:withdraw")
+    _, rows, gone = await changes(cursor)
+    assert (rows, gone) == ([], [board])
+
+
+async def test_the_verbs_of_graphql(house: House) -> None:
+    board = await house.draft("bea", TOTAL, for_everyone=True)
+    document = "mutation ($id: ID!) { publishBoard(id: $id) { outcome board { state publishedBy } } }"
+    assert (await house.graph("bea", document, id=board))["data"]["publishBoard"] == {
+        "outcome": "UPDATED", "board": {"state": "PUBLISHED", "publishedBy": "Bea User"},
+    }  # fmt: skip
+    document = """mutation ($question: JSON!) {
+        createBoard(input: {name: "b", question: $question}) { board { id question } }
+    }"""
+    made = (await house.graph("bea", document, question=LEADERBOARD))["data"]["createBoard"]["board"]
+    assert made["question"] == LEADERBOARD
+    refused = await house.graph("bea", document, question=TOTAL | {"by": ["account"]})
+    [error] = refused["errors"][0]["extensions"]["errors"]
+    assert (error["pointer"], error["code"]) == ("/question/by", "record_dimension")
 
 
 async def test_who_leaves_the_team_leaves_the_audience(house: House) -> None:

@@ -14,6 +14,7 @@ from app.language.resources.resource import Catalogue
 from app.sales.accounts import resources as accounts
 from app.sales.activities import metrics as activity_metrics
 from app.sales.activities import resources as activities
+from app.sales.boards.resources import boards
 from app.sales.org import people
 from app.sales.org import resources as org
 from app.sales.pipeline import metrics as pipeline_metrics
@@ -24,6 +25,16 @@ from app.sales.prospecting import resources as prospecting
 from app.sales.targets import metrics as target_metrics
 from app.sales.targets import resources as targets
 
+METRIC_CATALOGUE = MetricCatalogue(
+    (
+        *pipeline_metrics.METRICS,
+        *prospecting_metrics.METRICS,
+        *activity_metrics.METRICS,
+        *people.METRICS,
+        *target_metrics.METRICS,
+    )
+)
+
 CATALOGUE = Catalogue(
     (
         *org.RESOURCES,
@@ -33,16 +44,7 @@ CATALOGUE = Catalogue(
         *prospecting.RESOURCES,
         *activities.RESOURCES,
         *targets.RESOURCES,
-    )
-)
-
-METRIC_CATALOGUE = MetricCatalogue(
-    (
-        *pipeline_metrics.METRICS,
-        *prospecting_metrics.METRICS,
-        *activity_metrics.METRICS,
-        *people.METRICS,
-        *target_metrics.METRICS,
+        boards(METRIC_CATALOGUE),
     )
 )
 

@@ -1,6 +1,6 @@
 """add quota reliefs
 
-Revision 0021, after 0020, made on 2026-11-30.
+Revision 0022, after 0021, made on 2026-11-30.
 """
 
 import sqlalchemy as sa

@@ -145,6 +145,8 @@ class Maker:
                 return f"{day}T{self.random.randrange(24):02}:30:00+00:00"
             case "json":
                 return self.random.sample(WORDS[:4], self.random.randrange(3))
+            case "question":
+                return {"metrics": [pick(("bookings", "won_deals"))], "period": "2026", "by": ["rep"]}
             case "reference":
                 ids = self.known.get(field.target or "", [])
                 assert ids or not field.required, f"{field.name} needs a record of {field.target}"
@@ -252,6 +254,16 @@ def _custom_field(data: dict[str, Any], make: Maker) -> None:
         data["name"] = f"field_{make.count}"
 
 
+def _board(data: dict[str, Any], make: Maker) -> None:
+    """Each row of an audience says one thing."""
+    for row in data.get("audience", ()):
+        said = make.random.choice([name for name, value in row.items() if value is not None] or ["role"])
+        row |= {name: row[name] if name == said else None for name in row}
+        row["role"] = row["role"] or ("rep" if said == "role" else None)
+    rows = {tuple(row.values()): row for row in data.get("audience", ())}
+    data["audience"] = list(rows.values())
+
+
 RULES: dict[str, Callable[[dict[str, Any], Maker], None]] = {
     "opportunities": _opportunity,
     "quotas": _quota,
@@ -265,4 +277,5 @@ RULES: dict[str, Callable[[dict[str, Any], Maker], None]] = {
     "scoring_rules": _scoring_rule,
     "campaign_members": _person,
     "touches": _person,
+    "boards": _board,
 }

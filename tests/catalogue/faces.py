@@ -284,7 +284,7 @@ class Graph(Face):
         given: dict[str, tuple[str, Any]] = {}
         if reference is not None:
             given["id"] = ("ID!", reference)
-        if data is not None:
+        if data is not None and (action is None or action.input.model_fields):
             suffix = {"create": "Create", "update": "Patch"}.get(verb)
             type_ = f"{type_name(noun)}{suffix}" if suffix else action_input_name(noun, action)  # pyright: ignore[reportArgumentType]
             given["input"] = (f"{type_}!", sent(noun, data))

@@ -224,7 +224,7 @@ async def test_what_is_read_only_is_refused_in_every_write(bench: World, rest: R
             assert [(x["pointer"], x["code"]) for x in row["error"]["errors"]] == [
                 (f"/{name}", "unknown_field")
             ]
-        if noun.tracked:
+        if noun.takes_past:
             point = {"at": "2026-01-05", name: made.get(name)}
             [row] = await must(rest.upsert(key, noun, [{"external_id": "one", "history": [point]}]))
             assert (row["outcome"], row["error"]["code"]) == ("failed", "unknown_field"), name
@@ -258,7 +258,9 @@ def test_graphql_inputs_hold_what_may_be_written_and_no_more() -> None:
         merges = {f"{x}Merge" for x in lists}
         create = {camel(x.name) for x in noun.writable}
         patch = {camel(x.name) for x in noun.writable if x.write == "always"}
-        row = {"externalId", "url", "ifVersion", "sourceUpdatedAt"} | ({"history"} if noun.tracked else set())
+        row = {"externalId", "url", "ifVersion", "sourceUpdatedAt"} | (
+            {"history"} if noun.takes_past else set()
+        )
         row |= {"deleted"} if "delete" in noun.operations else set()
         row |= {"mergedInto"} if aliases.mergeable(noun) else set()
         made: Any = {name: types[f"{type_name(noun)}{name}"] for name in ("Create", "Patch", "UpsertRow")}

@@ -134,7 +134,7 @@ def cases(face: Face, two: Two, noun: Resource) -> Iterator[Case]:
         if not put({}, "x") or noun.by_name.get(place, _ANY).write == "always":
             yield Case(f"update{one}", place, target,
                        lambda ref, put=put: face.write(key, noun, "update", own, put(patch, ref)))  # fmt: skip
-    if noun.tracked:
+    if noun.takes_past:
         for field in references(noun):
             row = {"external_id": "new", **sound(two, noun)}
             yield Case(

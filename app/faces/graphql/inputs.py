@@ -288,7 +288,7 @@ def _make_writes(types: Types, inputs: Inputs, resource: Resource) -> None:
             "external_ids", list[_EXTERNAL_ID.type] | None, "Every name that a source gives this record.",
             each(_EXTERNAL_ID.reading),
         )  # fmt: skip
-    if resource.tracked:
+    if resource.takes_past:
         point = Input(declare(f"{name}HistoryPoint"))
         point.add("at", Moment, "Since when.")
         _add_writable(types, point, name, resource.fields, require=False, creating=True)

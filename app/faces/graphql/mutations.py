@@ -193,6 +193,7 @@ def _restore(types: Types, inputs: Inputs, resource: Resource, payload: type) ->
 
 def _act(types: Types, inputs: Inputs, resource: Resource, payload: type, action: Action) -> Member:
     made = inputs.actions[resource.plural, action.name]
+    given = Argument("input", made.type, "With what.", required=needs_input(action))
 
     def prepare(arguments: dict[str, Any]) -> Write:
         data = made.reading(arguments.get("input")) or {}
@@ -205,7 +206,7 @@ def _act(types: Types, inputs: Inputs, resource: Resource, payload: type, action
         action_field(resource, action),
         payload | None,
         action.description,
-        (_ID, Argument("input", made.type, "With what.", required=needs_input(action)), _VERSION),
+        (_ID, *([given] if action.input.model_fields else []), _VERSION),
         _single(types, inputs, resource, prepare),
     )
 

@@ -22,11 +22,14 @@ from app.ground.errors import Invalid
 from app.language.metrics import moment
 from app.language.metrics.describe import describe
 from app.language.metrics.explain import explain
+from app.language.metrics.held import give
 from app.language.metrics.metric import MetricCatalogue
 from app.language.metrics.question import MetricQuery, from_json
-from app.language.resources.resource import Catalogue
+from app.language.resources.resource import Catalogue, Resource
 
 MOST_CONTRIBUTIONS = 1_000
+_HELD_COST = 5 * COUNT_COST
+"""Of a question that is not known before it is asked: few are of more numbers."""
 
 
 @strawberry.type(description="What a number can be broken down and filtered by.")
@@ -146,6 +149,26 @@ class MetricAnswer:
     meta: MetricMeta
 
 
+@strawberry.type(description="A rep by id and name.")
+class SeenByRep:
+    id: strawberry.ID
+    name: str
+
+
+@strawberry.type(description="With whose view numbers were asked.")
+class SeenBy:
+    name: str = strawberry.field(description="The user, or the key.")
+    role: str
+    rep: SeenByRep | None
+
+
+@strawberry.type(description="Numbers with another one's view.")
+class HeldNumbers:
+    rows: list[MetricRow]
+    meta: MetricMeta
+    as_seen_by: SeenBy
+
+
 @strawberry.type(description="One row behind a number: what it counts for, or why it was left out.")
 class MetricContribution:
     metric: str
@@ -186,6 +209,7 @@ def members(catalogue: Catalogue, metrics: MetricCatalogue) -> list[Member]:
         _metrics(catalogue, metrics, arguments),
         _explain(catalogue, metrics, arguments),
         _catalogue(metrics),
+        *(_held(catalogue, metrics, resource) for resource in catalogue if resource.numbers),
     ]
 
 
@@ -336,6 +360,35 @@ def _catalogue(metrics: MetricCatalogue) -> Member:
         return run
 
     return Member("metric_catalogue", list[Metric] | None, "Every number that can be asked for.", (), resolve)
+
+
+def _held(catalogue: Catalogue, metrics: MetricCatalogue, resource: Resource) -> Member:
+    def resolve(place: Place, arguments: dict[str, Any]) -> Run:
+        ask, hold = place.ask, resource.numbers
+        assert hold is not None
+        demand(ask.principal, resource.permission_name, "read")
+        ask.charge(_HELD_COST)
+
+        async def run() -> Finished:
+            held = await ask.read(lambda session: hold(session, ask.principal, catalogue, arguments["id"]))
+            timeout = ask.settings.metric_statement_timeout_ms
+            async with ask.gate:
+                found = await give(
+                    ask.database, ask.principal, catalogue, metrics, held, timeout_ms=timeout, shape=None
+                )
+            told = {"rows": found.answer.data, "meta": found.answer.meta, "as_seen_by": found.as_seen_by}
+            return Finished(place.take(told))
+
+        return run
+
+    noun = resource.name.replace("_", " ")
+    return Member(
+        f"{resource.name}_numbers",
+        HeldNumbers | None,
+        f"What the question of a {noun} comes to for whoever published it; never the rows behind it.",
+        (Argument("id", strawberry.ID, "By id or `source:external_id`.", required=True),),
+        resolve,
+    )
 
 
 def _question(

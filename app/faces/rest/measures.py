@@ -8,9 +8,9 @@ from typing import Any
 from app.faces.rest import accept, bodies, numbers
 from app.faces.rest.filtering import parameter, shared, words
 from app.faces.rest.operation import Operation, Schema
-from app.faces.rest.schemas import ID_EXAMPLE, MOMENT_EXAMPLE, array, obj, ref
+from app.faces.rest.schemas import ID_EXAMPLE, MOMENT_EXAMPLE, array, nullable, obj, ref
 from app.language.metrics.metric import MetricCatalogue
-from app.language.metrics.question import ATTRIBUTION, CREDIT, PARAMETERS, RUNNING, WINDOW
+from app.language.metrics.question import ATTRIBUTION, CREDIT, PARAMETERS, RUNNING, SHAPE, WINDOW
 from app.language.query.periods import GRAINS
 
 _PERIODS = (
@@ -34,7 +34,8 @@ def operations(metrics: MetricCatalogue) -> Iterator[Operation]:
         description="Its formula in words, its date, its dimensions and edge rules, with a worked example.",
         answers={accept.JSON: ref("Metric")}, errors=(404,), **common,
     )  # fmt: skip
-    answers = {accept.JSON: ref("MetricAnswer"), accept.NDJSON: _TEXT, accept.CSV: _TEXT}
+    shapes = [ref("MetricAnswer"), ref("MetricTable")]
+    answers = {accept.JSON: {"anyOf": shapes}, accept.NDJSON: _TEXT, accept.CSV: _TEXT}
     yield Operation(
         id="queryMetrics", method="GET", path="/v1/metrics/query", handler=numbers.asked, summary="Numbers",
         description="By period and dimension, each with what it was divided from and what was left out.",
@@ -52,6 +53,11 @@ def operations(metrics: MetricCatalogue) -> Iterator[Operation]:
             parameter("totals", {"type": "boolean", "default": False}, "Also over all periods and all groups."),
             parameter("sort", _TEXT | {"examples": ["-bookings"]}, "A metric of the question; adds `rank`."),
             parameter("limit", {"type": "integer", "minimum": 1, "maximum": 10_000}, "At most so many groups."),
+            parameter(
+                "shape", {"type": "string", "enum": list(SHAPE), "default": SHAPE[0]},
+                "`long`: a row a number, with all that is told of it. `wide`: a row a period and group, a column a "
+                "metric (`bookings`, beside it `bookings_compare`, `_change`, `_change_ratio`).",
+            ),
         ),
         answers=answers, errors=(404, 406), **common,
     )  # fmt: skip
@@ -59,7 +65,7 @@ def operations(metrics: MetricCatalogue) -> Iterator[Operation]:
         id="queryMetricsByBody", method="POST", path="/v1/metrics:query", handler=numbers.queried,
         summary="Numbers by JSON", description="One question, or `queries`: up to twenty, answered of one moment.",
         body={bodies.JSON: {"anyOf": [ref("MetricQuestion"), ref("MetricQuestions")]}},
-        answers=answers | {accept.JSON: {"anyOf": [ref("MetricAnswer"), ref("MetricAnswers")]}},
+        answers=answers | {accept.JSON: {"anyOf": [*shapes, ref("MetricAnswers")]}},
         errors=(400, 404, 406, 413, 415), **common,
     )  # fmt: skip
     yield Operation(
@@ -203,6 +209,22 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         },
         "total": {"type": "boolean", "examples": [False], "description": "A total over periods or groups."},
     }
+    line = {
+        "row_key": _TEXT | {"description": "Stable, for merges."},
+        **{name: row[name] for name in ("period_start", "period_end", "dimensions")},
+        "null_reasons": {
+            "type": "object",
+            "additionalProperties": _TEXT,
+            "examples": [{"win_rate": "zero_denominator"}],
+            "description": "By metric, why it is null.",
+        },
+        **{name: row[name] for name in ("partial", "total")},
+        "rank": {
+            "type": ["integer", "null"],
+            "examples": [1],
+            "description": "The group's place, where `sort` was given.",
+        },
+    }
     share = {"type": "number", "minimum": 0, "maximum": 1}
     interval = {
         "low": share | {"examples": [0.789]},
@@ -249,6 +271,7 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         "restated": {"type": ["boolean", "null"], "default": False},
         "totals": {"type": ["boolean", "null"], "default": False},
         "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": 10_000},
+        "shape": {"type": ["string", "null"], "enum": [*SHAPE, None]},
     }
     asked = {"metrics": ["bookings", "win_rate"], "period": "this_quarter", "by": ["rep"]}
     contribution = {
@@ -283,6 +306,23 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         "meta": {"type": "object", "description": "How it was reckoned."},
     }
     none = {"data": []}
+    shapes = [ref("MetricAnswer"), ref("MetricTable")]
+    in_west = {
+        "row_key": f"2026-01-01|2026-04-01|territory={ID_EXAMPLE}",
+        "period_start": "2026-01-01",
+        "period_end": "2026-04-01",
+        "dimensions": {"territory": group["example"]},
+        "bookings": 1550,
+        "win_rate": 0.75,
+        "null_reasons": {},
+        "partial": False,
+        "total": False,
+    }
+    seen_by = {
+        "name": "Darcel Schlecht",
+        "role": "manager",
+        "rep": {"id": ID_EXAMPLE, "name": "Darcel Schlecht"},
+    }
     return {
         "Metric": obj(metric, required=list(metric), description="A number's definition."),
         "MetricList": obj({"data": array(ref("Metric"))}, required=["data"], description="Numbers.", example=none),
@@ -294,8 +334,29 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
             interval, required=list(interval), description="Wilson's score interval of a share of counted rows."
         ),
         "MetricAnswer": obj(answer, required=["data", "meta"], description="Numbers.", example=none | {"meta": {}}),
+        "MetricTableRow": obj(
+            line, required=[name for name in line if name != "rank"], example=in_west, additionalProperties=_NUMBER,
+            description="All numbers of one period and group, each under its metric's name.",
+        ),
+        "MetricTable": obj(
+            answer | {"data": array(ref("MetricTableRow"))}, required=["data", "meta"],
+            description="Numbers in the wide shape.", example={"data": [in_west], "meta": {}},
+        ),
+        "HeldNumbers": obj(
+            answer | {"data": array({"anyOf": [ref("MetricRow"), ref("MetricTableRow")]}), "as_seen_by": ref("SeenBy")},
+            required=["data", "meta", "as_seen_by"], description="Numbers with another one's view.",
+            example={"data": [in_west], "meta": {}, "as_seen_by": seen_by},
+        ),
+        "SeenBy": obj(
+            {
+                "name": _TEXT, "role": _TEXT,
+                "rep": nullable(obj({"id": _TEXT | {"format": "uuid"}, "name": _TEXT}, required=["id", "name"])),
+            },
+            required=["name", "role", "rep"], example=seen_by,
+            description="With whose view the numbers were asked: a user or a key, its role, and the rep that it is.",
+        ),
         "MetricAnswers": obj(
-            {"answers": array(ref("MetricAnswer"))}, required=["answers"], description="In the order of the questions.",
+            {"answers": array({"anyOf": shapes})}, required=["answers"], description="In the order of the questions.",
             example={"answers": []},
         ),
         "MetricQuestion": obj(question, required=["metrics"], description="A question about numbers.", example=asked),

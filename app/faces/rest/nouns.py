@@ -12,6 +12,7 @@ from app.faces.rest import (
     filtering,
     histories,
     lists,
+    numbers,
     reconciliations,
     records,
     timelines,
@@ -138,6 +139,17 @@ def _of(catalogue: Catalogue, resource: Resource) -> Iterator[Operation]:
             ),
             body={bodies.JSON: ref("SourceList"), bodies.NDJSON: {"type": "string"}},
             answers={accept.JSON: ref("Reconciliation")}, errors=(400, 413, 415),
+        )  # fmt: skip
+    if resource.numbers:
+        yield Operation(
+            id=f"get{one}Numbers", method="GET", path=f"{path}/{{id}}/numbers", handler=numbers.held, right="read",
+            tag="", summary=f"The numbers of {_a(title)}",
+            description="What its question comes to for whoever published it, as they are now: `as_seen_by` says who. "
+            "Whoever may read it has the numbers, and never the rows behind them.",
+            answers={
+                accept.JSON: ref("HeldNumbers"), accept.NDJSON: {"type": "string"}, accept.CSV: {"type": "string"},
+            },
+            errors=(404, 406, 409),
         )  # fmt: skip
     if resource.timeline:
         yield Operation(

@@ -19,6 +19,7 @@ from app.language.metrics import moment, tidy
 from app.language.metrics.answer import Answer
 from app.language.metrics.describe import describe
 from app.language.metrics.explain import explain
+from app.language.metrics.held import give
 from app.language.metrics.metric import Metric
 from app.language.metrics.question import MetricQuery, from_json, from_parameters
 
@@ -97,6 +98,24 @@ def table(form: str, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> 
 
 def _whole(found: Answer) -> dict[str, Any]:
     return {"data": found.data, "meta": found.meta}
+
+
+async def held(call: Call) -> Response:
+    """The question is in the record that the path names."""
+    form = accept.chosen(call.request, FORMS)
+    call.parameters.nothing_else()
+    hold, edge = call.resource.numbers, call.edge
+    assert hold is not None
+    found = await give(
+        edge.database, call.principal, call.catalogue, edge.metrics,
+        await call.read(lambda session: hold(session, call.principal, call.catalogue, call.reference)),
+        timeout_ms=edge.settings.metric_statement_timeout_ms,
+    )  # fmt: skip
+    if form == accept.JSON:
+        return answered(_whole(found.answer) | {"as_seen_by": found.as_seen_by})
+    columns = [*tidy.columns(found.question), "as_seen_by"]
+    name = {"as_seen_by": found.as_seen_by["name"]}
+    return table(form, columns, (tidy.tidy(row) | name for row in found.answer.data))
 
 
 async def explained(call: Call) -> Response:

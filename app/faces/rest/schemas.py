@@ -83,6 +83,8 @@ def scalar(field: Field) -> Schema:
             return {"type": "string", "format": "date-time"}
         case "custom":
             return {"type": "object", "additionalProperties": True}
+        case "question":
+            return ref("MetricQuestion")
         case _:
             return array({"type": "string"})
 
@@ -298,7 +300,7 @@ class Nouns:
             **self._children(resource, merge=True),
         }
         found: dict[str, Schema] = {}
-        if resource.tracked:
+        if resource.takes_past:
             row["history"] = array(
                 ref(f"{name}HistoryPoint"),
                 maxItems=1000,

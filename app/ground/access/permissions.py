@@ -28,13 +28,15 @@ WORK = frozenset(
 EXPECTATIONS = frozenset({"quotas"})
 REQUESTS = frozenset({"quota_reliefs"})
 """What reps ask for; who grants it is a rule of the noun."""
+BOARDS = frozenset({"boards"})
+"""Numbers that a manager lets others have."""
 ACCESS = frozenset({"api_keys", "users"})
 SHAPE = frozenset({"custom_fields"})
 """What a record is made of: everyone reads it, the admin alone changes it."""
 ANSWERS = frozenset({"events", "metrics"})
 """Read only, for every role: they follow from the records."""
 
-NOUNS = DIRECTORY | WORK | EXPECTATIONS | REQUESTS | ACCESS | SHAPE | ANSWERS
+NOUNS = DIRECTORY | WORK | EXPECTATIONS | REQUESTS | BOARDS | ACCESS | SHAPE | ANSWERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Permissions:
 
 ROLES: Mapping[str, Permissions] = {
     "admin": Permissions(read=NOUNS, write=NOUNS - ANSWERS),
-    "manager": Permissions(read=NOUNS - {"api_keys"}, write=WORK | EXPECTATIONS | REQUESTS),
+    "manager": Permissions(read=NOUNS - {"api_keys"}, write=WORK | EXPECTATIONS | REQUESTS | BOARDS),
     "rep": Permissions(read=NOUNS - ACCESS, write=WORK | REQUESTS),
     "analyst": Permissions(read=NOUNS - {"api_keys"}, write=frozenset()),
     "integration": Permissions(read=NOUNS - ACCESS, write=DIRECTORY | WORK | EXPECTATIONS | REQUESTS),

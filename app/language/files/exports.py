@@ -262,7 +262,8 @@ async def _answer(
         demand(principal, "metrics", "read")
         question = from_json(metrics, principal, asked.metrics, pointer="/metrics")
         found = await answer.query(session, principal, catalogue, metrics, question)
-        columns = tuple(Typed(name, _METRIC_KINDS.get(name, "text")) for name in tidy.columns(question))
+        kinds = _METRIC_KINDS | dict.fromkeys(tidy.numbers(question) if question.wide else (), "number")
+        columns = tuple(Typed(name, kinds.get(name, "text")) for name in tidy.columns(question))
 
         async def numbers() -> AsyncIterator[Sequence[Any]]:
             yield [{c.name: row.get(c.name) for c in columns} for row in map(tidy.tidy, found.data)]

@@ -12,7 +12,7 @@ import orjson
 from app.ground.errors import Invalid
 from app.language.files import tabular
 
-TEXT = frozenset({"text", "choice", "picklist", "reference", "id", "json", "custom"})
+TEXT = frozenset({"text", "choice", "picklist", "reference", "id", "json", "question", "custom"})
 
 
 @dataclass(frozen=True, slots=True)

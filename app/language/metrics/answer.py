@@ -19,6 +19,7 @@ from app.ground.access.principal import Principal
 from app.ground.database import script
 from app.ground.database.session import Session, Statement
 from app.language.metrics import compile as compiler
+from app.language.metrics import wide
 from app.language.metrics.interval import CONFIDENCE, FEW, wilson
 from app.language.metrics.metric import Measure, Metric, MetricCatalogue, Over, Result, Tally
 from app.language.metrics.nouns import Nouns, labels
@@ -113,7 +114,8 @@ async def _told(
     for level, shown in levels.items():
         if shown:
             groups = kept if level[1] else [()]
-            rows += _rows(asked, sums, others, level, groups, names, total=level != wanted)
+            told = _rows(asked, sums, others, level, groups, names, total=level != wanted)
+            rows += wide.rows(told) if question.wide else told
     if question.sort and question.by:
         rank = {group: index for index, group in enumerate(kept, start=1)}
         for row in rows:

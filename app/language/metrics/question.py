@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -12,21 +13,22 @@ from typing import Any, NoReturn
 from babel import Locale
 
 from app.ground.access.principal import Principal
-from app.ground.errors import Forbidden, Invalid, did_you_mean
+from app.ground.errors import AttainError, Forbidden, Invalid, did_you_mean
 from app.language.metrics.metric import GROUPING, Dimension, Measure, Metric, MetricCatalogue, Trailing
 from app.language.query import periods
 
 PARAMETERS = (
     "metric", "period", "grain", "compare", "running", "window", "by", "as_of", "known_at", "currency", "fx",
-    "timezone", "credit", "attribution", "restated", "totals", "sort", "limit",
+    "timezone", "credit", "attribution", "restated", "totals", "sort", "limit", "shape",
 )  # fmt: skip
 FX = ("transaction", "period_end", "constant:<date>")
 CREDIT = ("at_close", "current")
 ATTRIBUTION = ("owner", "split", "overlay", "team")
 RUNNING = ("period",)
 COMPARE = ("previous", "same_length", "year_ago")
+SHAPE = ("long", "wide")
 WINDOW = re.compile(r"rolling_([1-9]\d{0,3})_(day|week|month|quarter|year)s?")
-TOLD_BESIDE = ("metric", "compare", "restated", "totals", "sort", "limit")
+TOLD_BESIDE = ("metric", "compare", "restated", "totals", "sort", "limit", "shape")
 """What a question for the rows behind one number does not say: they are the same whatever stands beside it."""
 FLAGS = ("restated", "totals")
 MOST_METRICS = 20
@@ -64,6 +66,8 @@ class MetricQuery:
     sort: tuple[str, bool] | None = None
     """A metric's name, and whether the largest comes first."""
     limit: int | None = None
+    wide: bool = False
+    """All metrics of a period and group in one row (`wide.py`), else one row a number."""
 
     @property
     def added(self) -> list[str]:
@@ -99,6 +103,7 @@ def parse(
     totals: bool = False,
     sort: str | None = None,
     limit: int | None = None,
+    shape: str = "long",
     now: datetime | None = None,
 ) -> MetricQuery:
     """Refuses what is unknown or does not go together, with a pointer and the nearest name that exists."""
@@ -165,6 +170,8 @@ def parse(
         )
     if limit is not None and not 1 <= limit <= 10_000:
         raise Invalid.field("?limit", "out_of_range", "limit is 1 to 10,000 groups.")
+    if shape not in SHAPE:
+        _unknown("?shape", "unknown_shape", "shape", shape, SHAPE)
     return MetricQuery(
         metrics=found,
         timezone=zone_name,
@@ -186,6 +193,7 @@ def parse(
         totals=totals,
         sort=_sort(sort, found),
         limit=limit,
+        wide=shape == "wide",
     )
 
 
@@ -253,19 +261,40 @@ def from_json(
             raise Invalid.field(f"{pointer}/{name}", "type", f"{name} is true or false.")
     if isinstance(one.get("limit", 1), bool | str | float):
         raise Invalid.field(f"{pointer}/limit", "type", "limit is a whole number.")
-    return parse(
-        catalogue,
-        principal,
-        metrics=_texts(body.get("metrics"), f"{pointer}/metrics"),
-        by=_texts(body.get("by"), f"{pointer}/by"),
-        filters={
-            name: _texts(values, f"{pointer}/filters/{name}")
-            for name, values in filters.items()
-            if values is not None
-        },
-        now=now,
-        **_typed(one),
-    )
+    with told_in_json(pointer):
+        return parse(
+            catalogue,
+            principal,
+            metrics=_texts(body.get("metrics"), f"{pointer}/metrics"),
+            by=_texts(body.get("by"), f"{pointer}/by"),
+            filters={
+                name: _texts(values, f"{pointer}/filters/{name}")
+                for name, values in filters.items()
+                if values is not None
+            },
+            now=now,
+            **_typed(one),
+        )
+
+
+@contextmanager
+def told_in_json(pointer: str) -> Iterator[None]:
+    """Of a question that came as JSON: what is called `?by` among parameters stands in `/by` there."""
+    try:
+        yield
+    except AttainError as refused:
+        refused.errors = tuple(
+            replace(error, pointer=_in_json(error.pointer, pointer)) for error in refused.errors
+        )
+        raise
+
+
+def _in_json(written: str, pointer: str) -> str:
+    if not written.startswith("?"):
+        return written
+    name = written[1:]
+    place = "metrics" if name == "metric" else name if name in PARAMETERS else f"filters/{name}"
+    return f"{pointer}/{place}"
 
 
 def _texts(value: Any, pointer: str) -> list[str]:

@@ -29,6 +29,7 @@ KindName = Literal[
     "day",
     "moment",
     "json",
+    "question",
     "custom",
 ]
 
@@ -48,6 +49,7 @@ OPERATORS: dict[str, tuple[str, ...]] = {
     "day": (*_EQUALITY, *_ORDER, "in_period"),
     "moment": (*_EQUALITY, *_ORDER, "in_period"),
     "json": (),
+    "question": (),
     "custom": (),
 }
 
@@ -163,6 +165,11 @@ def moment(name: str, description: str, example: str = "2026-03-31T16:30:00Z", *
 
 def json_list(name: str, description: str, example: Any, **rest: Any) -> Field:
     return Field(name=name, kind="json", description=description, example=example, **rest)
+
+
+def question(name: str, description: str, example: Any, **rest: Any) -> Field:
+    """A question about numbers, as `/v1/metrics:query` takes it. What it asks is judged by the noun's `check`."""
+    return Field(name=name, kind="question", description=description, example=example, **rest)
 
 
 def custom() -> Field:

@@ -160,7 +160,7 @@ def annotation(field: Field) -> Any:
             return Annotated[Literal[field.values], described]  # pyright: ignore[reportInvalidTypeForm]
         case "json":
             return Annotated[list[Annotated[str, StringConstraints(max_length=120)]], described]
-        case "custom":
+        case "custom" | "question":
             return Annotated[dict[str, Any], described]
         case "reference":
             bounds = StringConstraints(min_length=1, max_length=320)
@@ -299,7 +299,7 @@ def payloads(noun: Resource) -> Payloads:
             ] | None
         ]} if aliases.mergeable(noun) else {}),
     } | _parts(noun.fields, require=False, creating=True) | children | merges  # fmt: skip
-    if noun.tracked:
+    if noun.takes_past:
         at = Field(name="at", kind="moment", description="Since when.", example="2026-01-12T09:00:00Z")
         point = typed(
             f"{name}HistoryPoint",

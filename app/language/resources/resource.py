@@ -173,6 +173,8 @@ class Resource:
     standing: Callable[[Binds], ColumnElement[str]] | None = None
     """The asker's place as one text, where `visible` hangs on it: once it is another, so is what is seen."""
     follows: tuple[Follows, ...] = ()
+    past_is_told: bool = True
+    """Whether a source may tell the past of a tracked noun; not where its verbs alone write what counts."""
     children: tuple[Child, ...] = ()
     listings: tuple[Listing, ...] = ()
     actions: tuple[Action, ...] = ()
@@ -201,6 +203,9 @@ class Resource:
     """Whether `check` judges each row for itself, so that it may also be asked of a part of a batch."""
     settled: Callable[[Batch], Awaitable[None]] = _nothing
     event_types: Callable[[Draft], Iterable[str]] | None = None
+    numbers: Callable[[Any, Any, Catalogue, str], Awaitable[Any]] | None = None
+    """Where its records hold a question about numbers that whoever sees the record may have the answer to:
+    `(session, principal, catalogue, reference)` to what is asked, and as whom (`metrics/held.py`)."""
     heard_at_once: bool = False
     """Whether its records decide what is known of whoever comes in, so that a change must not wait for them to come
     anew."""
@@ -307,6 +312,11 @@ class Resource:
     @property
     def tracked(self) -> bool:
         return self.history is not None
+
+    @property
+    def takes_past(self) -> bool:
+        """Whether an upsert's row may have a `history`."""
+        return self.tracked and self.past_is_told
 
     @property
     def permission_name(self) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
 from app.ground.database.tables import metadata
-from app.language.query.binds import Binds
+from app.language.query.binds import Binds, constant
 from app.language.query.source import rows
 from app.sales.org.models import rep_reach, reps
 
@@ -207,3 +207,37 @@ def quotas(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
 def quota_reliefs(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
     """The holder and everyone above."""
     return None if binds.sees_all else within_reach(record.c.rep_id, binds)
+
+
+def boards(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
+    """Whose board it is and everyone above; once it is published its audience, and everyone above one of these."""
+    if binds.sees_all:
+        return None
+    published = and_(
+        record.c.state == constant("published"), or_(record.c.for_everyone, _addressed(record, binds))
+    )
+    return or_(within_reach(record.c.publisher_id, binds), published)
+
+
+def _addressed(record: FromClause, binds: Binds) -> ColumnElement[bool]:
+    if binds.new or binds.plain:
+        return false()
+    row = rows(metadata.tables["board_audience"], binds)
+    member = rows(reps, binds)
+
+    def place(column: str) -> Select[Any]:
+        return select(member.c[column]).where(
+            member.c.tenant_id == binds.tenant, member.c.id.in_(reach(binds)), member.c[column].is_not(None)
+        )
+
+    addressed = select(1).where(
+        row.c.tenant_id == binds.tenant,
+        row.c.board_id == record.c.id,
+        or_(
+            row.c.role == constant(binds.role),
+            row.c.rep_id.in_(reach(binds)),
+            row.c.team_id.in_(place("team_id")),
+            row.c.territory_id.in_(place("territory_id")),
+        ),
+    )
+    return exists(addressed)

@@ -231,3 +231,27 @@ async def test_the_contracts_own_question_is_answered(empty: Api, resource: Any)
 
 async def test_the_contracts_own_export_is_taken(empty: Api) -> None:
     assert (await empty.post("/v1/exports", SCHEMAS["ExportCreate"]["example"])).status_code == 202
+
+
+async def test_numbers_are_what_the_contract_says(api: Api) -> None:
+    assert (
+        await api.post("/v1/opportunities/crm:d3:close_won", {"closed_at": "2026-03-03"})
+    ).status_code == 200
+    for more in (
+        "",
+        "&by=rep&totals=true&sort=-bookings",
+        "&compare=previous",
+        "&by=rep&sort=bookings&compare=2025",
+    ):
+        path = f"/v1/metrics/query?metric=bookings&metric=win_rate&period=2026&grain=quarter{more}"
+        for shape, name in (("long", "MetricAnswer"), ("wide", "MetricTable")):
+            body = (await api.get(f"{path}&shape={shape}")).json()
+            assert body["data"]
+            validator(name).validate(body)
+    for shape in ("long", "wide"):
+        question = {"metrics": ["bookings", "win_rate"], "period": "2026", "by": ["rep"], "shape": shape}
+        board = (await api.post("/v1/boards", {"name": "x", "question": question})).json()["id"]
+        assert (await api.post(f"/v1/boards/{board}:publish")).status_code == 200
+        body = (await api.get(f"/v1/boards/{board}/numbers")).json()
+        assert body["data"]
+        validator("HeldNumbers").validate(body)

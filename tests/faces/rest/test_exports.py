@@ -90,6 +90,10 @@ async def test_numbers_are_written_too(api: Api) -> None:
     assert [None if x["value"] is None else float(x["value"]) for x in table] == [x["value"] for x in rows]
     text = (await content(api, await exported(api, metrics=question))).text
     assert text.startswith("metric,period_start,period_end,rep_id,rep_name,value")
+    result = await exported(api, metrics=question | {"shape": "wide"}, format="parquet")
+    wide = pq.read_table(io.BytesIO((await content(api, result)).content)).to_pylist()
+    told = [x["value"] for x in table if x["metric"] == "bookings"]
+    assert [x["bookings"] for x in wide] == told, "a column of numbers"
 
 
 DANGEROUS = [

@@ -72,6 +72,21 @@ async def test_tables(sold: Api) -> None:
     assert tidy[0]["rep_id"]
 
 
+async def test_one_table_of_several_numbers(sold: Api) -> None:
+    path = "/v1/metrics/query?metric=bookings&metric=win_rate&period=2026-Q1&by=rep&shape=wide"
+    answer = (await sold.get(path)).json()
+    mine = next(x for x in answer["data"] if x["dimensions"]["rep"]["name"] == "Rep 1")
+    assert (mine["bookings"], mine["win_rate"], mine["null_reasons"]) == (900.5, 1, {})
+    body = {"metrics": ["bookings", "win_rate"], "period": "2026-Q1", "by": ["rep"], "shape": "wide"}
+    assert (await sold.post("/v1/metrics:query", body)).json()["data"] == answer["data"]
+    lines = (await sold.get(path, headers={"accept": "application/x-ndjson"})).text.splitlines()
+    [told] = [x for x in map(json.loads, lines) if x["rep_name"] == "Rep 1"]
+    assert told == {
+        "period_start": "2026-01-01", "period_end": "2026-04-01", "rep_id": mine["dimensions"]["rep"]["id"],
+        "rep_name": "Rep 1", "bookings": 900.5, "win_rate": 1, "null_reasons": None, "partial": False, "total": False,
+    }  # fmt: skip
+
+
 async def test_explain_adds_up_to_the_value(sold: Api) -> None:
     path = "/v1/metrics/bookings/rows?period=2026-Q1&by=rep"
     whole = (await sold.get(path)).json()
@@ -88,7 +103,9 @@ async def test_explain_adds_up_to_the_value(sold: Api) -> None:
 
 
 async def test_rows_are_not_asked_for_what_stands_beside_a_number(sold: Api) -> None:
-    for query in ("compare=previous", "restated=true", "totals=true", "sort=bookings", "metric=won_deals"):
+    for query in (
+        "compare=previous", "restated=true", "totals=true", "sort=bookings", "metric=won_deals", "shape=wide",
+    ):  # fmt: skip
         response = await sold.get(f"/v1/metrics/bookings/rows?period=2026-Q1&{query}")
         assert code(response) == (422, "unknown_parameter"), query
 
@@ -100,6 +117,7 @@ async def test_questions_that_cannot_be_answered(sold: Api) -> None:
         ("metric=bookings&period=2026&by=repp", "unknown_dimension"),
         ("metric=bookings&period=2026&gran=month", "unknown_parameter"),
         ("metric=bookings&period=2026&limit=x", "type"),
+        ("metric=bookings&period=2026&shape=wid", "unknown_shape"),
     ):
         response = await sold.get(f"/v1/metrics/query?{query}")
         assert code(response) == (422, name)

@@ -198,7 +198,7 @@ async def test_attainment_of_each_rep(filled: Filled) -> None:
 async def test_what_was_known_is_looked_up_by_record(filled: Filled, metric: str) -> None:
     """And not in the whole history of the tenant, for each of its deals anew."""
     now = datetime.now(UTC)
-    moments = {"as_of": "2026-04-01", "known_at": now.isoformat()}
+    moments: dict[str, Any] = {"as_of": "2026-04-01", "known_at": now.isoformat()}
     question = parse(METRIC_CATALOGUE, filled.principal, metrics=[metric], period="2025", **moments)
     async with filled.database.transaction(filled.principal.tenant_id) as session:
         asked = await prepare(session, filled.principal, CATALOGUE, question, now)

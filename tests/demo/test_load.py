@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +18,8 @@ from app.demo.load import load
 from app.ground.access.principal import Principal
 from app.ground.access.tenants import create_tenant
 from app.ground.database.session import Database, connect
-from app.language.metrics.answer import query
+from app.language.metrics.answer import _levels, _sums, query
+from app.language.metrics.plan import prepare
 from app.language.metrics.question import parse
 from app.language.resources.batch import Receipt
 from tests.demo.oracle import Oracle, midnight, quarter, year
@@ -191,3 +192,16 @@ async def test_attainment_of_each_rep(filled: Filled) -> None:
     assert len(found) == len(quotas)
     for rep in quotas:
         assert same(found[filled.oracle.reps[rep]["name"]], filled.oracle.attainment(period, [rep]))
+
+
+@pytest.mark.parametrize("metric", ["pipeline_created", "push_count"])
+async def test_what_was_known_is_looked_up_by_record(filled: Filled, metric: str) -> None:
+    """And not in the whole history of the tenant, for each of its deals anew."""
+    now = datetime.now(UTC)
+    moments: dict[str, Any] = {"as_of": "2026-04-01", "known_at": now.isoformat()}
+    question = parse(METRIC_CATALOGUE, filled.principal, metrics=[metric], period="2025", **moments)
+    async with filled.database.transaction(filled.principal.tenant_id) as session:
+        asked = await prepare(session, filled.principal, CATALOGUE, question, now)
+        [part] = [each.part for each in _sums(METRIC_CATALOGUE, asked, _levels(question))]
+        plan = await session.connection.fetch(f"explain {part.sql}", *part.arguments)
+    assert "ix_opportunities_history_past" in "\n".join(row[0] for row in plan)

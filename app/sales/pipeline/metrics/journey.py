@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import CTE, Integer, and_, case, cast, exists, func, literal_column, or_, select
+from sqlalchemy import CTE, Integer, and_, case, cast, false, func, literal_column, or_, select
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.sql.elements import ColumnElement
@@ -56,23 +56,27 @@ def _steps(binds: Binds) -> FromClause:
     deal = source(opportunities, binds, "deal", tracked_only=True)
     entry, before, later = (opportunities_history.alias(name) for name in ("entry", "before", "later"))
     there, been, reached, next_ = (places.alias(name) for name in ("there", "been", "reached", "next"))
-    earlier = and_(
-        before.c.tenant_id == binds.tenant, before.c.record_id == entry.c.record_id,
-        before.c.valid_from < entry.c.valid_from, known(before, binds),
-    )  # fmt: skip
+    # Each is asked once a row: written into the columns, it would be asked anew by every sum that mentions them.
     furthest = (
-        select(func.max(been.c.place).label("place"))
-        .select_from(before.join(been, been.c.id == before.c.stage_id))
+        select(func.max(been.c.place).label("place"), func.bool_or(before.c.stage_id.is_(None)).label("unseen"))
+        .select_from(
+            before.outerjoin(
+                been,
+                and_(
+                    been.c.id == before.c.stage_id, been.c.pipeline_id == there.c.pipeline_id,
+                    been.c.category.in_([constant("open"), constant("won")]),
+                ),
+            )
+        )
         .where(
-            earlier,
-            been.c.pipeline_id == there.c.pipeline_id,
-            been.c.category.in_([constant("open"), constant("won")]),
+            before.c.tenant_id == binds.tenant, before.c.record_id == entry.c.record_id,
+            before.c.valid_from < entry.c.valid_from, known(before, binds),
         )
         .correlate(entry, there)
         .lateral("furthest")
-    )
+    )  # fmt: skip
     passed = (
-        select(func.min(later.c.valid_from))
+        select(func.min(later.c.valid_from).label("at"))
         .select_from(later.join(next_, next_.c.id == later.c.stage_id))
         .where(
             later.c.tenant_id == binds.tenant, later.c.record_id == entry.c.record_id,
@@ -81,15 +85,12 @@ def _steps(binds: Binds) -> FromClause:
             next_.c.category.in_([constant("open"), constant("won")]),
         )
         .correlate(entry, reached)
-        .scalar_subquery()
+        .lateral("passed")
     )  # fmt: skip
     # Pushed without its past, or won before anybody told where it stood.
     unknown = and_(
         furthest.c.place.is_(None),
-        or_(
-            there.c.category == constant("won"),
-            exists(select(1).where(earlier, before.c.stage_id.is_(None)).correlate(entry)),
-        ),
+        or_(there.c.category == constant("won"), func.coalesce(furthest.c.unseen, false())),
     )
     own = [c for c in deal.c if c.name not in ("inferred", "name")]
     return (
@@ -99,7 +100,7 @@ def _steps(binds: Binds) -> FromClause:
             reached.c.id.label("reached_stage_id"),
             reached.c.name.label("stage_name"),
             entry.c.stage_entered_at.label("reached_at"),
-            passed.label("passed_at"),
+            passed.c.at.label("passed_at"),
             (reached.c.id != there.c.id).label("left_out"),
             unknown.label("unknown"),
             and_(entry.c.inferred, entry.c.recorded_at > bucket("at")).label("inferred"),
@@ -115,6 +116,7 @@ def _steps(binds: Binds) -> FromClause:
                 reached.c.place > func.coalesce(furthest.c.place, 0), reached.c.place <= there.c.place,
             ),
         )
+        .join(passed, literal_column("true"))
         .where(
             entry.c.tenant_id == binds.tenant, known(entry, binds), entry.c.valid_from == entry.c.stage_entered_at,
             entry.c.valid_from <= bucket("at"),

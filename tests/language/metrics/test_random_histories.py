@@ -360,8 +360,9 @@ def beside_of(metric: str, p: dict[str, Cell]) -> dict[str, Any]:
         let_off = None if p["relief"].excluded["missing_fx"] else p["relief"].total
         left = None if let_off is None or not p["quota"].total else p["quota"].total - let_off
         if metric == "quota_attainment":
-            undefined = left is None or left <= 0 or unpriced(p["bookings"])
-            return {"after_relief": None if undefined else p["bookings"].total / left}
+            if left is None or left <= 0 or unpriced(p["bookings"]):
+                return {"after_relief": None}
+            return {"after_relief": p["bookings"].total / left}
         return {"after_relief": left} | ({"relief": let_off} if metric == "quota" else {})
     if metric == "pacing":
         days = p["days"].total
@@ -444,11 +445,9 @@ def value_of(metric: str, p: dict[str, Cell]) -> Fraction | None:
             return None if unpriced(p["bookings"]) else over(p["bookings"].total, p["due"].total)
         case "pacing":
             elapsed = over(p["begun"].total, p["days"].total)
-            return (
-                None
-                if unpriced(p["bookings"]) or not elapsed
-                else over(p["bookings"].total / elapsed, p["quota"].total)
-            )
+            if unpriced(p["bookings"]) or not elapsed:
+                return None
+            return over(p["bookings"].total / elapsed, p["quota"].total)
         case "quota_relief":
             return None if unpriced(p["relief"]) else over(p["relief"].total, p["quota"].total)
         case "quota":

@@ -89,9 +89,7 @@ def _own(
     )
 
 
-def _calendars(
-    binds: Binds, first: ColumnElement[Any], last: ColumnElement[Any]
-) -> Select[Any, Any, Any, Any]:
+def _calendars(binds: Binds, first: ColumnElement[Any], last: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
     calendar = source(working_calendars, binds, "working_calendar", tracked_only=True)
     week = array([calendar.c[hours] for hours in HOURS])
     weekday = func.unnest(week).table_valued("hours", with_ordinality="number").render_derived(name="weekday")

@@ -16,7 +16,9 @@ from tests.faces.graphql.conftest import Api
 RECORDS = {
     "pipelines": "crm:p", "reps": "crm:r1", "products": "crm:x1", "price_books": "crm:book", "campaigns": "crm:fair",
 }  # fmt: skip
-EXTRA: dict[str, dict[str, Any]] = {"quotas": {"repId": "crm:r1"}, "users": {"email": "new@example.com"}}
+EXTRA: dict[str, dict[str, Any]] = {
+    "quotas": {"repId": "crm:r1"}, "quota_reliefs": {"share": 0.5}, "users": {"email": "new@example.com"},
+}  # fmt: skip
 EXTRA |= {
     "scoring_rules": {"field": "company", "operator": "EQ"},
     "campaign_members": {"contactId": "crm:person"},

@@ -485,11 +485,9 @@ def value_of(metric: str, p: dict[str, Cell]) -> Fraction | None:
             return None if unpriced(p["bookings"]) else over(p["bookings"].total, p["due"].total)
         case "pacing":
             elapsed = over(p["begun"].total, p["days"].total)
-            return (
-                None
-                if unpriced(p["bookings"]) or not elapsed
-                else over(p["bookings"].total / elapsed, p["quota"].total)
-            )
+            if unpriced(p["bookings"]) or not elapsed:
+                return None
+            return over(p["bookings"].total / elapsed, p["quota"].total)
         case "quota_relief":
             return None if unpriced(p["relief"]) else over(p["relief"].total, p["quota"].total)
         case "quota":

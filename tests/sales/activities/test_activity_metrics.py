@@ -408,7 +408,8 @@ async def test_selling_time_by_hand(office: World) -> None:
 
 async def test_time_is_of_working_hours_where_they_are_known(office: World) -> None:
     """Ann's week has 40 of them, Bob is not there yet; Mona goes by a calendar of her own, less a holiday."""
-    hour, week = 3600, dict[str, Any](period="2025-03-03/2025-03-10")
+    hour = 3600
+    week: dict[str, Any] = {"period": "2025-03-03/2025-03-10"}
     await office.put(
         "activities",
         did("1", "ann", "2025-03-03T09:00:00Z", duration_seconds=2 * hour, purpose="selling"),

@@ -27,8 +27,8 @@ RELIEF_RULES = (
     "Only what is approved counts, from when it was. What is asked for is excluded as `requested`, what was refused as "
     "`rejected`.",
     _BY_WORKING_DAYS,
-    "A share of the quota falls away on the relief's days, which are a part of those on which an amount of the quota "
-    "holds within the bucket: so months of a quarter's quota need not add up to the quarter.",
+    "A share takes from what a quota puts into the bucket the part that the relief's days are of its days there: so "
+    "the months of a quarter's quota need not add up to the quarter.",
     "An amount spreads over the relief's own days; on days without a quota it is of nothing.",
     "Several reliefs add up. Quotas that do not count relieve nobody: excluded as `assigned`.",
 )

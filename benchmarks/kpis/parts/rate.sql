@@ -1,0 +1,14 @@
+, rate as materialized (
+    select b.i, r.from_currency as currency, r.rate
+    from bucket b
+    cross join lateral (
+        select distinct on (from_currency) from_currency, rate
+        from exchange_rates                                                                    -- :now
+        where deleted_at is null and                                                           -- :now
+        from exchange_rates_history                                                            -- :past
+        where valid_from <= $asked and valid_to > $known and recorded_at <= $known             -- :past
+            and superseded_at > $known and                                                     -- :past
+            tenant_id = $tenant and to_currency = $target and on_day < b.last
+        order by from_currency, on_day desc
+    ) r
+)

@@ -25,6 +25,15 @@ def known(history: FromClause, binds: Binds) -> ColumnElement[bool]:
     return and_(history.c.recorded_at <= binds.known, history.c.superseded_at > binds.known)
 
 
+def halves(history: FromClause, binds: Binds) -> list[ColumnElement[bool]]:
+    """`known` in parts that no version is in two of, each within one of the partial indexes by record: what is known
+    now, and what was. A look for both at once could use neither."""
+    if binds.known_now:
+        return [known(history, binds)]
+    now = history.c.superseded_at == _NEVER
+    return [and_(known(history, binds), now), and_(known(history, binds), history.c.superseded_at < _NEVER)]
+
+
 def held(history: FromClause, binds: Binds, at: ColumnElement[Any]) -> ColumnElement[bool]:
     """The version that held at a moment, by what was known; at a later one than that, the one that held last."""
     return and_(

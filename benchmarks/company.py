@@ -266,7 +266,7 @@ select $1, 'Deal ' || r.n || ' with account ' || r.account, a.id, o.id, s.pipeli
        case when s.category = 'open' then current_date + r.close_in
             else (r.opened + interval '1 day' * r.days)::date end,
        case when s.category <> 'open' and not (r.n < 20000 and r.n % 200 = 13) then r.opened + interval '1 day' * r.days end,
-       case when r.n % 4 = 0 then 0.35 end, case when r.n % 8 = 0 then 'best_case' end,
+       case when r.n % 4 = 0 then 0.35 end, case when r.n % 8 = 0 then 'best_case' when r.n % 16 = 4 then 'most_likely' end,
        case when s.category = 'lost' then (array['price', 'timing', 'competitor'])[1 + r.n % 3] end,
        case when r.n % 5 = 0 then 'Globex' end, case when s.category = 'open' then 'Send the revised quote' end,
        case when s.category <> 'open' then o.id end,

@@ -1,4 +1,5 @@
-"""How each number is asked: by month for a year, by rep for a quarter, and by month as of a past day."""
+"""How each number is asked: by month for a year, by rep for a quarter, and by month as of a past day, by what is known of
+it now, and by what was known then."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ ZONE = "America/New_York"
 CURRENCY = "USD"
 _INSTANT = timedelta(microseconds=1)
 
-FORMS = ("months", "reps", "past")
+FORMS = ("months", "reps", "past", "known")
 TITLES = {
     "months": "by month for a year",
     "reps": "by rep for a quarter",
@@ -34,6 +35,7 @@ class Form:
     grain: str | None
     by: tuple[str, ...]
     as_of: datetime | None
+    known_then: bool
     days: tuple[tuple[date, date], ...]
     """Each bucket's first day, and the day after its last."""
     before: tuple[tuple[date, date], ...]
@@ -43,7 +45,7 @@ class Form:
     def question(self) -> dict[str, Any]:
         moment = self.as_of.isoformat() if self.as_of else None
         return {
-            "period": self.period, "grain": self.grain, "by": self.by, "as_of": moment, "known_at": moment,
+            "period": self.period, "grain": self.grain, "by": self.by, "as_of": moment, "known_at": moment if self.known_then else None,
             "timezone": ZONE, "currency": CURRENCY,
         }  # fmt: skip
 
@@ -79,24 +81,27 @@ def forms(now: datetime) -> Mapping[str, Form]:
     quarter = _months(month, -((month.month - 1) % 3) - 3)
     past = today - timedelta(days=77)
     return {
-        "months": _by_month("months", month, None),
+        "months": _by_month("months", month),
         "reps": Form(
             "reps",
             f"{quarter.year}-Q{(quarter.month + 2) // 3}",
             None,
             ("rep",),
             None,
+            False,
             ((quarter, _months(quarter, 3)),),
             ((_months(quarter, -3), quarter),),
         ),
         "past": _by_month("past", past.replace(day=1), _midnight(past)),
+        "known": _by_month("known", past.replace(day=1), _midnight(past)),
     }
 
 
-def _by_month(name: str, until: date, as_of: datetime | None) -> Form:
+def _by_month(name: str, until: date, as_of: datetime | None = None) -> Form:
     edges = [_months(until, n) for n in range(-13, 1)]
     spans = [*zip(edges, edges[1:], strict=False)]
-    return Form(name, f"{edges[1]}/{until}", "month", (), as_of, tuple(spans[1:]), tuple(spans[:-1]))
+    days, before = tuple(spans[1:]), tuple(spans[:-1])
+    return Form(name, f"{edges[1]}/{until}", "month", (), as_of, name == "known", days, before)
 
 
 def _months(day: date, count: int) -> date:

@@ -5,13 +5,10 @@ those variants only:
 
     -- :reps      by rep               -- :whole    not by rep
     -- :manager   for a manager        -- :admin    for who sees all
-    -- :now       as of now            -- :past     as of a past day, as it was known then
+    -- :now       as of now            -- :past     as of a past day       -- :known    and as it was known then
 
-Marks of different kinds mean both. `-- :include rates` stands for the lines of `parts/rates.sql`: common table
+Marks of one kind stand for either (`-- :past :known`), of different kinds for both. `-- :include rates` stands for the lines of `parts/rates.sql`: common table
 expressions that many statements begin with, and that PostgreSQL writes into the place where they are used.
-
-As of a past day nothing is known of what began later. So there only today's statements about the past ask for records
-that began, as far as anyone knows, after a bucket's end.
 
 What a statement answers, a row for each bucket and rep of whom there is anything:
 
@@ -32,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
-KINDS = ({"reps", "whole"}, {"manager", "admin"}, {"now", "past"})
+KINDS = ({"reps", "whole"}, {"manager", "admin"}, {"now", "past", "known"})
 
 _MARKS = re.compile(r"\s*--((?:\s:[a-z]+)+)\s*$")
 _INCLUDE = re.compile(r"^-- :include ([a-z_]+)$")
@@ -85,6 +82,6 @@ def _belongs(line: str, variants: frozenset[str]) -> bool:
 def variants(form: str, *, manager: bool) -> frozenset[str]:
     return frozenset({
         "reps" if form == "reps" else "whole",
-        "past" if form == "past" else "now",
+        form if form in ("past", "known") else "now",
         "manager" if manager else "admin",
     })  # fmt: skip

@@ -1,5 +1,5 @@
--- The amounts of the open deals whose own forecast category, or else their stage's, is most_likely; beside it those of the surer
--- ones with them.
+-- The amounts of the open deals whose own forecast category, or else their stage's, is most_likely; beside it those of the
+-- surer ones with them.
 -- :include bucket
 -- :include rate
 -- :include version
@@ -12,36 +12,31 @@
             o.currency, sum(o.amount) filter (where f.category = 'most_likely') as total,
             count(o.amount) filter (where f.category = 'most_likely') as n,
             sum(o.amount) filter (where f.category in ('most_likely', 'commit')) as cumulative,
-            count(*) filter (where f.category = 'most_likely' and o.amount is null
-                or f.category is null and o.amount is null) as no_amount,
+            count(*) filter (where o.amount is null and coalesce(f.category, 'most_likely') = 'most_likely') as no_amount,
             count(o.amount) filter (where f.category is null) as uncategorised, 0 as unborn
         from version o
         left join stages_history s on s.tenant_id = $tenant and s.record_id = o.stage_id
             and s.valid_from <= b.at and s.valid_to > b.at
-            and s.superseded_at = 'infinity'                                                   -- :now
-            and s.recorded_at <= $known and s.superseded_at > $known                           -- :past
+            and s.superseded_at = 'infinity'                                                   -- :now :past
+            and s.recorded_at <= $known and s.superseded_at > $known                           -- :known
         cross join lateral (select coalesce(o.forecast_category, s.forecast_category) as category) f
         where o.category = 'open' and o.valid_from <= b.at and o.valid_to > b.at
         group by
             o.rep,                                                                             -- :reps
             o.currency
     ) c
-    union all                                                                                  -- :now
-    select b.i,                                                                                -- :now
-        o.rep,                                                                                 -- :now :reps
-        null, null, 0, null, 0, 0, count(*)                                                                      -- :now
-    from bucket b join version o on o.opened_at is null and o.valid_from > b.at                -- :now
-        left join stages_history s on s.tenant_id = $tenant and s.record_id = o.stage_id       -- :now
-            and s.valid_from <= b.at and s.valid_to > b.at and s.superseded_at = 'infinity'    -- :now
-    where (o.closed_at is null or o.closed_at > b.at)                                          -- :now
-        and coalesce(o.forecast_category, s.forecast_category, 'most_likely') = 'most_likely'  -- :now
-        and not exists (                                                                       -- :now
-            select from opportunities_history e                                                -- :now
-            where e.tenant_id = $tenant and e.record_id = o.id and e.valid_from < o.valid_from -- :now
-                and e.superseded_at = 'infinity'                                               -- :now
-        )                                                                                      -- :now
-    group by b.i                                                                               -- :now
-        , o.rep                                                                                -- :now :reps
+    union all
+    select b.i,
+        o.rep,                                                                                 -- :reps
+        null, null, 0, null, 0, 0, count(*)
+    from bucket b join unborn o on o.valid_from > b.at and (o.closed_at is null or o.closed_at > b.at)
+        left join stages_history s on s.tenant_id = $tenant and s.record_id = o.stage_id
+            and s.valid_from <= b.at and s.valid_to > b.at
+            and s.superseded_at = 'infinity'                                                   -- :now :past
+            and s.recorded_at <= $known and s.superseded_at > $known                           -- :known
+    where coalesce(o.forecast_category, s.forecast_category, 'most_likely') = 'most_likely'
+    group by b.i
+        , o.rep                                                                                -- :reps
 )
 select a.i,
     a.rep,                                                                                     -- :reps
@@ -49,7 +44,8 @@ select a.i,
     sum(a.cumulative * case when a.currency = $target then 1 else r.rate end) as cumulative,
     coalesce(sum(a.n) filter (where a.currency = $target or r.rate is not null), 0) as n,
     coalesce(sum(a.n) filter (where a.currency <> $target and r.rate is null), 0) as x_missing_fx,
-    sum(a.no_amount) as x_no_amount, sum(a.uncategorised) as x_no_forecast_category, sum(a.unborn) as x_no_open_date
+    sum(a.no_amount) as x_no_amount, sum(a.uncategorised) as x_no_forecast_category,
+    sum(a.unborn) as x_no_open_date
 from added a
 left join rate r on r.i = a.i and r.currency = a.currency
 group by a.i

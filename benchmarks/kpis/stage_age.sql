@@ -23,19 +23,13 @@ from (
         ) o
         group by o.rep                                                                         -- :reps
     ) c
-    union all                                                                                  -- :now
-    select b.i,                                                                                -- :now
-        o.rep,                                                                                 -- :now :reps
-        null, 0, null, null, 0, count(*)                                                                      -- :now
-    from bucket b join version o on o.opened_at is null and o.valid_from > b.at                -- :now
-    where (o.closed_at is null or o.closed_at > b.at)                                          -- :now
-        and not exists (                                                                       -- :now
-            select from opportunities_history e                                                -- :now
-            where e.tenant_id = $tenant and e.record_id = o.id and e.valid_from < o.valid_from -- :now
-                and e.superseded_at = 'infinity'                                               -- :now
-        )                                                                                      -- :now
-    group by b.i                                                                               -- :now
-        , o.rep                                                                                -- :now :reps
+    union all
+    select b.i,
+        o.rep,                                                                                 -- :reps
+        null, 0, null, null, 0, count(*)
+    from bucket b join unborn o on o.valid_from > b.at and (o.closed_at is null or o.closed_at > b.at)
+    group by b.i
+        , o.rep                                                                                -- :reps
 ) a
 group by a.i
     , a.rep                                                                                    -- :reps

@@ -10,30 +10,24 @@
             o.rep,                                                                             -- :reps
             o.currency, sum(o.amount * coalesce(o.probability, s.probability)) as total, count(*) filter (where o.amount is not null and coalesce(o.probability, s.probability) is not null) as n,
             count(*) - count(o.amount) as no_amount,
-            count(*) filter (where o.amount is not null and coalesce(o.probability, s.probability) is null) as no_probability, 0 as unborn
+            count(o.amount) filter (where coalesce(o.probability, s.probability) is null) as no_probability, 0 as unborn
         from version o
         left join stages_history s on s.tenant_id = $tenant and s.record_id = o.stage_id
             and s.valid_from <= b.at and s.valid_to > b.at
-            and s.superseded_at = 'infinity'                                                   -- :now
-            and s.recorded_at <= $known and s.superseded_at > $known                           -- :past
+            and s.superseded_at = 'infinity'                                                   -- :now :past
+            and s.recorded_at <= $known and s.superseded_at > $known                           -- :known
         where o.category = 'open' and o.valid_from <= b.at and o.valid_to > b.at
         group by
             o.rep,                                                                             -- :reps
             o.currency
     ) c
-    union all                                                                                  -- :now
-    select b.i,                                                                                -- :now
-        o.rep,                                                                                 -- :now :reps
-        null, null, 0, 0, 0, count(*)                                                                      -- :now
-    from bucket b join version o on o.opened_at is null and o.valid_from > b.at                -- :now
-    where (o.closed_at is null or o.closed_at > b.at)                                          -- :now
-        and not exists (                                                                       -- :now
-            select from opportunities_history e                                                -- :now
-            where e.tenant_id = $tenant and e.record_id = o.id and e.valid_from < o.valid_from -- :now
-                and e.superseded_at = 'infinity'                                               -- :now
-        )                                                                                      -- :now
-    group by b.i                                                                               -- :now
-        , o.rep                                                                                -- :now :reps
+    union all
+    select b.i,
+        o.rep,                                                                                 -- :reps
+        null, null, 0, 0, 0, count(*)
+    from bucket b join unborn o on o.valid_from > b.at and (o.closed_at is null or o.closed_at > b.at)
+    group by b.i
+        , o.rep                                                                                -- :reps
 )
 select a.i,
     a.rep,                                                                                     -- :reps

@@ -5,9 +5,10 @@
             lead(on_day, 1, $last_day::date) over (partition by from_currency order by on_day) as until
         from exchange_rates                                                                    -- :now
         where deleted_at is null and                                                           -- :now
-        from exchange_rates_history                                                            -- :past
-        where valid_from <= $asked and valid_to > $known and recorded_at <= $known             -- :past
-            and superseded_at > $known and                                                     -- :past
+        from exchange_rates_history                                                            -- :past :known
+        where valid_from <= $asked and valid_to > $asked and                                   -- :past :known
+            superseded_at = 'infinity' and                                                     -- :past
+            recorded_at <= $known and superseded_at > $known and                               -- :known
             tenant_id = $tenant and to_currency = $target and on_day < $last_day::date
     ) r
     cross join lateral generate_series(0, r.until - greatest(r.on_day, $first_day::date) - 1) d

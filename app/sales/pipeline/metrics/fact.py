@@ -14,7 +14,7 @@ from app.language.metrics.metric import Dimension, Fact, Join
 from app.language.metrics.scope import Scope, bucket
 from app.language.metrics.unborn import recorded_later
 from app.language.query.binds import Binds
-from app.language.query.source import held, known, source
+from app.language.query.source import halves, held, source
 from app.sales.accounts.models import accounts
 from app.sales.org.metrics import credited_to, placement
 from app.sales.pipeline.metrics.customers import first_win
@@ -44,13 +44,18 @@ def _record(table: Any, alias: str, reference: str) -> Join:
 def _first_version(s: Scope) -> FromClause:
     """The first amount that the deal was given: later growth is another number."""
     h = opportunities_history.alias("first_h")
-    return (
-        select(h.c.amount, h.c.currency)
+    told = union_all(*(
+        select(h.c.valid_from, h.c.amount, h.c.currency)
         .where(
             h.c.tenant_id == s.binds.tenant, h.c.record_id == s.row.c.id, h.c.amount.is_not(None),
-            h.c.valid_from <= bucket("at"), known(h, s.binds),
+            h.c.valid_from <= bucket("at"), half,
         )
-        .order_by(h.c.valid_from)
+        .correlate(s.row)
+        for half in halves(h, s.binds)
+    )).subquery("told")
+    return (
+        select(told.c.amount, told.c.currency)
+        .order_by(told.c.valid_from)
         .limit(1)
         .correlate(s.row)
         .lateral("first_version")

@@ -115,16 +115,25 @@ from (select * from opportunities order by id limit 20000) o on conflict do noth
 
 
 class Filling:
-    """`versions`: of each deal's history."""
+    """`versions`: of each deal's history. `spread`: whether few sellers, of few deals, are of all blocks."""
 
     def __init__(
-        self, writer: asyncpg.Connection, tenant: UUID, reps: int, deals: int, say: Say, *, versions: int = 2
+        self,
+        writer: asyncpg.Connection,
+        tenant: UUID,
+        reps: int,
+        deals: int,
+        say: Say,
+        *,
+        versions: int = 2,
+        spread: bool = False,
     ) -> None:
         self.writer = writer
         self.tenant = tenant
         self.reps = reps
         self.deals = deals
         self.versions = versions
+        self.spread = spread
         self.accounts = max(deals // 5, 20)
         self.say = say
 
@@ -132,7 +141,7 @@ class Filling:
         await self.writer.execute(_SCRATCH)
         for statement in (_TERRITORIES, _TEAMS, _PIPELINE, _STAGES, _RATES):
             await self.writer.execute(statement, self.tenant)
-        await self.writer.execute(_REPS, self.tenant, self.reps)
+        await self.writer.execute(_REPS, self.tenant, self.reps, self.spread)
         await self.writer.execute(_REACH, self.tenant)
         sellers = min(self.reps - 1 - 9 * -(-(self.reps - 1) // BLOCK), max(self.deals // 500, 4))
         await self.writer.execute(_ACCOUNTS, self.tenant, self.accounts, sellers)
@@ -193,7 +202,7 @@ with made as (
     end as manager from made
 ), sellers as (
     insert into bench_sellers
-    select row_number() over (order by n) - 1, id from placed where n > 0 and (n - 1) % {BLOCK} > 8
+    select row_number() over (order by case when $3 then (n - 1) % {BLOCK} end, n) - 1, id from placed where n > 0 and (n - 1) % {BLOCK} > 8
 ), teams_ as (
     select id, row_number() over (order by name) as n from teams where tenant_id = $1
 ), territories_ as (

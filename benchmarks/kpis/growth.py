@@ -27,7 +27,7 @@ _LARGE = (
 async def fill_one(writer: asyncpg.Connection, tenant_id: UUID, reps: int, deals: int, say: Say) -> None:
     async with _unindexed(writer):
         await writer.execute(_SCRATCH)
-        await Filling(writer, tenant_id, reps, deals, say, versions=VERSIONS).run()
+        await Filling(writer, tenant_id, reps, deals, say, versions=VERSIONS, spread=True).run()
         for title, statements in _GROWTH.items():
             for statement in statements:
                 await writer.execute(statement, tenant_id)

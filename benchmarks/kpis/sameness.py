@@ -23,8 +23,10 @@ def demand(
     starts = {first.isoformat(): i for i, (first, _) in enumerate(form.days)}
     ours = {_cell(starts, row): row for row in data}
     theirs = {(row["i"], str(row["rep"]) if row.get("rep") else None): row for row in rows}
-    if nobody := theirs.keys() - ours.keys():
-        raise Differ(f"{what}: the product has no row for {sorted(nobody, key=str)[:3]}")
+    for cell, row in theirs.items():
+        found = _found(row)
+        if cell not in ours and (found["n"] or found["excluded"]):
+            raise Differ(f"{what}: the product has no row for {cell}")
     if not any(row["n"] for row in theirs.values()):
         raise Differ(f"{what}: the statement by hand counts nothing, so nothing is compared")
     for cell, row in ours.items():
@@ -63,9 +65,7 @@ def _found(row: Mapping[str, Any] | None) -> dict[str, Any]:
     else:
         value = _quotient(row["numerator"], row["denominator"])
     beside = {
-        name: _quotient(row[name], row[f"{name}_over"])
-        if f"{name}_over" in row
-        else _fraction(row[name])
+        name: _quotient(row[name], row[f"{name}_over"]) if f"{name}_over" in row else _fraction(row[name])
         for name in row
         if name not in _OWN and not name.startswith("x_") and not name.endswith("_over")
     }

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.kpis import hand
+
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = (
     "--careless",
@@ -33,3 +35,19 @@ def test_every_case_is_measured(tmp_path: Path) -> None:
     cases = re.findall(r"^\| (.+?) +\|.*\*\*\d+\.\d\d\*\*", done.stdout, re.MULTILINE)
     assert [case.split()[0] for case in cases] == ["REST", "the", "one", "create", "upsert", "the"]
     assert not (tmp_path / "bench").exists()
+
+
+def test_every_number_is_what_somebody_wrote_by_hand(tmp_path: Path) -> None:
+    """A second oracle: each statement's answer is demanded of the product, cell by cell, before anything is timed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.kpis", "--careless", "--scale", "3000", "--rounds", "1"]
+        + ["--folder", str(tmp_path / "kpis")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+    assert done.returncode == 0, done.stderr[-4000:]
+    told = re.findall(r"^\| `(\w+)` +\|(?: [\d.,]+, [\d.,]+, \*\*[\d.]+\*\* +\|){8}$", done.stdout, re.MULTILINE)
+    assert told == hand.names()

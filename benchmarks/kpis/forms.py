@@ -70,6 +70,7 @@ class Form:
             "before_starts": [_midnight(first) for first, _ in self.before],
             "before_ends": [_midnight(last) for _, last in self.before],
             "first_day": firsts[0],
+            "before_first": self.before[0][0],
             "last_day": lasts[-1],
         }
 

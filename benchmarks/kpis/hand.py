@@ -50,7 +50,8 @@ def names() -> list[str]:
 
 
 def written(metric: str, variants: frozenset[str]) -> Text:
-    kept = [_MARKS.sub("", line) for line in _lines(FOLDER / f"{metric}.sql") if _belongs(line, variants)]
+    lines = _lines(FOLDER / f"{metric}.sql", set())
+    kept = [_MARKS.sub("", line) for line in lines if _belongs(line, variants)]
     order: list[str] = []
 
     def place(found: re.Match[str]) -> str:
@@ -62,10 +63,13 @@ def written(metric: str, variants: frozenset[str]) -> Text:
     return Text(sql, tuple(order))
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Path, included: set[str]) -> Iterator[str]:
+    """A part that several others include comes once."""
     for line in path.read_text("utf-8").splitlines():
         if found := _INCLUDE.match(line):
-            yield from _lines(FOLDER / "parts" / f"{found[1]}.sql")
+            if found[1] not in included:
+                included.add(found[1])
+                yield from _lines(FOLDER / "parts" / f"{found[1]}.sql", included)
         else:
             yield line
 

@@ -202,7 +202,8 @@ with made as (
     end as manager from made
 ), sellers as (
     insert into bench_sellers
-    select row_number() over (order by case when $3 then (n - 1) % {BLOCK} end, n) - 1, id from placed where n > 0 and (n - 1) % {BLOCK} > 8
+    select row_number() over (order by case when $3 then (n - 1) % {BLOCK} end, n) - 1, id from placed
+    where n > 0 and (n - 1) % {BLOCK} > 8
 ), teams_ as (
     select id, row_number() over (order by name) as n from teams where tenant_id = $1
 ), territories_ as (
@@ -248,8 +249,8 @@ select $1, a.id, 'Account ' || a.n, s.id, y.id,
 from made a join bench_sellers s on s.n = a.seller join territories_ y on y.n = 1 + a.n % 8
 """
 
-# The third stage has a fifth of all deals. Four of five deals belong to the owner of their account. A few have no amount,
-# no day of opening or of closing, or a currency without a rate in older days.
+# The third stage has a fifth of all deals. Four of five deals belong to the owner of their account. A few have no
+# amount, no day of opening or of closing, or a currency without a rate in older days.
 _OPPORTUNITIES = f"""
 with stages_ as (select id, pipeline_id, position, category from stages where tenant_id = $1),
 rolled as (
@@ -274,8 +275,10 @@ select $1, 'Deal ' || r.n || ' with account ' || r.account, a.id, o.id, s.pipeli
        case when not (r.n < 20000 and r.n % 200 = 11) then r.opened end,
        case when s.category = 'open' then current_date + r.close_in
             else (r.opened + interval '1 day' * r.days)::date end,
-       case when s.category <> 'open' and not (r.n < 20000 and r.n % 200 = 13) then r.opened + interval '1 day' * r.days end,
-       case when r.n % 4 = 0 then 0.35 end, case when r.n % 8 = 0 then 'best_case' when r.n % 16 = 4 then 'most_likely' end,
+       case when s.category <> 'open' and not (r.n < 20000 and r.n % 200 = 13)
+            then r.opened + interval '1 day' * r.days end,
+       case when r.n % 4 = 0 then 0.35 end,
+       case when r.n % 8 = 0 then 'best_case' when r.n % 16 = 4 then 'most_likely' end,
        case when s.category = 'lost' then (array['price', 'timing', 'competitor'])[1 + r.n % 3] end,
        case when r.n % 5 = 0 then 'Globex' end, case when s.category = 'open' then 'Send the revised quote' end,
        case when s.category <> 'open' then o.id end,

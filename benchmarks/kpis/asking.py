@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -70,7 +70,24 @@ class Asking:
             await bare.close()
             await database.close()
 
-    async def compared(self, metric: str, form_name: str, asker: str, rounds: int) -> Compared:
+    async def cells(self, metric: str, form: str, asker: str) -> int:
+        """How many cells are alike; raises `Differ` where one is not."""
+        ours, theirs = await self._ways(metric, form, asker)
+        rows = [dict(row) for row in await theirs()]
+        return sameness.demand(f"{metric} {form}, {asker}", self.forms[form], (await ours()).data, rows)
+
+    async def compared(self, metric: str, form: str, asker: str, rounds: int) -> Compared:
+        cells = await self.cells(metric, form, asker)
+        ours, theirs = await self._ways(metric, form, asker)
+        for _ in range(2):
+            # What is not known to need a transaction is asked within one the second time.
+            await ours()
+            await theirs()
+        return Compared(metric, form, asker, cells, await in_turns(ours, theirs, rounds))
+
+    async def _ways(
+        self, metric: str, form_name: str, asker: str
+    ) -> tuple[Callable[[], Awaitable[answer.Answer]], Callable[[], Awaitable[Sequence[Any]]]]:
         form, principal = self.forms[form_name], self.principals[asker]
         question = self._question(principal, metric, form)
         text = hand.written(metric, hand.variants(form_name, manager=asker == "manager"))
@@ -78,25 +95,13 @@ class Asking:
         arguments = text.arguments(form.parameters(principal, self.now))
 
         async def ours() -> answer.Answer:
-            [found] = await moment.answers(
-                self.database,
-                principal,
-                CATALOGUE,
-                METRIC_CATALOGUE,
-                [question],
-                timeout_ms=_SECONDS * 1000,
-                now=self.now,
-            )
+            [found] = await self._answers(principal, [question])
             return found
 
         async def theirs() -> Sequence[Any]:
             return await prepared.fetch(*arguments)
 
-        what = f"{metric} {form_name}, {asker}"
-        cells = sameness.demand(what, form, (await ours()).data, [dict(row) for row in await theirs()])
-        # What is not known to need a transaction is asked once more within one, the first time.
-        await ours()
-        return Compared(metric, form_name, asker, cells, await in_turns(ours, theirs, rounds))
+        return ours, theirs
 
     async def explained(self, metric: str, asker: str, rounds: int) -> Compared:
         """The first page of the rows behind it, beside the number itself, both by month for a year."""
@@ -110,15 +115,7 @@ class Asking:
                 )
 
         async def number() -> None:
-            await moment.answers(
-                self.database,
-                principal,
-                CATALOGUE,
-                METRIC_CATALOGUE,
-                [question],
-                timeout_ms=_SECONDS * 1000,
-                now=self.now,
-            )
+            await self._answers(principal, [question])
 
         await page()
         await number()
@@ -131,15 +128,7 @@ class Asking:
         sent: list[tuple[str, tuple[Any, ...]]] = []
 
         async def ours() -> None:
-            await moment.answers(
-                self.database,
-                principal,
-                CATALOGUE,
-                METRIC_CATALOGUE,
-                questions,
-                timeout_ms=_SECONDS * 1000,
-                now=self.now,
-            )
+            await self._answers(principal, questions)
 
         async def theirs() -> None:
             async with self.database.transaction(principal.tenant_id) as session:
@@ -161,6 +150,17 @@ class Asking:
             await ours()
             await theirs()
         return Compared("dashboard", "months", asker, len(questions), await in_turns(ours, theirs, rounds))
+
+    async def _answers(self, principal: Principal, questions: Sequence[MetricQuery]) -> list[answer.Answer]:
+        return await moment.answers(
+            self.database,
+            principal,
+            CATALOGUE,
+            METRIC_CATALOGUE,
+            questions,
+            timeout_ms=_SECONDS * 1000,
+            now=self.now,
+        )
 
     def _question(self, principal: Principal, metric: str, form: Form) -> MetricQuery:
         return parse(METRIC_CATALOGUE, principal, metrics=[metric], now=self.now, **form.question)

@@ -1,11 +1,12 @@
-"""How each number is asked: by month for a year, by rep for a quarter, and by month as of a past day, by what is known of
-it now, and by what was known then."""
+"""How each number is asked: by month for a year, by rep for a quarter, by month as of a past day, and as it was known
+then."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -45,7 +46,8 @@ class Form:
     def question(self) -> dict[str, Any]:
         moment = self.as_of.isoformat() if self.as_of else None
         return {
-            "period": self.period, "grain": self.grain, "by": self.by, "as_of": moment, "known_at": moment if self.known_then else None,
+            "period": self.period, "grain": self.grain, "by": self.by, "as_of": moment,
+            "known_at": moment if self.known_then else None,
             "timezone": ZONE, "currency": CURRENCY,
         }  # fmt: skip
 
@@ -100,7 +102,7 @@ def forms(now: datetime) -> Mapping[str, Form]:
 
 def _by_month(name: str, until: date, as_of: datetime | None = None) -> Form:
     edges = [_months(until, n) for n in range(-13, 1)]
-    spans = [*zip(edges, edges[1:], strict=False)]
+    spans = [*pairwise(edges)]
     days, before = tuple(spans[1:]), tuple(spans[:-1])
     return Form(name, f"{edges[1]}/{until}", "month", (), as_of, name == "known", days, before)
 

@@ -74,7 +74,8 @@ def _past(table: str, since: str, recorded: str | None = None) -> str:
 
 _CAREERS = """
 update reps r set
-    hired_on = case when b.n % 50 = 9 then null when b.n % 20 = 3 then current_date - 20 - b.n % 700 else r.hired_on end,
+    hired_on = case when b.n % 50 = 9 then null when b.n % 20 = 3 then current_date - 20 - b.n % 700
+        else r.hired_on end,
     left_on = case when b.n % 25 = 4 then current_date - 30 - b.n % 500 end
 from bench_reps b where r.tenant_id = $1 and b.id = r.id
 """
@@ -88,7 +89,8 @@ from reps r where h.tenant_id = $1 and r.tenant_id = $1 and r.id = h.record_id
 # A fifth have come from another team and territory.
 _MOVED = """
 update reps_history h set valid_from = now() - interval '1 day' * (100 + b.n % 400),
-    recorded_at = now() - interval '1 day' * (100 + b.n % 400), inferred = false, changed = array['team_id', 'territory_id']
+    recorded_at = now() - interval '1 day' * (100 + b.n % 400), inferred = false,
+    changed = array['team_id', 'territory_id']
 from bench_reps b where h.tenant_id = $1 and h.record_id = b.id and b.n % 5 = 1
 """
 
@@ -115,12 +117,13 @@ from calendar, generate_series(2020, 2030) year, generate_series(1, 12) month
 
 _HOLIDAYS_KNOWN = f"""
 insert into holidays_history (tenant_id, record_id, valid_from, recorded_at, calendar_id, day, name, share)
-select tenant_id, id, '-infinity', {histories.LONG_AGO}, calendar_id, day, name, share from holidays where tenant_id = $1
+select tenant_id, id, '-infinity', {histories.LONG_AGO}, calendar_id, day, name, share from holidays
+where tenant_id = $1
 """
 
 # --- quotas -----------------------------------------------------------------------------------------------------------
 
-# Each seller's of every quarter, and of every tenth that of the year besides; each manager's, and each team's of the year.
+# Each seller's of every quarter, and of every tenth that of the year besides; each manager's; each team's of the year.
 _QUOTAS = f"""
 with quarters as (
     select extract(year from day)::int as year, extract(quarter from day)::int as quarter,
@@ -137,10 +140,12 @@ select $1::uuid, r.id, null::uuid, 'bookings', q.year || '-Q' || q.quarter, q.st
     case when r.n % 10 = 0 then 'EUR' else 'USD' end, q.starts_on - interval '40 days'
 from carriers r, quarters q where r.n % 30 <> 17
 union all
-select $1::uuid, r.id, null, 'bookings', y.year::text, y.starts_on, y.ends_on, 220000, 'USD', y.starts_on - interval '40 days'
+select $1::uuid, r.id, null, 'bookings', y.year::text, y.starts_on, y.ends_on, 220000, 'USD',
+    y.starts_on - interval '40 days'
 from carriers r, years y where r.sells and r.n % 10 = 5
 union all
-select $1::uuid, null, t.id, 'bookings', y.year::text, y.starts_on, y.ends_on, 30000000, 'USD', y.starts_on - interval '40 days'
+select $1::uuid, null, t.id, 'bookings', y.year::text, y.starts_on, y.ends_on, 30000000, 'USD',
+    y.starts_on - interval '40 days'
 from teams t, years y where t.tenant_id = $1
 """
 
@@ -218,7 +223,8 @@ insert into leads (
 )
 select $1, 'Lead ' || d.n, 'Company ' || d.n, (array['United States', 'Germany', 'Japan'])[1 + d.n % 3],
     (array['retail', 'software', 'health'])[1 + d.n % 3], (array['referral', 'event', 'web'])[1 + d.n % 3],
-    case when converted is not null then 'converted' when disqualified is not null then 'disqualified' else 'working' end,
+    case when converted is not null then 'converted' when disqualified is not null then 'disqualified'
+        else 'working' end,
     case when d.owned < 7 then s.id end, case when d.owned in (7, 8) then q.id end,
     case when d.n % 1000 <> 11 then d.at end, least(answered, now()), qualified, disqualified, converted, d.at,
     least(greatest(d.at + interval '1 hour', answered, qualified, converted, disqualified), now())
@@ -263,7 +269,8 @@ select $1, (array['call', 'call', 'email', 'meeting', 'task', 'note'])[1 + x % 6
     case when x % 6 in (0, 1, 3) and y % 20 <> 0 then x % 3600 end,
     case when x % 6 < 2 then (array['Connected', 'Voicemail', 'No answer'])[1 + y % 3] end,
     case when is_done and x % 997 <> 5 or x % 40 = 0 then happened end, case when not is_done then happened end,
-    is_done, case when x % 100 <> 7 then case about when 'lead' then coalesce(l.owner_id, d.owner_id) else d.owner_id end end,
+    is_done,
+    case when x % 100 <> 7 then case about when 'lead' then coalesce(l.owner_id, d.owner_id) else d.owner_id end end,
     case about when 'deal' then d.id end, case about when 'account' then d.account_id end,
     case about when 'lead' then l.id end, happened, happened
 from dated d left join bench_leads l on l.n = (d.x + d.y) % (select count(*) from bench_leads)
@@ -271,7 +278,8 @@ from dated d left join bench_leads l on l.n = (d.x + d.y) % (select count(*) fro
 
 _GROWTH: dict[str, tuple[str, ...]] = {
     "careers": (
-        _CAREERS, _CAREERS_KNOWN, _MOVED, _MOVED_FROM, _CALENDAR, _past("working_calendars", "'-infinity'", histories.LONG_AGO),
+        _CAREERS, _CAREERS_KNOWN, _MOVED, _MOVED_FROM, _CALENDAR,
+        _past("working_calendars", "'-infinity'", histories.LONG_AGO),
         _HOLIDAYS_KNOWN,
     ),
     "quotas": (_QUOTAS, _QUOTA_VERSIONS, _past("quotas", "created_at"), _QUOTA_VERSIONS_KNOWN),

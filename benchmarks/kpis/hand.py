@@ -7,8 +7,9 @@ those variants only:
     -- :manager   for a manager        -- :admin    for who sees all
     -- :now       as of now            -- :past     as of a past day       -- :known    and as it was known then
 
-Marks of one kind stand for either (`-- :past :known`), of different kinds for both. `-- :include rates` stands for the lines of `parts/rates.sql`: common table
-expressions that many statements begin with, and that PostgreSQL writes into the place where they are used.
+Marks of one kind stand for either (`-- :past :known`), of different kinds for both. `-- :include rates` stands for the
+lines of `parts/rates.sql`: common table expressions that many statements begin with, and that PostgreSQL writes into
+the place where they are used.
 
 What a statement answers, a row for each bucket and rep of whom there is anything:
 

@@ -38,8 +38,8 @@ def text(run: Run) -> str:
     if run.explained:
         parts.append(_explained(run.explained))
     parts += [
-        f"A dashboard of {each.cells} numbers in one request, {each.asker}: {each.turns.ours:,.1f} ms, its statements one "
-        f"after the other {each.turns.theirs:,.1f} ms, **{each.turns.ratio:.2f}**."
+        f"A dashboard of {each.cells} numbers in one request, {each.asker}: {each.turns.ours:,.1f} ms, its statements "
+        f"one after the other {each.turns.theirs:,.1f} ms, **{each.turns.ratio:.2f}**."
         for each in run.dashboards
     ]
     return "\n\n".join(parts)

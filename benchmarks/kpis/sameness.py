@@ -60,10 +60,8 @@ def _found(row: Mapping[str, Any] | None) -> dict[str, Any]:
     if row is None:
         return {"value": Fraction(0), "n": 0, "excluded": {}}
     n = int(row["n"])
-    if "value" in row:
-        value = _fraction(row["value"])
-    else:
-        value = _quotient(row["numerator"], row["denominator"])
+    quotient = _quotient(row["numerator"], row["denominator"]) if "value" not in row else None
+    value = _fraction(row["value"]) if "value" in row else quotient
     beside = {
         name: _quotient(row[name], row[f"{name}_over"]) if f"{name}_over" in row else _fraction(row[name])
         for name in row

@@ -44,15 +44,20 @@ def _record(table: Any, alias: str, reference: str) -> Join:
 def _first_version(s: Scope) -> FromClause:
     """The first amount that the deal was given: later growth is another number."""
     h = opportunities_history.alias("first_h")
-    told = union_all(*(
-        select(h.c.valid_from, h.c.amount, h.c.currency)
-        .where(
-            h.c.tenant_id == s.binds.tenant, h.c.record_id == s.row.c.id, h.c.amount.is_not(None),
-            h.c.valid_from <= bucket("at"), half,
+    told = union_all(
+        *(
+            select(h.c.valid_from, h.c.amount, h.c.currency)
+            .where(
+                h.c.tenant_id == s.binds.tenant,
+                h.c.record_id == s.row.c.id,
+                h.c.amount.is_not(None),
+                h.c.valid_from <= bucket("at"),
+                half,
+            )
+            .correlate(s.row)
+            for half in halves(h, s.binds)
         )
-        .correlate(s.row)
-        for half in halves(h, s.binds)
-    )).subquery("told")
+    ).subquery("told")
     return (
         select(told.c.amount, told.c.currency)
         .order_by(told.c.valid_from)

@@ -67,10 +67,22 @@ def _first_version(s: Scope) -> FromClause:
     )  # fmt: skip
 
 
-def _at_the_end(s: Scope, later: FromClause) -> ColumnElement[bool]:
-    """The same deal in the bucket's last instant, or at the moment asked for where that is earlier."""
+def _version(s: Scope, at: ColumnElement[Any], name: str) -> FromClause:
+    """The same deal at another moment."""
+    h = opportunities_history.alias(f"{name}_h")
+    looks = (
+        select(h.c.owner_id, h.c.category, h.c.expected_close_on)
+        .where(held(h, s.binds, at), h.c.record_id == s.row.c.id, half)
+        .correlate(s.row)
+        for half in halves(h, s.binds)
+    )
+    return union_all(*looks).lateral(name)
+
+
+def _at_the_end(s: Scope) -> FromClause:
+    """In the bucket's last instant, or at the moment asked for where that is earlier."""
     end = func.least(bucket("ends") - literal_column("interval '1 microsecond'"), s.asked)
-    return and_(held(later, s.binds, end), later.c.record_id == s.row.c.id)
+    return _version(s, end, "outcome")
 
 
 def _lines(s: Scope) -> Select[Any]:
@@ -123,13 +135,10 @@ DEALS = Fact(
     parts=_lines,
     joins={
         "place": placement(_credited),
-        "asked": Join(
-            rows=lambda s: opportunities_history.alias("asked"),
-            on=lambda s, asked: and_(held(asked, s.binds, s.asked), asked.c.record_id == s.row.c.id),
-        ),
+        "asked": Join(rows=lambda s: _version(s, s.asked, "asked"), on=lambda s, asked: true()),
         "account": _record(accounts, "account", "account_id"),
         "stage": _record(stages, "stage", "stage_id"),
-        "outcome": Join(rows=lambda s: opportunities_history.alias("outcome"), on=_at_the_end),
+        "outcome": Join(rows=_at_the_end, on=lambda s, outcome: true()),
         "usual": Join(
             rows=usual_stays, on=lambda s, usual: usual.c.stage_id == s.row.c.stage_id
         ),

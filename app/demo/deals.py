@@ -37,6 +37,8 @@ _LUCK = {
     "smb": 1.1, "mid_market": 1.0, "enterprise": 0.85,
 }  # fmt: skip
 _BASE_CHANCE = 0.285
+_TERMS = Weighted(((12, 62), (24, 14), (36, 16), (1, 4), (None, 4)))
+"""Months for which a subscription is sold; of some nobody noted it."""
 _SEATS = {"smb": 0.5, "mid_market": 1.2, "enterprise": 3.0}
 _CYCLE = {"b2b": (62, 0.5), "saas": (27, 0.45)}
 _SLOWER = {"smb": 0.8, "mid_market": 1.0, "enterprise": 1.35}
@@ -74,7 +76,7 @@ class Deal:
 
 
 def live(company: Company, seed: str, count: int) -> Iterator[Deal]:
-    dice = Dice(f"{seed}:deals")
+    dice, terms = Dice(f"{seed}:deals"), Dice(f"{seed}:terms")
     sellers = Weighted((seller, seller.pace) for seller in company.sellers)
     products = Weighted((product, product.weight) for product in PRODUCTS)
     by_territory: dict[int, list[Account]] = {}
@@ -89,6 +91,8 @@ def live(company: Company, seed: str, count: int) -> Iterator[Deal]:
         _expect(life, dice)
         _change_hands(life, company, dice)
         _credit(life, company, dice)
+        if life.pipeline == "saas" and (term := _TERMS.draw(terms)):
+            life.fields["term_months"] = term
         yield _written(life, dice)
 
 

@@ -19,7 +19,10 @@ _ACCOUNT = (
     "id: rowId name parentId ownerId territoryId industry segment employees country website "
     f"mergedIntoId mergedIds {_KEPT}"
 )
-_OWNER = f"id: rowId name email title function managerId teamId territoryId hiredOn leftOn status {_KEPT}"
+_OWNER = (
+    "id: rowId name email title function managerId teamId territoryId workingCalendarId hiredOn leftOn status "
+    f"{_KEPT}"
+)
 _DEAL = (
     "id: rowId name accountId ownerId pipelineId stageId category amount currency type salesChannel leadSource "
     "openedAt expectedCloseOn campaignId priceBookId closedAt probability forecastCategory lossReason competitor "

@@ -190,6 +190,20 @@ def _quota(data: dict[str, Any], make: Maker) -> None:
         version["effective_from"] = str(begins + timedelta(days=3 * index + 2))
 
 
+def _quota_relief(data: dict[str, Any], make: Maker) -> None:
+    """Of a share or of an amount, over days that end after they begin; who decided goes with the decision."""
+    data[make.random.choice(("share", "amount"))] = None
+    if data["share"] is None and data["amount"] is None:
+        data["share"] = 0.25
+    data["ends_on"] = str(
+        date.fromisoformat(data["starts_on"]) + timedelta(days=make.random.randrange(1, 40))
+    )
+    if data["state"] in (None, "requested"):
+        data |= {"decided_at": None, "decided_by_id": None}
+    else:
+        data["decided_at"] = data["decided_at"] or "2026-02-27T10:00:00+00:00"
+
+
 def _stage(data: dict[str, Any], make: Maker) -> None:
     data["required_fields"] = []
 
@@ -241,6 +255,7 @@ def _custom_field(data: dict[str, Any], make: Maker) -> None:
 RULES: dict[str, Callable[[dict[str, Any], Maker], None]] = {
     "opportunities": _opportunity,
     "quotas": _quota,
+    "quota_reliefs": _quota_relief,
     "stages": _stage,
     "custom_fields": _custom_field,
     "reps": _rep,

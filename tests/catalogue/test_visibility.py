@@ -27,7 +27,8 @@ from tests.catalogue.faces import Graph, Question, Rest, must
 
 COMPANIES, PORTIONS = 100, 10
 NOUNS = (
-    "opportunities", "accounts", "contacts", "activities", "quotas", "leads", "campaign_members", "touches",
+    "opportunities", "accounts", "contacts", "activities", "quotas", "quota_reliefs", "leads", "campaign_members",
+    "touches",
 )  # fmt: skip
 EXPAND = {
     "opportunities": ["account", "owner", "activities", "splits", "team", "account.parent", "contact_roles"],
@@ -35,10 +36,11 @@ EXPAND = {
     "contacts": ["account", "owner", "activities", "account.parent", "touches", "memberships"],
     "activities": ["opportunity", "account", "opportunity.account", "contact", "lead"],
     "quotas": ["rep", "team"],
+    "quota_reliefs": ["rep", "decided_by"],
     "leads": ["owner", "activities", "touches", "memberships"],
     "campaign_members": ["lead", "contact", "contact.account"],
     "touches": ["lead", "contact"],
-    "reps": ["opportunities", "quotas", "reports"],
+    "reps": ["opportunities", "quotas", "quota_reliefs", "reports"],
 }
 LABELS = {
     "opportunities": "name",
@@ -46,6 +48,7 @@ LABELS = {
     "contacts": "name",
     "activities": "subject",
     "quotas": "period",
+    "quota_reliefs": "reason",
     "leads": "name",
     "campaign_members": "status",
     "touches": "kind",
@@ -121,6 +124,8 @@ class Company:
             case "campaign_members" | "touches":
                 person = "leads" if row["lead_id"] is not None else "contacts"
                 return self.sees(who, role, person, row["lead_id"] or row["contact_id"])
+            case "quota_reliefs":
+                return reaches(row["rep_id"])
             case _:
                 held = [x for x in (row["rep_id"],) if x]
                 for name, places in (("team_id", self.teams), ("territory_id", self.territories)):
@@ -209,6 +214,12 @@ class Builder:
                 holder = chance.choice(list(holders))
                 quota[holder] = chance.choice(holders[holder])
                 await self._record(session, "quotas", f"q{i}", quota, period="2026", amount=1)
+            for i in range(chance.randrange(1, 6)):
+                let_off = {"rep_id": chance.choice(reps)}
+                await self._record(
+                    session, "quota_reliefs", f"e{i}", let_off, reason="leave", share=0.5,
+                    starts_on="2026-03-02", ends_on="2026-03-09",
+                )  # fmt: skip
             await self._turn_over(session)
 
     async def _prospects(self, session: Any, maybe: list[str | None]) -> None:
@@ -328,6 +339,8 @@ async def check(builder: Builder, session: Any, who: str | None, principal: Prin
         assert {names[x["id"]] for x in rep["opportunities"]} == owned & seen["opportunities"]
         held = {k for k, q in model.rows["quotas"].items() if q["rep_id"] == names[rep["id"]]}
         assert {names[x["id"]] for x in rep["quotas"]} == held & seen["quotas"]
+        let_off = {k for k, x in model.rows["quota_reliefs"].items() if x["rep_id"] == names[rep["id"]]}
+        assert {names[x["id"]] for x in rep["quota_reliefs"]} == let_off & seen["quota_reliefs"]
     await through_paths(builder, session, principal, seen)
     if builder.random.random() < 0.15:
         await events(builder, session, principal, seen)

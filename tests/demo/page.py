@@ -154,6 +154,8 @@ def _worth_a_question(oracle: Oracle) -> Iterator[str]:
   Each of the six teams has one of its own as well, shown beside the sum of its members' (`by=team`: `assigned`), never added.
 - **Splits.** On one deal in twenty two sellers share the credit; overlay credit of sales engineers stands beside it and
   is in no total.
+- **Terms.** Deals of the subscription pipeline run for a term, mostly of twelve months: `acv` counts these and leaves the
+  others out as `no_term`.
 - **Planned.** Nothing has happened since 1 October 2026: {sum(not x["done"] for x in oracle.demo["activities"]):,} activities lie ahead of it, and quotas go on to the end of 2026.
 """.splitlines()  # noqa: E501
 

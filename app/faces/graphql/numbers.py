@@ -109,6 +109,9 @@ class MetricRow:
     compare: MetricComparison | None = strawberry.field(
         description="What it was in the period that `compare` names."
     )
+    restated: MetricComparison | None = strawberry.field(
+        description="What it was when its period ended, by what is known now, where `restated` is asked for."
+    )
     partial: bool = strawberry.field(description="Whether the period is not over yet.")
     total: bool = strawberry.field(description="Whether this row sums up others, for `totals`.")
     rank: int | None = strawberry.field(description="The group's place, where `sort` was given.")
@@ -121,6 +124,7 @@ class MetricMeta:
     fx: str
     rates: Json
     credit: str
+    attribution: str
     as_of: Moment
     known_at: Moment
     data_through: Moment
@@ -157,6 +161,9 @@ class MetricContribution:
     rate: Amount | None
     weight: Amount | None
     weight_source: str | None
+    split: Amount | None = strawberry.field(
+        description="What share of it is credited here, where several are."
+    )
     contribution: Json = strawberry.field(description="What it counts for in each sum of the formula.")
     excluded: str | None = strawberry.field(description="The reason, where it does not count.")
     inferred: bool
@@ -186,6 +193,9 @@ def _arguments(metrics: MetricCatalogue) -> tuple[Argument, ...]:
         [
             Member(name, list[str | None] | None, dimension.title)
             for name, dimension in metrics.dimensions.items()
+        ]
+        + [
+            Member("custom", list[_custom_filter()] | None, "Fields that the tenant has added.")  # pyright: ignore[reportInvalidTypeForm]
         ],
         input=True,
     )
@@ -208,6 +218,23 @@ def _arguments(metrics: MetricCatalogue) -> tuple[Argument, ...]:
         Argument("fx", str, "`transaction`, `period_end` or `constant:<date>`."),
         Argument("timezone", str, "The zone whose days and months are meant; the tenant's when left out."),
         Argument("credit", str, "`at_close` or `current`: whose a closed deal is."),
+        Argument(
+            "attribution",
+            str,
+            "`owner`, `split`, `overlay` or `team`: to whom deals are credited, and their amounts divided.",
+        ),
+    )
+
+
+def _custom_filter() -> type:
+    return fill(
+        declare("MetricCustomFilter"),
+        "A field that the tenant has added, and its values; null means those without one.",
+        [
+            Member("field", str, "`custom.<name>`, or `account.custom.<name>`."),
+            Member("values", list[str | None], "Any of them."),
+        ],
+        input=True,
     )
 
 
@@ -239,6 +266,7 @@ def _metrics(catalogue: Catalogue, metrics: MetricCatalogue, shared: tuple[Argum
                 str,
                 "Beside `previous`, `same_length`, `year_ago` or another period, bucket by bucket.",
             ),
+            Argument("restated", bool, "Beside each number what it was when its period ended."),
             Argument("totals", bool, "Also the sums over periods, over groups, and over both."),
             Argument(
                 "sort", str, "A metric of this question, `-` before it for the largest first; adds `rank`."
@@ -299,7 +327,8 @@ def _catalogue(metrics: MetricCatalogue) -> Member:
         demand(place.ask.principal, "metrics", "read")
 
         async def run() -> Finished:
-            return Finished(place.take([describe(metric) for metric in metrics]))
+            custom = place.ask.principal.tenant.custom
+            return Finished(place.take([describe(metric, custom) for metric in metrics]))
 
         return run
 
@@ -313,7 +342,10 @@ def _question(
     asked = {name: value for name, value in arguments.items() if name not in _OWN and value is not None}
     filters = arguments.get("filter") or {}
     by_camel = {camel(name): name for name in metrics.dimensions}
-    asked["filters"] = {by_camel[name]: values for name, values in filters.items() if values is not None}
+    added = {each["field"]: each["values"] for each in filters.get("custom") or ()}
+    asked["filters"] = added | {
+        by_camel[name]: values for name, values in filters.items() if name in by_camel and values is not None
+    }
     return from_json(metrics, ask.principal, asked | {"metrics": names})
 
 

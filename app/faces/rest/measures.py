@@ -10,7 +10,7 @@ from app.faces.rest.filtering import parameter, shared, words
 from app.faces.rest.operation import Operation, Schema
 from app.faces.rest.schemas import ID_EXAMPLE, MOMENT_EXAMPLE, array, obj, ref
 from app.language.metrics.metric import MetricCatalogue
-from app.language.metrics.question import CREDIT, PARAMETERS, RUNNING, WINDOW
+from app.language.metrics.question import ATTRIBUTION, CREDIT, PARAMETERS, RUNNING, WINDOW
 from app.language.query.periods import GRAINS
 
 _PERIODS = (
@@ -44,6 +44,10 @@ def operations(metrics: MetricCatalogue) -> Iterator[Operation]:
             parameter(
                 "compare", _TEXT | {"examples": ["previous", "year_ago", "2025-Q4"]},
                 "Beside `previous`, `same_length` or `year_ago`, or another period: bucket by bucket, in their order.",
+            ),
+            parameter(
+                "restated", {"type": "boolean", "default": False},
+                "Beside each number what it was when its period ended, by what is known of it now.",
             ),
             parameter("totals", {"type": "boolean", "default": False}, "Also over all periods and all groups."),
             parameter("sort", _TEXT | {"examples": ["-bookings"]}, "A metric of the question; adds `rank`."),
@@ -81,7 +85,12 @@ def _question(metrics: MetricCatalogue) -> tuple[Schema, ...]:
             "window", _TEXT | {"examples": ["rolling_90_days", "rolling_4_quarters"], "pattern": f"^{WINDOW.pattern}$"},
             "Each bucket over so many days, weeks, months, quarters or years that end with it.",
         ),
-        words("by", "What the numbers are broken down by.", sorted(metrics.dimensions)),
+        parameter(
+            "by", array(_dimension_name(metrics)),
+            "What the numbers are broken down by; fields that the tenant has added as `custom.<name>`, those of a "
+            "deal's account as `account.custom.<name>`, which filter too.",
+            style="form", explode=False,
+        ),
         parameter("as_of", _TEXT | {"examples": ["2026-03-31"]}, "As it was then; a moment or a day."),
         parameter("known_at", _TEXT | {"examples": ["2026-03-31"]}, "… by what was known then."),
         parameter("currency", _TEXT | {"examples": ["EUR"]}, "ISO 4217; the home currency when left out."),
@@ -92,12 +101,26 @@ def _question(metrics: MetricCatalogue) -> tuple[Schema, ...]:
         parameter("timezone", _TEXT | {"examples": ["Europe/Berlin"]}, "Whose days; the tenant's when left out."),
         parameter("credit", {"type": "string", "enum": list(CREDIT), "default": CREDIT[0]},
                   "By the organisation of the close, or of today."),
+        parameter("attribution", {"type": "string", "enum": list(ATTRIBUTION), "default": ATTRIBUTION[0]},
+                  "Whom deals are credited to: the owner, who has a share of the revenue, who has an overlay beside "
+                  "it, or the whole team, each in full. Amounts are divided; a deal counts once for each of them, and "
+                  "once in total."),
         *(
             words(name, f"{x.title}: ids, `source:id`, names, `me`, or `null` for those without one.")
             for name, x in sorted(metrics.dimensions.items())
             if name not in PARAMETERS
         ),
     )  # fmt: skip
+
+
+def _dimension_name(metrics: MetricCatalogue) -> Schema:
+    return {
+        "anyOf": [
+            {"type": "string", "enum": sorted(metrics.dimensions)},
+            {"type": "string", "pattern": r"^(account\.)?custom\.[a-z][a-z0-9_]{0,39}$"},
+        ],
+        "examples": [next(iter(sorted(metrics.dimensions)))],
+    }
 
 
 def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
@@ -169,6 +192,10 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
             "anyOf": [ref("MetricComparison"), {"type": "null"}],
             "description": "What it was in the period that `compare` names.",
         },
+        "restated": {
+            "anyOf": [ref("MetricComparison"), {"type": "null"}],
+            "description": "What it was when its period ended, where `restated` is asked for.",
+        },
         "partial": {
             "type": "boolean",
             "examples": [False],
@@ -196,7 +223,7 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         "metrics": array({"type": "string", "enum": names}, minItems=1, maxItems=20),
         "period": _MAYBE | {"description": _PERIODS, "examples": ["this_quarter"]},
         "grain": {"type": ["string", "null"], "enum": [*GRAINS, None]},
-        "by": array({"type": "string", "enum": sorted(metrics.dimensions)}) | {"type": ["array", "null"]},
+        "by": array(_dimension_name(metrics)) | {"type": ["array", "null"]},
         "filters": {
             "type": ["object", "null"],
             "additionalProperties": {"anyOf": [_MAYBE, array(_MAYBE)]},
@@ -213,10 +240,12 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
                 "fx",
                 "timezone",
                 "credit",
+                "attribution",
                 "sort",
             ),
             _MAYBE,
         ),
+        "restated": {"type": ["boolean", "null"], "default": False},
         "totals": {"type": ["boolean", "null"], "default": False},
         "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": 10_000},
     }
@@ -235,6 +264,7 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         "rate": _NUMBER,
         "weight": _NUMBER,
         "weight_source": _MAYBE,
+        "split": _NUMBER | {"description": "What share of it is credited here, where several are."},
         "contribution": {"type": "object", "additionalProperties": _NUMBER},
         "excluded": _MAYBE | {"description": "Why it does not count; null where it does."},
         "inferred": {"type": "boolean"},

@@ -32,13 +32,14 @@ _HEADERS = {"Vary": "Accept, Authorization", "Cache-Control": "private, no-store
 async def catalogue(call: Call) -> Response:
     accept.chosen(call.request)
     call.parameters.nothing_else()
-    return answered({"data": [describe(metric) for metric in call.edge.metrics]})
+    custom = call.principal.tenant.custom
+    return answered({"data": [describe(metric, custom) for metric in call.edge.metrics]})
 
 
 async def one(call: Call) -> Response:
     accept.chosen(call.request)
     call.parameters.nothing_else()
-    return answered(describe(_named(call)))
+    return answered(describe(_named(call), call.principal.tenant.custom))
 
 
 async def asked(call: Call) -> Response:

@@ -26,13 +26,15 @@ WORK = frozenset(
     {"accounts", "activities", "campaign_members", "contacts", "leads", "opportunities", "touches"}
 )
 EXPECTATIONS = frozenset({"quotas"})
+REQUESTS = frozenset({"quota_reliefs"})
+"""What reps ask for; who grants it is a rule of the noun."""
 ACCESS = frozenset({"api_keys", "users"})
 SHAPE = frozenset({"custom_fields"})
 """What a record is made of: everyone reads it, the admin alone changes it."""
 ANSWERS = frozenset({"events", "metrics"})
 """Read only, for every role: they follow from the records."""
 
-NOUNS = DIRECTORY | WORK | EXPECTATIONS | ACCESS | SHAPE | ANSWERS
+NOUNS = DIRECTORY | WORK | EXPECTATIONS | REQUESTS | ACCESS | SHAPE | ANSWERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,10 @@ class Permissions:
 
 ROLES: Mapping[str, Permissions] = {
     "admin": Permissions(read=NOUNS, write=NOUNS - ANSWERS),
-    "manager": Permissions(read=NOUNS - {"api_keys"}, write=WORK | EXPECTATIONS),
-    "rep": Permissions(read=NOUNS - ACCESS, write=WORK),
+    "manager": Permissions(read=NOUNS - {"api_keys"}, write=WORK | EXPECTATIONS | REQUESTS),
+    "rep": Permissions(read=NOUNS - ACCESS, write=WORK | REQUESTS),
     "analyst": Permissions(read=NOUNS - {"api_keys"}, write=frozenset()),
-    "integration": Permissions(read=NOUNS - ACCESS, write=DIRECTORY | WORK | EXPECTATIONS),
+    "integration": Permissions(read=NOUNS - ACCESS, write=DIRECTORY | WORK | EXPECTATIONS | REQUESTS),
 }
 
 

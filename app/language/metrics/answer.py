@@ -22,7 +22,7 @@ from app.language.metrics import compile as compiler
 from app.language.metrics.interval import CONFIDENCE, FEW, wilson
 from app.language.metrics.metric import Measure, Metric, MetricCatalogue, Over, Result, Tally
 from app.language.metrics.nouns import Nouns, labels
-from app.language.metrics.plan import Asked, Slot, Window, beside, prepare, window_of
+from app.language.metrics.plan import Asked, Slot, Window, beside, prepare, restated, window_of
 from app.language.metrics.question import MetricQuery
 from app.language.metrics.rates import EXACT, SCALE, Rates, load, statement
 from app.language.metrics.spread import Wanted, quantiles
@@ -66,14 +66,17 @@ async def queries(
     now = now or datetime.now(UTC)
     asked = [await prepare(session, principal, catalogue, question, now) for question in questions]
     levels = [_levels(question) for question in questions]
-    others = [beside(each) for each in asked]
-    wanted = [*zip(asked, levels, strict=True), *((o, x) for o, x in zip(others, levels, strict=True) if o)]
+    others = [(beside(each), restated(each)) for each in asked]
+    wanted = [
+        *zip(asked, levels, strict=True),
+        *((o, level) for pair, level in zip(others, levels, strict=True) for o in pair if o),
+    ]
     sums = iter(await _add_up(session, metrics, wanted))
     own = [next(sums) for _ in asked]
-    compared = [Compared(other, next(sums)) if other else None for other in others]
+    besides = [Beside(*(Other(o, next(sums)) if o else None for o in pair)) for pair in others]
     return [
         await _told(session, catalogue, metrics, *each)
-        for each in zip(asked, levels, own, compared, strict=True)
+        for each in zip(asked, levels, own, besides, strict=True)
     ]
 
 
@@ -98,11 +101,11 @@ async def _told(
     asked: Asked,
     levels: Mapping[Level, bool],
     sums: Sums,
-    compared: Compared | None,
+    others: Beside,
 ) -> Answer:
     question = asked.question
     wanted = (question.grain, question.by)
-    there = [sums, *([compared.sums] if compared else [])]
+    there = [sums, *(other.sums for other in (others.compared, others.restated) if other)]
     kept = _groups(asked, sums, there, wanted, (None, question.by))
     dimensions = [question.dimension(name) for name in question.by]
     names = await labels(session, catalogue, metrics, asked, dimensions, kept)
@@ -110,14 +113,14 @@ async def _told(
     for level, shown in levels.items():
         if shown:
             groups = kept if level[1] else [()]
-            rows += _rows(asked, sums, compared, level, groups, names, total=level != wanted)
+            rows += _rows(asked, sums, others, level, groups, names, total=level != wanted)
     if question.sort and question.by:
         rank = {group: index for index, group in enumerate(kept, start=1)}
         for row in rows:
             row["rank"] = rank.get(row.pop("_group"))
     for row in rows:
         row.pop("_group", None)
-    return Answer(rows, _meta(asked, compared, sums.rates))
+    return Answer(rows, _meta(asked, others.compared, sums.rates))
 
 
 # --- adding up --------------------------------------------------------------------------------------------------------
@@ -130,11 +133,19 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """The same of another period."""
+class Other:
+    """The same question of another period, or of another moment."""
 
     asked: Asked
     sums: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is told beside each number, where that was asked for."""
+
+    compared: Other | None
+    restated: Other | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,7 +395,7 @@ def _formula(metric: Metric, sums: Sums, level: Level) -> _Formula | _Over:
 def _rows(
     asked: Asked,
     sums: Sums,
-    compared: Compared | None,
+    others: Beside,
     level: Level,
     groups: Sequence[Group],
     names: Mapping[tuple[str, Any], str | None],
@@ -396,7 +407,8 @@ def _rows(
     rows = []
     for metric in asked.question.metrics:
         formula = _formula(metric, sums, level)
-        other = _Other(metric, compared, level) if compared else None
+        compared = _Other(metric, others.compared, level) if others.compared else None
+        settled = _Other(metric, others.restated, level) if others.restated else None
         for i, bucket in enumerate(buckets):
             start, end = (bucket.first.isoformat(), bucket.last.isoformat()) if bucket else (None, None)
             for group in groups:
@@ -428,7 +440,8 @@ def _rows(
                     "null_reason": result.null_reason,
                     **_sure(metric, result),
                     "beside": {name: decimal(value) for name, value in result.beside.items()},
-                    "compare": other.told(i, group, result.value) if other else None,
+                    "compare": compared.told(i, group, result.value) if compared else None,
+                    "restated": settled.told(i, group, result.value) if settled else None,
                     "partial": bucket is not None and bucket.starts <= asked.moment < bucket.ends,
                     "total": total,
                     "_group": group,
@@ -448,11 +461,11 @@ def _sure(metric: Metric, result: Result) -> dict[str, Any]:
 
 
 class _Other:
-    """What a metric came to in the period that it is compared with, bucket by bucket in their order."""
+    """What a metric came to in another period, or at the end of the same, bucket by bucket in their order."""
 
-    def __init__(self, metric: Metric, compared: Compared, level: Level) -> None:
-        self._formula = _formula(metric, compared.sums, level)
-        self._buckets = compared.asked.buckets(level[0])
+    def __init__(self, metric: Metric, other: Other, level: Level) -> None:
+        self._formula = _formula(metric, other.sums, level)
+        self._buckets = other.asked.buckets(level[0])
 
     def told(self, i: int, group: Group, value: Fraction | None) -> dict[str, Any]:
         """Null throughout where the other period has no such bucket."""
@@ -493,7 +506,7 @@ def decimal(number: Fraction | None) -> Decimal | None:
     return plain.quantize(Decimal(1), context=EXACT) if plain == plain.to_integral_value() else plain
 
 
-def _meta(asked: Asked, compared: Compared | None, rates: Rates) -> dict[str, Any]:
+def _meta(asked: Asked, compared: Other | None, rates: Rates) -> dict[str, Any]:
     question = asked.question
     return {
         "timezone": question.timezone,
@@ -501,6 +514,7 @@ def _meta(asked: Asked, compared: Compared | None, rates: Rates) -> dict[str, An
         "fx": question.fx,
         "rates": {"derived": dict(sorted(rates.derived.items())), "scale": SCALE},
         "credit": question.credit,
+        "attribution": question.attribution,
         "compare": question.compare,
         "compare_start": compared.asked.days[0].isoformat() if compared and compared.asked.days else None,
         "compare_end": compared.asked.days[1].isoformat() if compared and compared.asked.days else None,

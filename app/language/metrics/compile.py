@@ -8,11 +8,13 @@ branches of their own that carry their reason.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Date,
     Integer,
     Numeric,
@@ -36,7 +38,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from app.ground.database.session import Statement, compiled
 from app.ground.database.tables import MOMENT
-from app.language.metrics.metric import Measure, Population, Visible
+from app.language.metrics.metric import Dimension, Measure, Population, Visible
 from app.language.metrics.scope import BucketBinds, Scope, bucket, buckets
 from app.language.query.binds import Binds, constant
 
@@ -59,6 +61,7 @@ class Shape:
     history: bool
     known_now: bool
     credit: str
+    attribution: str
     daily_rates: bool
     asker: tuple[object, ...]
 
@@ -76,13 +79,22 @@ class Branch:
         self.shape, self.reason = shape, reason
         population = shape.population
         binds = BucketBinds(asker, as_of=shape.history, known_now=shape.known_now)
-        scope = self.scope = Scope(population, binds, by=shape.by, credit=shape.credit, unborn=unborn)
+        scope = self.scope = Scope(
+            population, binds, by=shape.by, credit=shape.credit, attribution=shape.attribution, unborn=unborn
+        )
         dimensions = [d for name in shape.by if (d := scope.fact.dimension(name))]
         filters = [(d, some, none) for name, some, none in shape.filters if (d := scope.fact.dimension(name))]
         dividing = [f for f in filters if f[0].multiplies]
         if dividing or any(d.multiplies for d in dimensions):
             scope.divide([d.name for d in dimensions if d.multiplies], dividing)
-        self.keys = [d.value(scope).label(f"d_{index}") for index, d in enumerate(dimensions)]
+        shared = self._shared(dimensions, filters)
+        self.keys = [scope.key(d).label(f"d_{index}") for index, d in enumerate(dimensions)]
+        self.several = [
+            key
+            for key, d in zip(self.keys, dimensions, strict=True)
+            if d.multiplies or (shared and d.credits)
+        ]
+        """The keys by which one row can come several times."""
         conditions = [scope.row.c.tenant_id == binds.tenant]
         if "deleted_at" in scope.row.c:
             conditions.append(scope.row.c.deleted_at.is_(None))
@@ -92,11 +104,33 @@ class Branch:
         else:
             conditions.append(population.where(scope))
             conditions += self._range()
-        conditions += [scope.filter(d, some, none) for d, some, none in filters if not d.multiplies]
+        conditions += [
+            scope.filter(d, some, none)
+            for d, some, none in filters
+            if not d.multiplies and not (shared and d.credits)
+        ]
         seen = visible(scope.row, binds)
         if seen is not None:
             conditions.append(seen)
         self.conditions = conditions
+
+    def _shared(
+        self, dimensions: Sequence[Dimension], filters: Sequence[tuple[Dimension, bool, bool]]
+    ) -> bool:
+        """Credit the row to all its holders, where the question tells one from another.
+
+        Who has a share of the revenue has it of the whole: where nobody is told from another, that is the whole. An
+        overlay stands beside it, and adds up to what it adds up to.
+        """
+        attribution = self.shape.attribution
+        if attribution == "owner" or self.scope.fact.holders is None:
+            return False
+        keys = [d for d in dimensions if d.credits]
+        asked = [f for f in filters if f[0].credits]
+        if not keys and not asked and attribution != "overlay":
+            return False
+        self.scope.credit_to(keys, asked, whole=attribution == "team")
+        return True
 
     def _range(self) -> list[ColumnElement[bool]]:
         population, scope = self.shape.population, self.scope
@@ -160,9 +194,9 @@ class Branch:
         if expression is None:
             return []
         return [
-            _nothing("k_over", Integer())
+            _nothing("k_over", BigInteger())
             if self.reason
-            else cast(expression(self.scope), Integer).label("k_over")
+            else cast(expression(self.scope), BigInteger).label("k_over")
         ]
 
     @property
@@ -179,6 +213,10 @@ class Branch:
 
     def value(self, measure: Measure) -> ColumnElement[Any] | None:
         return measure.value(self.scope) if measure.value is not None else None
+
+    def split(self, measure: Measure) -> ColumnElement[Any] | None:
+        """What an amount is multiplied by, where several are credited for it. What is no amount is whole for each."""
+        return self.scope.share if measure.money else None
 
     def exclusions(self, measure: Measure) -> list[tuple[str, ColumnElement[bool]]]:
         found = [(reason, condition(self.scope)) for reason, condition in measure.exclusions]
@@ -229,6 +267,8 @@ def _grouped(branch: Branch) -> Any:
         amount, weight = branch.value(measure), measure.weight
         if amount is not None and weight is not None:
             amount = amount * weight(branch.scope)
+        if amount is not None and (split := branch.split(measure)) is not None:
+            amount = amount * split
         total = _nothing(f"s_{index}", Numeric()) if amount is None else _filtered(func.sum(amount), counted)
         told_later = _count(_all(counted, branch.inferred)) if branch.infers else literal_column("0")
         columns += [
@@ -253,6 +293,8 @@ def spread(shape: Shape, asker: Binds, visible: Visible) -> Statement:
     assert value is not None
     if measure.weight is not None:
         value = value * measure.weight(branch.scope)
+    if (split := branch.split(measure)) is not None:
+        value = value * split
     if measure.money:
         value = branch.worth(value)
     left_out = (condition.is_not(true()) for _, condition in branch.exclusions(measure))
@@ -300,13 +342,10 @@ def explain(
         return None
     branch = found[branch_index]
     scope, binds = branch.scope, branch.scope.binds
-    multiplying = [
-        key
-        for key, name in zip(branch.keys, shape.by, strict=True)
-        if (dimension := scope.fact.dimension(name)) and dimension.multiplies
-    ]
     pieces = [scope.fact.piece(scope)] if scope.fact.piece else []
-    part = func.concat_ws("|", "", *pieces, *(func.coalesce(cast(k.element, Text), "") for k in multiplying))
+    part = func.concat_ws(
+        "|", "", *pieces, *(func.coalesce(cast(k.element, Text), "") for k in branch.several)
+    )
     date = cast(scope.date, MOMENT)
     columns: list[ColumnElement[Any]] = [
         scope.row.c.id.label("id"),
@@ -314,6 +353,7 @@ def explain(
         part.label("part"),
         scope.fact.label(scope).label("label"),
         branch.inferred.label("told_later"),
+        (scope.share if scope.share is not None else null().cast(Numeric)).label("split"),
         *branch.keys,
         *branch.rate,
         *branch.against,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from app.language.metrics.metric import Metric
+from app.ground.access.custom import NONE, Custom
+from app.language.metrics.metric import GROUPING, Metric
 from app.language.metrics.plan import window_of
 
 
-def describe(metric: Metric) -> dict[str, Any]:
+def describe(metric: Metric, custom: Custom = NONE) -> dict[str, Any]:
+    """With the fields that the asking tenant has added, where it can be broken down by them."""
+    added = [name for name, kind in metric.custom(custom).items() if kind in GROUPING]
     return {
         "name": metric.name,
         "title": metric.title,
@@ -20,9 +24,9 @@ def describe(metric: Metric) -> dict[str, Any]:
         "parts": list(metric.parts),
         "dimensions": [
             {"name": d.name, "title": d.title, "noun": d.noun, "multiplies": d.multiplies}
-            for d in metric.dimensions
+            for d in (*metric.dimensions, *filter(None, map(metric.facts[0].dimension, added)))
         ],
-        "additive": additive(metric),
+        "additive": additive(metric, added),
         "edge_rules": list(metric.edge_rules),
         "exclusions": exclusions(metric),
         "beside": dict(metric.beside),
@@ -31,12 +35,12 @@ def describe(metric: Metric) -> dict[str, Any]:
     }
 
 
-def additive(metric: Metric) -> dict[str, Any]:
+def additive(metric: Metric, added: Sequence[str] = ()) -> dict[str, Any]:
     """Over what its values may be summed. Quotients never; a stock not over time; a dimension in whose groups one row
     can stand several times is left out. Nothing over that is reckoned for each rep: one may stand in several groups."""
     sums = metric.kind in ("flow", "stock") and metric.each is None
     return {
-        "dimensions": [d.name for d in metric.dimensions if not d.multiplies] if sums else [],
+        "dimensions": [*(d.name for d in metric.dimensions if not d.multiplies), *added] if sums else [],
         "time": sums and metric.kind == "flow",
     }
 

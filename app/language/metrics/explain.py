@@ -1,6 +1,6 @@
 """The rows behind a number: each that counts with what it counts for, each left out with the reason.
 
-The sum of the contributions is the number's sums, exactly: contribution = amount x rate x weight ÷ `over`.
+The sum of the contributions is the number's sums, exactly: contribution = amount x rate x weight x split ÷ `over`.
 """
 
 from __future__ import annotations
@@ -186,7 +186,11 @@ def _contribution(
             reason = reason or why
             continue
         value = Fraction(1) if measure.value is None else Fraction(row[f"amount_{index}"])
-        parts[name] = value * Fraction(rate if measure.money and rate is not None else 1) * factor / over
+        if measure.money:
+            value *= Fraction(1 if rate is None else rate) * Fraction(
+                1 if row["split"] is None else row["split"]
+            )
+        parts[name] = value * factor / over
         counted_for_money |= measure.money
     start = None if asked.days is None else asked.buckets(question.grain)[slot.i]
     return Contribution(
@@ -206,6 +210,7 @@ def _contribution(
             "rate": rate,
             "weight": decimal(weight) if isinstance(weight, Fraction) else None,
             "weight_source": weighed_by,
+            "split": row["split"],
             "contribution": {name: decimal(value) for name, value in parts.items()},
             "excluded": None if parts else reason,
             "inferred": bool(row["told_later"]),
@@ -228,7 +233,7 @@ def _bound(principal: Principal, question: MetricQuery) -> str:
     parts = (
         principal.tenant_id, principal.rep_id, principal.role, question.metrics[0].name, question.period,
         question.grain, question.by, sorted(question.filters.items()), question.as_of, question.known_at,
-        question.timezone, question.credit, question.running, question.window,
+        question.timezone, question.credit, question.attribution, question.running, question.window,
     )  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
 from app.language.metrics.describe import describe
@@ -12,7 +14,7 @@ from app.language.metrics.question import needs_no_period
 FOLDER = "docs/numbers"
 _UNITS = {
     "money": "an amount in the currency asked for", "count": "a count", "ratio": "a share: 0.25 is 25 %",
-    "days": "days", "seconds": "seconds", "money_per_day": "an amount a day",
+    "days": "days", "months": "months", "seconds": "seconds", "money_per_day": "an amount a day",
 }  # fmt: skip
 _KINDS = {
     "flow": "flow: summed over the period",
@@ -53,8 +55,11 @@ def _page(metric: Metric) -> Iterator[str]:
     if told["exclusions"]:
         yield from ("## Left out, and counted", "", *(f"* `{reason}`" for reason in told["exclusions"]), "")
     yield from ("## Broken down and filtered by", "")
-    yield from (f"* `{d['name']}`: {d['title']}{' (a row can stand in several groups)' if d['multiplies'] else ''}"
-                for d in told["dimensions"])  # fmt: skip
+    titles = {
+        d["name"]: f"{d['title']}{' (a row can stand in several groups)' if d['multiplies'] else ''}"
+        for d in told["dimensions"]
+    }
+    yield from (f"* {name}: {titles[first]}" for name, first in _named(titles))
     asked = "" if needs_no_period(metric) else "period=this_quarter"
     yield from (
         "",
@@ -66,13 +71,28 @@ def _page(metric: Metric) -> Iterator[str]:
     yield from (f"GET /v1/metrics/{metric.name}/rows{'?' if asked else ''}{asked}", "```")
 
 
+_NUMBERED = re.compile(r"(.+_)\d+")
+
+
+def _named(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each name as it is written, and itself; names that only a number tells apart as one, by the first of them."""
+
+    def alike(name: str) -> str:
+        found = _NUMBERED.fullmatch(name)
+        return found[1] if found else name
+
+    for _, group in groupby(names, alike):
+        first, *others = group
+        yield f"`{first}` … `{others[-1]}`" if others else f"`{first}`", first
+
+
 def _facts(metric: Metric, told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Kind", _KINDS[metric.kind]
     yield "Unit", _UNITS[metric.unit]
     yield "Formula", metric.formula
     yield "Dated by", metric.date_field
     sums = [
-        *(f"`{name}`" for name in told["additive"]["dimensions"]),
+        *(name for name, _ in _named(told["additive"]["dimensions"])),
         *(["time"] if told["additive"]["time"] else []),
     ]
     yield "May be summed over", ", ".join(sums) or "nothing"

@@ -16,7 +16,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy import Text
 
 from app.ground.errors import Invalid, did_you_mean
 
@@ -25,11 +28,12 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.elements import ColumnElement
     from sqlalchemy.sql.selectable import FromClause
 
+    from app.ground.access.custom import Custom
     from app.language.metrics.scope import Scope
     from app.language.query.binds import Binds
 
 Kind = Literal["flow", "stock", "cohort", "ratio"]
-Unit = Literal["money", "count", "ratio", "days", "seconds", "money_per_day"]
+Unit = Literal["money", "count", "ratio", "days", "months", "seconds", "money_per_day"]
 
 Visible = Callable[["FromClause", "Binds"], "ColumnElement[bool] | None"]
 """`(rows, binds)` to those that the asking principal may see; None means all of the tenant."""
@@ -44,7 +48,8 @@ class Dimension:
 
     `noun` is the plural of the records that are the groups; without it they are plain values. `within` replaces
     equality in a filter (`manager` means the whole subtree). `multiplies` says that one row can stand in several
-    groups; its expression then reads `scope.part`.
+    groups; its expression then reads `scope.part`. `credits` says that the groups are those who are credited, or where
+    they stand: with another attribution than the owner's one row can stand in several of them.
     """
 
     name: str
@@ -53,8 +58,14 @@ class Dimension:
     noun: str | None = None
     within: Callable[[Scope, ColumnElement[Any]], ColumnElement[bool]] | None = None
     multiplies: bool = False
+    credits: bool = False
     nobody: str | None = None
     """What the group without a value is called, where it has a name (`unallocated`)."""
+
+    @property
+    def asked(self) -> str:
+        """The parameter that holds what a filter asks for."""
+        return f"f_{self.name.replace('.', '_')}"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -71,7 +82,12 @@ class Fact:
 
     `parts` divides one row among the groups of the dimensions that multiply: a select of their columns and `amount`,
     correlated to `scope.row`, with a last row for what no part covers. `unborn` gives the first version of rows that
-    began to exist after the moment asked for; those without an opening date might have existed unseen.
+    began to exist after the moment asked for; those without an opening date might have existed unseen. `holders` gives
+    everyone who is credited for a row under `scope.attribution`: a select of `rep_id` and `share`, correlated likewise;
+    without it a row is its one rep's however it is asked.
+
+    `custom` leads to the fields that tenants have added: by how a dimension's name begins, the noun's plural and its
+    record.
     """
 
     name: str
@@ -82,13 +98,40 @@ class Fact:
     label: Expression = lambda s: s.row.c.name
     parts: Callable[[Scope], Select[Any]] | None = None
     unborn: Callable[[Binds], FromClause] | None = None
+    holders: Callable[[Scope], Select[Any]] | None = None
+    custom: Mapping[str, tuple[str, Callable[[Scope], FromClause]]] = field(default_factory=dict)
     piece: Expression | None = None
     """Where one record comes as several rows: what tells them apart, as text."""
     currency: Expression = lambda s: s.row.c.currency
     amount: Expression = lambda s: s.row.c.amount
 
     def dimension(self, name: str) -> Dimension | None:
-        return next((d for d in self.dimensions if d.name == name), None)
+        """One that is declared here, or a field that a tenant has added; whether it has is for the question to say."""
+        if name in self.by_name:
+            return self.by_name[name]
+        prefix, _, own = name.rpartition(".")
+        return of_custom(name, own, self.custom[prefix][1]) if prefix in self.custom else None
+
+    @cached_property
+    def by_name(self) -> dict[str, Dimension]:
+        return {d.name: d for d in self.dimensions}
+
+
+def of_custom(name: str, field_name: str, record: Callable[[Scope], FromClause]) -> Dimension:
+    """By a field that a tenant has added, whose values are told apart as texts.
+
+    Its name is a value of the statement, `c_<name>`, however well it was checked.
+    """
+
+    def value(s: Scope) -> ColumnElement[Any]:
+        own = s.binds.named(f"c_{field_name}", Text())
+        return record(s).c.custom.op("->>", return_type=Text())(own)
+
+    return Dimension(name=name, title=f"Custom field {field_name}", value=value)
+
+
+GROUPING = frozenset({"text", "picklist", "flag", "integer", "day"})
+"""Kinds of custom fields whose values are groups; any other number or a moment is rather a measure."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -282,8 +325,21 @@ class Metric:
         return tuple(
             d
             for d in first.dimensions
-            if d.name not in self.without and all(f.dimension(d.name) for f in others)
+            if d.name not in self.without and all(d.name in f.by_name for f in others)
         )
+
+    def custom(self, declared: Custom) -> dict[str, str]:
+        """The fields that a tenant has added by which it can be broken down too, each with its kind: those of the one
+        noun that it counts."""
+        first, *others = self.facts
+        if any(fact.noun != first.noun for fact in others):
+            return {}
+        return {
+            f"{prefix}.{name}": kind
+            for prefix, (noun, _) in first.custom.items()
+            if all(prefix in fact.custom for fact in others)
+            for name, kind in declared.of(noun).items()
+        }
 
     def level(self, by: tuple[str, ...]) -> tuple[str, ...]:
         """By what its sums are added up, where `by` is asked for."""

@@ -65,6 +65,8 @@ class Asked:
     calendar: Calendar
     days: Span | None
     binds: Binds
+    settled: bool = False
+    """Whether each bucket is told as it was when it ended, by what is known of it now."""
     filters: list[tuple[str, list[Any], bool]] = field(default_factory=list)
     """Dimension, the values asked for, whether those without a value are asked for too."""
     _buckets: dict[str | None, list[Bucket | None]] = field(default_factory=dict)
@@ -111,16 +113,18 @@ class Asked:
     def _slot(self, i: int, bucket: Bucket | None, window: Window) -> Slot:
         kind, months = window
         if kind == "before" and bucket is not None:
+            at = self._read_at(bucket)
             bucket = periods.bucket(self._preceding(bucket), self.zone)
-            return Slot(i, bucket.starts, bucket.ends, bucket.first, bucket.last, self.moment)
+            return Slot(i, bucket.starts, bucket.ends, bucket.first, bucket.last, at)
         if kind == "start" and bucket is not None:
             bucket = self._stretched(bucket)
             begun = bucket.starts <= self.moment
             last, at = (bucket.last, bucket.starts) if begun else (bucket.first, self.moment)
             return Slot(i, bucket.starts, bucket.ends, bucket.first, last, at)
         if kind == "inside" and bucket is not None:
+            at = self._read_at(bucket)
             bucket = self._stretched(bucket)
-            return Slot(i, bucket.starts, bucket.ends, bucket.first, bucket.last, self.moment)
+            return Slot(i, bucket.starts, bucket.ends, bucket.first, bucket.last, at)
         today = periods.day_of(self.moment, self.zone)
         at = self.moment if bucket is None else min(bucket.ends - periods.INSTANT, self.moment)
         whole = bucket
@@ -130,6 +134,9 @@ class Asked:
         else:
             whole = self._stretched(whole)
         return Slot(i, whole.starts, whole.ends, whole.first, whole.last, at)
+
+    def _read_at(self, bucket: Bucket) -> datetime:
+        return min(bucket.ends - periods.INSTANT, self.moment) if self.settled else self.moment
 
     def _stretched(self, bucket: Bucket) -> Bucket:
         """The bucket as far back as the question looks from its end; one that is not over ends with today."""
@@ -167,6 +174,7 @@ class Asked:
             history=self.past or any(slot.at < self.moment for slot in slots),
             known_now=self.question.known_at is None,
             credit=self.question.credit,
+            attribution=self.question.attribution,
             daily_rates=self.question.fx == "transaction" and population.kind == "flow",
             asker=self.binds.signature,
         )
@@ -194,7 +202,8 @@ class Asked:
             # Wide enough for every quota that touches a bucket, and whatever shares a day with it.
             "span_first": min((slot.first for slot in slots), default=self.now.date()) - LONGEST_PERIOD,
             "span_last": max((slot.last for slot in slots), default=self.now.date()) + LONGEST_PERIOD,
-            **{f"f_{name}": values for name, values, _ in self.filters},
+            **{self.question.dimension(name).asked: values for name, values, _ in self.filters},
+            **{f"c_{own}": own for name in self.question.added for own in [name.rpartition(".")[2]]},
             **columns,
         }
 
@@ -254,6 +263,12 @@ def beside(asked: Asked) -> Asked | None:
     found = replace(asked, days=other, _buckets={})
     found.buckets(question.grain)
     return found
+
+
+def restated(asked: Asked) -> Asked | None:
+    """The same question, each of its buckets as it stood in its last instant: a deal that was won and has been reopened
+    since is won there."""
+    return replace(asked, settled=True) if asked.question.restated else None
 
 
 def asks_ahead(question: MetricQuery) -> bool:

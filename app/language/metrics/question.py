@@ -13,20 +13,22 @@ from babel import Locale
 
 from app.ground.access.principal import Principal
 from app.ground.errors import Forbidden, Invalid, did_you_mean
-from app.language.metrics.metric import Dimension, Measure, Metric, MetricCatalogue, Trailing
+from app.language.metrics.metric import GROUPING, Dimension, Measure, Metric, MetricCatalogue, Trailing
 from app.language.query import periods
 
 PARAMETERS = (
     "metric", "period", "grain", "compare", "running", "window", "by", "as_of", "known_at", "currency", "fx",
-    "timezone", "credit", "totals", "sort", "limit",
+    "timezone", "credit", "attribution", "restated", "totals", "sort", "limit",
 )  # fmt: skip
 FX = ("transaction", "period_end", "constant:<date>")
 CREDIT = ("at_close", "current")
+ATTRIBUTION = ("owner", "split", "overlay", "team")
 RUNNING = ("period",)
 COMPARE = ("previous", "same_length", "year_ago")
 WINDOW = re.compile(r"rolling_([1-9]\d{0,3})_(day|week|month|quarter|year)s?")
-TOLD_BESIDE = ("metric", "compare", "totals", "sort", "limit")
+TOLD_BESIDE = ("metric", "compare", "restated", "totals", "sort", "limit")
 """What a question for the rows behind one number does not say: they are the same whatever stands beside it."""
+FLAGS = ("restated", "totals")
 MOST_METRICS = 20
 NOBODY = "null"
 """In a filter: those without a value."""
@@ -48,19 +50,30 @@ class MetricQuery:
     fx: str = "transaction"
     constant_day: date | None = None
     credit: str = "at_close"
+    attribution: str = "owner"
+    """Whom a deal is credited to: its owner, the holders of its revenue splits or of its overlays, or all its team."""
     compare: str | None = None
     """Beside which period: one of `COMPARE`, or one as `period` is written."""
     running: bool = False
     """Each bucket from the beginning of the period on."""
     window: tuple[int, str] | None = None
     """Each bucket over so many units that end with it."""
+    restated: bool = False
+    """Beside each number what it was when its period ended."""
     totals: bool = False
     sort: tuple[str, bool] | None = None
     """A metric's name, and whether the largest comes first."""
     limit: int | None = None
 
+    @property
+    def added(self) -> list[str]:
+        """The fields of the tenant's own among its dimensions."""
+        return [name for name in (*self.by, *self.filters) if "." in name]
+
     def dimension(self, name: str) -> Dimension:
-        return next(d for d in self.metrics[0].dimensions if d.name == name)
+        found = self.metrics[0].facts[0].dimension(name)
+        assert found is not None
+        return found
 
 
 def parse(
@@ -78,9 +91,11 @@ def parse(
     fx: str = "transaction",
     timezone: str | None = None,
     credit: str = "at_close",
+    attribution: str = "owner",
     compare: str | None = None,
     running: str | None = None,
     window: str | None = None,
+    restated: bool = False,
     totals: bool = False,
     sort: str | None = None,
     limit: int | None = None,
@@ -107,7 +122,7 @@ def parse(
                 f"{metric.name} is a {metric.kind} over a period; name one, say this_year.",
             )
         for name in (*by, *(filters or {})):
-            _known_dimension(catalogue, metric, name, "?by" if name in by else f"?{name}")
+            _known_dimension(catalogue, principal, metric, name, "?by" if name in by else f"?{name}")
     moment = periods.moment(as_of, zone, "?as_of") if as_of else None
     known = periods.moment(known_at, zone, "?known_at") if known_at else None
     if moment is not None and moment > now:
@@ -125,7 +140,17 @@ def parse(
         _unknown("?credit", "unknown_credit", "credit", credit, CREDIT)
     if running is not None and running not in RUNNING:
         _unknown("?running", "unknown_running", "running total", running, RUNNING)
-    for name, told in (("compare", compare), ("running", running), ("window", window)):
+    if attribution not in ATTRIBUTION:
+        _unknown("?attribution", "unknown_attribution", "attribution", attribution, ATTRIBUTION)
+    if attribution != "owner" and not any(f.holders for m in found for f in m.facts):
+        raise Invalid.field(
+            "?attribution",
+            "attribution_unavailable",
+            "What these numbers count is never shared: each row is one rep's.",
+        )
+    for name, told in (
+        ("compare", compare), ("running", running), ("window", window), ("restated", restated or None),
+    ):  # fmt: skip
         if told is not None and period is None:
             raise Invalid.field("?period", "period_required", f"{name} needs a period.")
     if running is not None and window is not None:
@@ -147,9 +172,11 @@ def parse(
         fx=fx,
         constant_day=_constant_day(fx),
         credit=credit,
+        attribution=attribution,
         compare=compare,
         running=running is not None,
         window=_window(window) if window is not None else None,
+        restated=restated,
         totals=totals,
         sort=_sort(sort, found),
         limit=limit,
@@ -171,7 +198,7 @@ def from_parameters(
     own = [p for p in PARAMETERS if metric is None or p not in TOLD_BESIDE]
     known = (*own, *catalogue.dimensions)
     for name in given:
-        if name not in known:
+        if name not in known and "." not in name:
             _unknown(f"?{name}", "unknown_parameter", "parameter", name, known)
     one = {
         name: _single(name, given[name])
@@ -184,9 +211,7 @@ def from_parameters(
         metrics=[metric] if metric else given.get("metric", []),
         by=given.get("by", []),
         # `currency` is a dimension too; as a parameter it says in which the amounts are told.
-        filters={
-            name: given[name] for name in given if name in catalogue.dimensions and name not in PARAMETERS
-        },
+        filters={name: given[name] for name in given if name not in PARAMETERS},
         now=now,
         **_typed(one),
     )
@@ -212,13 +237,14 @@ def from_json(
         name: body[name] for name in PARAMETERS if name not in ("metric", "by") and body.get(name) is not None
     }
     for name in PARAMETERS:
-        if name not in ("totals", "limit") and name in one and not isinstance(one[name], str):
+        if name not in (*FLAGS, "limit") and name in one and not isinstance(one[name], str):
             raise Invalid.field(f"{pointer}/{name}", "type", f"{name} is a text.")
     for name in ("metrics", "by"):
         if not isinstance(body.get(name), list | None):
             raise Invalid.field(f"{pointer}/{name}", "type", f"{name} is a list.")
-    if not isinstance(one.get("totals", False), bool):
-        raise Invalid.field(f"{pointer}/totals", "type", "totals is true or false.")
+    for name in FLAGS:
+        if not isinstance(one.get(name, False), bool):
+            raise Invalid.field(f"{pointer}/{name}", "type", f"{name} is true or false.")
     if isinstance(one.get("limit", 1), bool | str | float):
         raise Invalid.field(f"{pointer}/limit", "type", "limit is a whole number.")
     return parse(
@@ -246,10 +272,11 @@ def _typed(one: dict[str, Any]) -> dict[str, Any]:
             one["limit"] = int(str(one["limit"]))
         except ValueError:
             raise Invalid.field("?limit", "type", "limit is a whole number.") from None
-    if "totals" in one and not isinstance(one["totals"], bool):
-        if str(one["totals"]).lower() not in ("true", "false"):
-            raise Invalid.field("?totals", "type", "totals is true or false.")
-        one["totals"] = str(one["totals"]).lower() == "true"
+    for name in FLAGS:
+        if name in one and not isinstance(one[name], bool):
+            if str(one[name]).lower() not in ("true", "false"):
+                raise Invalid.field(f"?{name}", "type", f"{name} is true or false.")
+            one[name] = str(one[name]).lower() == "true"
     return one
 
 
@@ -268,10 +295,19 @@ def needs_no_period(metric: Metric) -> bool:
     )
 
 
-def _known_dimension(catalogue: MetricCatalogue, metric: Metric, name: str, pointer: str) -> None:
-    names = [d.name for d in metric.dimensions]
+def _known_dimension(
+    catalogue: MetricCatalogue, principal: Principal, metric: Metric, name: str, pointer: str
+) -> None:
+    added = metric.custom(principal.tenant.custom)
+    names = [d.name for d in metric.dimensions] + [x for x, kind in added.items() if kind in GROUPING]
     if name in names:
         return
+    if name in added:
+        raise Invalid.field(
+            pointer,
+            "dimension_unavailable",
+            f"{name} is a {added[name]}, whose values are no groups; those of {', '.join(sorted(GROUPING))} are.",
+        )
     if name in catalogue.dimensions:
         raise Invalid.field(
             pointer,

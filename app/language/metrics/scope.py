@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 from sqlalchemy import (
@@ -67,18 +68,29 @@ class Scope:
     """
 
     def __init__(
-        self, population: Population, binds: Binds, *, by: tuple[str, ...], credit: str, unborn: bool = False
+        self,
+        population: Population,
+        binds: Binds,
+        *,
+        by: tuple[str, ...],
+        credit: str,
+        attribution: str = "owner",
+        unborn: bool = False,
     ) -> None:
         self.population = population
         self.fact = population.fact
         self.binds = binds
         self.by = by
         self.credit = credit
+        self.attribution = attribution
         self.dated = population.kind == "flow" and not unborn
         rows = self.fact.unborn if unborn else self.fact.rows
         assert rows is not None
         self.row = rows(binds)
         self._part: FromClause | None = None
+        self._credit: FromClause | None = None
+        self.holder: FromClause | None = None
+        """Whoever is credited, while those who are stand in the place of the row's one rep."""
         self.origin: FromClause = self.row
         self._joined: dict[str, FromClause] = {}
 
@@ -118,6 +130,11 @@ class Scope:
     @property
     def amount(self) -> ColumnElement[Any]:
         return self.whole if self._part is None else self._part.c.amount
+
+    @property
+    def share(self) -> ColumnElement[Any] | None:
+        """What of an amount is credited here, where it is divided among several."""
+        return None if self._credit is None else self._credit.c.share
 
     @property
     def currency(self) -> ColumnElement[Any]:
@@ -162,6 +179,33 @@ class Scope:
         part = self._part = parts.lateral("part")
         self.origin = self.origin.join(part, true())
 
+    def credit_to(
+        self, keys: Sequence[Dimension], filters: Sequence[tuple[Dimension, bool, bool]], *, whole: bool
+    ) -> None:
+        """Credit rows to all their holders: for each row one per combination of `keys`, so that it counts once in each
+        group, with what share of it belongs there. A `whole` credit is not divided: each holder has all of it."""
+        assert self.fact.holders is not None
+        inner = copy(self)
+        inner.holder = inner.origin = self.fact.holders(self).subquery("holder")
+        inner._joined = {}
+        groups = [key.value(inner).label(key.name) for key in keys]
+        conditions = [inner.filter(*each) for each in filters]
+        share = inner.holder.c.share
+        shares = (
+            select(*groups, (func.max(share) if whole else func.sum(share)).label("share"))
+            .select_from(inner.origin)
+            .where(*conditions)
+        )
+        shares = shares.group_by(*(g.element for g in groups)) if groups else shares.having(func.count() > 0)
+        credit = self._credit = shares.correlate(self.row, *self.joined).lateral("credit")
+        self.origin = self.origin.join(credit, true())
+
+    def key(self, dimension: Dimension) -> ColumnElement[Any]:
+        """What a dimension groups by here."""
+        if dimension.credits and self._credit is not None:
+            return self._credit.c[dimension.name]
+        return dimension.value(self)
+
     def filter(self, dimension: Dimension, some: bool, none: bool) -> ColumnElement[bool]:
         if dimension.within is not None and some:
             inside = dimension.within(self, wanted(dimension))
@@ -172,7 +216,7 @@ class Scope:
 def wanted(dimension: Dimension) -> ColumnElement[Any]:
     """The values that a filter asks for, as an array."""
     return bindparam(
-        f"f_{dimension.name}", type_=ARRAY(UUID(as_uuid=True) if dimension.noun else Text()), required=True
+        dimension.asked, type_=ARRAY(UUID(as_uuid=True) if dimension.noun else Text()), required=True
     )
 
 

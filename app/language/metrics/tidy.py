@@ -14,6 +14,7 @@ def columns(question: MetricQuery) -> list[str]:
         "value", "numerator", "denominator", "n", "excluded_n", "inferred", "unit", "null_reason",
         "interval_low", "interval_high", "small_sample", "partial", "total",
         *(f"compare_{name}" for name in _COMPARED if question.compare),
+        *(f"restated_{name}" for name in _COMPARED if question.restated),
         *(["rank"] if question.sort and question.by else []),
     ]  # fmt: skip
 
@@ -25,7 +26,7 @@ def explained_columns(question: MetricQuery) -> list[str]:
     return [
         "metric", "part", "noun", "id", "label", "date", "period_start", "period_end",
         *(f"{name}_{part}" for name in question.by for part in ("id", "name")),
-        "amount", "currency", "rate", "weight", "weight_source", "contribution", "excluded", "inferred",
+        "amount", "currency", "rate", "weight", "weight_source", "split", "contribution", "excluded", "inferred",
     ]  # fmt: skip
 
 
@@ -33,10 +34,11 @@ def tidy(row: dict[str, Any]) -> dict[str, Any]:
     flat = {
         name: value
         for name, value in row.items()
-        if name not in ("dimensions", "excluded", "compare", "interval")
+        if name not in ("dimensions", "excluded", "compare", "restated", "interval")
     }
     flat |= {f"interval_{name}": row["interval"][name] for name in ("low", "high") if row.get("interval")}
-    flat |= {f"compare_{name}": row["compare"][name] for name in _COMPARED if row.get("compare")}
+    for other in ("compare", "restated"):
+        flat |= {f"{other}_{name}": row[other][name] for name in _COMPARED if row.get(other)}
     for name, group in row["dimensions"].items():
         flat |= {f"{name}_id": group["id"], f"{name}_name": group["name"]}
     if isinstance(row["excluded"], dict):

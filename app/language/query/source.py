@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, Table, and_, case, func, literal_column, null, select
+from sqlalchemy import CompoundSelect, Select, Table, and_, case, func, literal_column, null, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
@@ -19,10 +19,16 @@ def history_table(table: Table) -> Table | None:
 
 
 def known(history: FromClause, binds: Binds) -> ColumnElement[bool]:
-    """What was known at `binds.known`; where only now is asked, in the words of the partial indexes."""
+    """What was known at `binds.known`, in the words of the partial indexes: one holds the versions of a record that are
+    known now, another those that are not any more."""
+    superseded = history.c.superseded_at
     if binds.known_now:
-        return history.c.superseded_at == _NEVER
-    return and_(history.c.recorded_at <= binds.known, history.c.superseded_at > binds.known)
+        return superseded == _NEVER
+    return and_(
+        history.c.recorded_at <= binds.known,
+        superseded > binds.known,
+        or_(superseded == _NEVER, superseded < _NEVER),
+    )
 
 
 def halves(history: FromClause, binds: Binds) -> list[ColumnElement[bool]]:

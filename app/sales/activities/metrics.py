@@ -28,12 +28,12 @@ from app.language.metrics.metric import (
 )
 from app.language.metrics.scope import Scope, bucket
 from app.language.query.binds import Binds, constant
-from app.language.query.source import known, known_until, source
+from app.language.query.source import source
 from app.sales.activities.models import activities
 from app.sales.org import visibility
-from app.sales.org.metrics import credited_to, placement
-from app.sales.org.models import reps_history
-from app.sales.org.people import AVERAGE, AVERAGE_REPS_IN_REACH
+from app.sales.org.metrics import credited_to, standing
+from app.sales.org.people import AVERAGE, AVERAGE_REPS_IN_REACH, LEADING_HOURS, WORKING_HOURS, leaders
+from app.sales.org.working_time import scheduled
 from app.sales.pipeline.metrics.populations import WON
 
 UNCONNECTED = ("unconnected", "not_connected", "voicemail", "left_voicemail", "no_answer", "busy", "failed")
@@ -70,7 +70,8 @@ ACTIVITIES = Fact(
     noun="activities",
     rows=lambda binds: source(activities, binds, "activity", tracked_only=True),
     label=_of("subject"),
-    joins={"place": placement(_of("owner_id"))},
+    custom={"custom": ("activities", lambda s: s.row)},
+    joins=standing(_of("owner_id")),
     dimensions=(
         *credited_to(_of("owner_id")),
         Dimension(name="kind", title="Kind of activity", value=_of("kind")),
@@ -189,33 +190,15 @@ def _timed(binds: Binds) -> FromClause:
     )
 
 
-def _leaders(s: Scope) -> FromClause:
-    """Everybody to whom somebody reports, and when."""
-    below = reps_history.alias("reports")
-    return (
-        select(
-            below.c.manager_id.label("rep_id"),
-            func.range_agg(func.tstzrange(below.c.valid_from, known_until(below, s.binds))).label(
-                "while_leading"
-            ),
-        )
-        .where(below.c.tenant_id == s.binds.tenant, below.c.manager_id.is_not(None), known(below, s.binds))
-        .group_by(below.c.manager_id)
-        .cte()
-        # Where it stands once, PostgreSQL would write it into the join, and gather it anew for each activity.
-        .prefix_with("materialized")
-    )
-
-
 TIME = Fact(
     name="time",
     noun="activities",
     rows=_timed,
     label=_of("subject"),
     joins={
-        "place": placement(_of("owner_id")),
+        **standing(_of("owner_id")),
         "leader": Join(
-            rows=_leaders,
+            rows=leaders,
             on=lambda s, leader: and_(
                 leader.c.rep_id == s.row.c.owner_id, leader.c.while_leading.op("@>")(s.at)
             ),
@@ -258,17 +241,31 @@ def _leads(s: Scope) -> ColumnElement[bool]:
     return s.join("leader").c.rep_id.is_not(None)
 
 
-LOGGED = _hours("logged", of="logged")
+def _unscheduled(s: Scope) -> ColumnElement[bool]:
+    """Whether nobody has said when the owner works."""
+    return s.row.c.owner_id.not_in(scheduled(s.binds))
+
+
+def _share_of_time(p: Tallies, hours: str) -> Result:
+    """Of working hours; of those who have no calendar, of the hours that they logged."""
+    logged, working, unscheduled = (p[name] for name in ("logged", "working", "unscheduled"))
+    of = working.total + unscheduled.total
+    beside = {
+        "of_logged": share(p[hours].total, logged.total),
+        "working_hours": working.total,
+        "logged_hours": unscheduled.total,
+    }
+    if "with_preparation" in p:
+        beside["with_preparation"] = share(p["with_preparation"].total, of)
+    return divide(p[hours].total, of, logged.n, beside=beside)
 
 
 def _selling_share(p: Tallies) -> Result:
-    logged = p["logged"]
-    beside = {"with_preparation": share(p["with_preparation"].total, logged.total)}
-    return divide(p["selling"].total, logged.total, logged.n, beside=beside)
+    return _share_of_time(p, "selling")
 
 
 def _coaching_share(p: Tallies) -> Result:
-    return divide(p["coaching"].total, p["logged"].total, p["logged"].n)
+    return _share_of_time(p, "coaching")
 
 
 # --- in words ---------------------------------------------------------------------------------------------------------
@@ -292,10 +289,19 @@ _OVERLAP = (
 )
 _WHOLE = "An activity is its bucket's in which it begins, with all of its time."
 _NO_DURATION = "What has no duration is excluded as `no_duration`, what nobody owns as `no_owner`."
-_LOGGED = (
-    "Of the hours that were logged as activities, not of the working hours of a calendar: time that nobody logs is on "
-    "neither side."
+_BASIS = (
+    "Divided by the working hours of the calendars by which the reps go, on the days that they were at work and that "
+    "have begun: so time that nobody logs counts as spent otherwise. Of reps without a calendar it is the hours that "
+    "they logged; `working_hours` and `logged_hours` say which."
 )
+_AT_WORK = (
+    "All reps at work count, whatever their function; name one to count those alone. One of whom nobody knows since "
+    "when it was there is excluded as `no_hire_date` for as long."
+)
+_IN_HOURS = {
+    "working_hours": "The denominator as far as it is working hours.",
+    "logged_hours": "As far as it is hours that were logged, for want of a calendar.",
+}
 
 METRICS = (
     Metric(
@@ -378,40 +384,49 @@ METRICS = (
     Metric(
         name="selling_time_share",
         title="Selling time",
-        description="Of the hours that reps log, the share that goes to selling.",
+        description="Of the hours that reps work, the share that goes to selling.",
         kind="ratio",
         unit="ratio",
-        formula=f"Hours of activities for {_quoted(SELLING)} ÷ hours of all activities",
+        formula=f"Hours of activities for {_quoted(SELLING)} ÷ working hours",
         date_field="occurred",
         parts={
             "selling": _hours("selling", of="selling"),
             "with_preparation": _hours("with_preparation", of="with_preparation"),
-            "logged": LOGGED,
+            "logged": _hours("logged", of="logged"),
+            "unscheduled": _hours("unscheduled", _unscheduled, of="logged"),
+            "working": WORKING_HOURS,
         },
         combine=_selling_share,
         aside=frozenset({"with_preparation"}),
-        beside={"with_preparation": f"With `preparation`, as some studies count: {_quoted(SELLING)}, `preparation`."},
-        edge_rules=(_LOGGED, _OVERLAP, _WHOLE, _NO_DURATION, "No hours are null, not 0.", _DONE, _OWNER),
-        example="A meeting to sell from 9 to 11, a call to sell from 10 to 12, and an hour of administration from 13: "
-                "3 of 4 hours, 0.75.",
+        beside={
+            "with_preparation": f"With `preparation`, as some studies count: {_quoted(SELLING)}, `preparation`.",
+            "of_logged": "Of the hours that were logged, calendar or not.", **_IN_HOURS,
+        },
+        edge_rules=(_BASIS, _AT_WORK, _OVERLAP, _WHOLE, _NO_DURATION, "No hours are null, not 0.", _DONE, _OWNER),
+        example="A meeting to sell from 9 to 11, a call to sell from 10 to 12, and an hour of administration from 13, "
+                "in a week of 40 working hours: 3 of 40, 0.075; of the hours logged 3 of 4.",
     ),
     Metric(
         name="coaching_time_share",
         title="Coaching time",
-        description="Of the hours that managers log, the share in which they coach.",
+        description="Of the hours that managers work, the share in which they coach.",
         kind="ratio",
         unit="ratio",
-        formula="Hours of managers' activities for `coaching` ÷ hours of all their activities",
+        formula="Hours of managers' activities for `coaching` ÷ their working hours",
         date_field="occurred",
         parts={
             "coaching": _hours("coaching", _leads, of="coaching"),
             "logged": _hours("logged_by_managers", _leads, of="logged"),
+            "unscheduled": _hours("unscheduled_managers", _leads, _unscheduled, of="logged"),
+            "working": LEADING_HOURS,
         },
         combine=_coaching_share,
-        edge_rules=("A manager is whoever somebody reports to when the activity takes place.",
+        beside={"of_logged": "Of the hours that managers logged, calendar or not.", **_IN_HOURS},
+        edge_rules=("A manager is whoever somebody reports to when the activity takes place; for working hours, when "
+                    "the day begins.",
                     "A session with several reps, logged once or once for each of them, counts once.",
-                    _LOGGED, _OVERLAP, _WHOLE, _NO_DURATION, "No hours are null, not 0.", _DONE, _OWNER),
-        example="A session of an hour with two reps, logged for each of them, and three hours of administration. "
-                "1 ÷ 4 = 0.25.",
+                    _BASIS, _AT_WORK, _OVERLAP, _WHOLE, _NO_DURATION, "No hours are null, not 0.", _DONE, _OWNER),
+        example="A session of an hour with two reps, logged for each of them, in a week of 40 working hours: "
+                "1 ÷ 40 = 0.025. Without a calendar, beside three hours of administration: 1 ÷ 4.",
     ),
 )  # fmt: skip

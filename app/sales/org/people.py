@@ -7,6 +7,7 @@ as each of its days begins.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -35,6 +36,7 @@ from app.ground.database.tables import metadata
 from app.language.metrics.metric import (
     Dimension,
     Fact,
+    Join,
     Measure,
     Metric,
     Population,
@@ -45,11 +47,22 @@ from app.language.metrics.metric import (
 )
 from app.language.metrics.scope import Scope, bucket
 from app.language.query.binds import Binds, constant
-from app.language.query.source import known, source
-from app.sales.org.days import day_of, days, first_day, piece, placement_by_day, reported_to_by_day
-from app.sales.org.metrics import credited_to, placement
+from app.language.query.source import known, known_until, source
+from app.sales.org.days import (
+    Span,
+    day_of,
+    days,
+    first_day,
+    length,
+    piece,
+    reported_to_by_day,
+    span,
+    standing_by_day,
+)
+from app.sales.org.metrics import MANAGER_LEVELS, credited_to, standing
 from app.sales.org.models import reps, reps_history
 from app.sales.org.visibility import in_reach
+from app.sales.org.working_time import of_rep, scheduled, worked, working_hours
 
 DAYS_OF_A_YEAR = 365
 
@@ -95,7 +108,7 @@ REPS = Fact(
     name="reps",
     noun="reps",
     rows=lambda binds: source(reps, binds, "rep", tracked_only=True),
-    joins={"place": placement(_rep)},
+    joins=standing(_rep),
     dimensions=(
         *credited_to(_rep),
         Dimension(name="quota_carrying", title="Whether the rep carries a quota", value=_carries_a_quota),
@@ -178,7 +191,7 @@ CAREERS = Fact(
     noun="reps",
     rows=_careers,
     piece=piece,
-    joins={"place": placement_by_day(_rep)},
+    joins=standing_by_day(_rep),
     dimensions=(
         Dimension(name="rep", title="Rep", noun="reps", value=_rep),
         Dimension(
@@ -188,6 +201,7 @@ CAREERS = Fact(
         Dimension(name="team", title="Team", noun="teams", value=_stood("team_id")),
         Dimension(name="territory", title="Territory", noun="territories", value=_stood("territory_id")),
         Dimension(name="function", title="Function of the rep", value=_stood("function")),
+        *MANAGER_LEVELS,
     ),
 )  # fmt: skip
 
@@ -204,7 +218,7 @@ def _days_at_work(name: str, **more: Any) -> Population:
     )
 
 
-def _person_days(name: str, population: Population, **more: Any) -> Measure:
+def person_days(name: str, population: Population, **more: Any) -> Measure:
     return Measure(
         name=name,
         population=population,
@@ -216,18 +230,110 @@ def _person_days(name: str, population: Population, **more: Any) -> Measure:
     )
 
 
-def _days_so_far(s: Scope) -> ColumnElement[Any]:
+def days_so_far(s: Scope) -> ColumnElement[Any]:
     return cast(func.least(bucket("last"), _today(s) + 1) - bucket("first"), Integer)
 
 
 AT_WORK_BY_DAY = _days_at_work("at_work_by_day")
 IN_REACH_BY_DAY = _days_at_work("in_reach_by_day", visible=in_reach)
 
-PERSON_DAYS = _person_days("person_days", AT_WORK_BY_DAY)
-AVERAGE_HEADCOUNT = _person_days("average_headcount", AT_WORK_BY_DAY, over=_days_so_far)
+PERSON_DAYS = person_days("person_days", AT_WORK_BY_DAY)
+AVERAGE_HEADCOUNT = person_days("average_headcount", AT_WORK_BY_DAY, over=days_so_far)
 """The mean of the daily headcount over the days of the bucket that have begun."""
-AVERAGE_REPS_IN_REACH = _person_days("average_reps", IN_REACH_BY_DAY, over=_days_so_far)
+AVERAGE_REPS_IN_REACH = person_days("average_reps", IN_REACH_BY_DAY, over=days_so_far)
 """The same of those reps whose work the asker sees: what work is divided by."""
+
+
+# --- by the hours that they work --------------------------------------------------------------------------------------
+
+
+def _so_far(s: Scope) -> ColumnElement[Any]:
+    return func.least(bucket("last"), _today(s) + 1)
+
+
+def _at_work_all_of_it(s: Scope) -> FromClause:
+    return worked(s.binds, of_rep(s.binds, _rep(s)), bucket("first"), _so_far(s))
+
+
+def leaders(s: Scope) -> FromClause:
+    """Everybody to whom somebody reports, and when."""
+    below = reps_history.alias("reports")
+    return (
+        select(
+            below.c.manager_id.label("rep_id"),
+            func.range_agg(func.tstzrange(below.c.valid_from, known_until(below, s.binds))).label(
+                "while_leading"
+            ),
+        )
+        .where(below.c.tenant_id == s.binds.tenant, below.c.manager_id.is_not(None), known(below, s.binds))
+        .group_by(below.c.manager_id)
+        .cte()
+        # Where it stands once, PostgreSQL would write it into the join, and gather it anew for each row.
+        .prefix_with("materialized")
+    )
+
+
+def _leading(s: Scope) -> FromClause:
+    found = leaders(s)
+    return select(found.c.rep_id, func.unnest(found.c.while_leading).label("span")).subquery("leading")
+
+
+def _hours_worked(s: Scope, days_: Span) -> ColumnElement[Any]:
+    """Most work all of the bucket, for which each calendar is added up once."""
+    first, last = days_
+    all_of_it = and_(first == bucket("first"), last == _so_far(s))
+    own = working_hours(s.binds, _rep(s), first, func.greatest(first, last))
+    return case((all_of_it, s.join("all_of_it").c.working_hours), else_=own)
+
+
+def _led(s: Scope) -> Span:
+    """Of the row's days those that began while somebody reported to the rep."""
+    first, last = span(s)
+    led = s.join("leading").c.span
+    return (
+        func.greatest(first, first_day(s.zone, func.lower(led))),
+        func.least(last, first_day(s.zone, func.upper(led))),
+    )
+
+
+def _scheduled(s: Scope) -> ColumnElement[bool]:
+    return s.row.c.id.in_(scheduled(s.binds))
+
+
+_JOINS = {"all_of_it": Join(rows=_at_work_all_of_it, on=lambda s, worked_: true())}
+_IN_REACH = replace(
+    IN_REACH_BY_DAY, name="working_time", fact=replace(CAREERS, joins={**CAREERS.joins, **_JOINS})
+)
+_LEADING = replace(
+    IN_REACH_BY_DAY,
+    name="leading_time",
+    fact=replace(
+        CAREERS,
+        piece=lambda s: func.concat_ws("|", piece(s), func.lower(s.join("leading").c.span)),
+        joins={
+            **CAREERS.joins,
+            **_JOINS,
+            "leading": Join(rows=_leading, on=lambda s, leading: leading.c.rep_id == s.row.c.id),
+        },
+    ),
+)
+
+WORKING_HOURS = Measure(
+    name="working_hours",
+    population=_IN_REACH,
+    value=lambda s: _hours_worked(s, span(s)),
+    only=lambda s: and_(days(s) > 0, _scheduled(s)),
+    exclusions=(("no_hire_date", lambda s: s.row.c.untold),),
+)
+"""Of the reps whose work the asker sees and whose calendar is known, on the days that they were at work."""
+LEADING_HOURS = Measure(
+    name="leading_hours",
+    population=_LEADING,
+    value=lambda s: _hours_worked(s, _led(s)),
+    only=lambda s: and_(s.join("leading").c.rep_id.is_not(None), length(_led(s)) > 0, _scheduled(s)),
+    exclusions=(("no_hire_date", lambda s: s.row.c.untold),),
+)
+"""The same, while somebody reports to them."""
 
 
 def _turnover(p: Tallies) -> Result:

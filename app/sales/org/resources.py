@@ -51,6 +51,12 @@ reps = Resource(
             description="Deals that this rep owns.",
         ),
         Listing(name="quotas", target="quotas", via="rep_id", description="What is expected of this rep."),
+        Listing(
+            name="quota_reliefs",
+            target="quota_reliefs",
+            via="rep_id",
+            description="What of it this rep is let off.",
+        ),
     ),
     actions=(reassign_manager,),
     default_sort=("name",),

@@ -38,7 +38,7 @@ def standing(binds: Binds) -> ColumnElement[str]:
     )
 
 
-def _within_reach(rep: ColumnElement[Any], binds: Binds) -> ColumnElement[bool]:
+def within_reach(rep: ColumnElement[Any], binds: Binds) -> ColumnElement[bool]:
     one = binds.fixed.get(rep)
     if one is None and not binds.few:
         return rep.in_(reach(binds))
@@ -59,7 +59,7 @@ def _within_reach(rep: ColumnElement[Any], binds: Binds) -> ColumnElement[bool]:
 def in_reach(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
     """Of reps: the principal itself and everyone below. Who is in the directory is no secret; whose work a number is
     divided by must be those whose work is seen."""
-    return None if binds.sees_all else _within_reach(record.c.id, binds)
+    return None if binds.sees_all else within_reach(record.c.id, binds)
 
 
 def _linked(table: str, record: FromClause, binds: Binds) -> ColumnElement[bool]:
@@ -84,7 +84,7 @@ def opportunities(record: FromClause, binds: Binds) -> ColumnElement[bool] | Non
     if binds.sees_all:
         return None
     return or_(
-        _within_reach(record.c.owner_id, binds),
+        within_reach(record.c.owner_id, binds),
         _linked("opportunity_splits", record, binds),
         _linked("opportunity_team", record, binds),
     )
@@ -108,7 +108,7 @@ def accounts(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
     if binds.sees_all:
         return None
     return or_(
-        _within_reach(record.c.owner_id, binds),
+        within_reach(record.c.owner_id, binds),
         _visible_deal(lambda deal: deal.c.account_id == record.c.id, binds),
         *_unowned(record, binds),
     )
@@ -121,12 +121,12 @@ def contacts(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
     account = rows(metadata.tables["accounts"], binds)
     role = rows(metadata.tables["opportunity_contact_roles"], binds)
     return or_(
-        _within_reach(record.c.owner_id, binds),
+        within_reach(record.c.owner_id, binds),
         exists(
             select(1).where(
                 account.c.tenant_id == binds.tenant,
                 account.c.id == record.c.account_id,
-                _within_reach(account.c.owner_id, binds),
+                within_reach(account.c.owner_id, binds),
             )
         ),
         _visible_deal(lambda deal: deal.c.account_id == record.c.account_id, binds),
@@ -145,7 +145,7 @@ def leads(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
     """Its owner and everyone above; in a queue, and where nobody owns it, the tenant's roles."""
     if binds.sees_all:
         return None
-    return or_(_within_reach(record.c.owner_id, binds), *_unowned(record, binds))
+    return or_(within_reach(record.c.owner_id, binds), *_unowned(record, binds))
 
 
 _NOUNS: dict[str, tuple[str, Callable[[FromClause, Binds], ColumnElement[bool] | None]]] = {
@@ -183,7 +183,7 @@ def activities(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
     for name in ("account_id", "contact_id", "lead_id"):
         ways.append(and_(*nothing_before, record.c[name].is_not(None), _as(name, record, binds)))
         nothing_before.append(record.c[name].is_(None))
-    return or_(*ways, and_(*nothing_before, _within_reach(record.c.owner_id, binds)))
+    return or_(*ways, and_(*nothing_before, within_reach(record.c.owner_id, binds)))
 
 
 def quotas(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
@@ -201,4 +201,9 @@ def quotas(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
             )
         )
 
-    return or_(_within_reach(record.c.rep_id, binds), held_through("team_id"), held_through("territory_id"))
+    return or_(within_reach(record.c.rep_id, binds), held_through("team_id"), held_through("territory_id"))
+
+
+def quota_reliefs(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
+    """The holder and everyone above."""
+    return None if binds.sees_all else within_reach(record.c.rep_id, binds)

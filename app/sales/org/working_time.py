@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, cast, extract, func, or_, select, true
+from sqlalchemy import Integer, Select, cast, exists, extract, func, or_, select, true
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.selectable import LateralFromClause, SelectBase
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from app.language.query.binds import Binds
 from app.language.query.source import source
@@ -48,7 +48,48 @@ def worked(
     )
 
 
-def _calendars(binds: Binds, first: ColumnElement[Any], last: ColumnElement[Any]) -> SelectBase:
+def scheduled(binds: Binds) -> Select[Any]:
+    """The reps of whom somebody has said when they work."""
+    rep = source(reps, binds, "scheduled", tracked_only=True)
+    calendar = source(working_calendars, binds, "schedule", tracked_only=True)
+    says = select(1).where(
+        calendar.c.tenant_id == binds.tenant,
+        calendar.c.deleted_at.is_(None),
+        or_(calendar.c.id == rep.c.working_calendar_id, calendar.c.is_default),
+    )
+    return select(rep.c.id).where(rep.c.tenant_id == binds.tenant, exists(says))
+
+
+def working_days(
+    binds: Binds, rep_id: ColumnElement[Any], first: ColumnElement[Any], last: ColumnElement[Any]
+) -> ColumnElement[Any]:
+    """How many of the days `[first, last)` a rep works, exact; null where nobody has said. For days of each row's own:
+    no other calendar than the rep's and the default one is added up."""
+    return _own(binds, rep_id, first, last, "working_days")
+
+
+def working_hours(
+    binds: Binds, rep_id: ColumnElement[Any], first: ColumnElement[Any], last: ColumnElement[Any]
+) -> ColumnElement[Any]:
+    """The same in hours."""
+    return _own(binds, rep_id, first, last, "working_hours")
+
+
+def _own(
+    binds: Binds, rep_id: ColumnElement[Any], first: ColumnElement[Any], last: ColumnElement[Any], what: str
+) -> ColumnElement[Any]:
+    found = _calendars(binds, first, last)
+    calendar = found.selected_columns
+    return (
+        found.with_only_columns(calendar[what])
+        .where(or_(calendar.id == of_rep(binds, rep_id), calendar.is_default))
+        .order_by(calendar.is_default)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def _calendars(binds: Binds, first: ColumnElement[Any], last: ColumnElement[Any]) -> Select[Any]:
     calendar = source(working_calendars, binds, "working_calendar", tracked_only=True)
     week = array([calendar.c[hours] for hours in HOURS])
     weekday = func.unnest(week).table_valued("hours", with_ordinality="number").render_derived(name="weekday")

@@ -100,7 +100,7 @@ def _told(draft: Draft, batch: Batch, start: datetime) -> list[Point]:
 
     A close that the row dates (`closed_at`) dates the last step into a terminal stage as well.
     """
-    values, told = draft.changes, list(draft.history)
+    values, told = draft.changes, _closing(list(draft.history), draft.changes, batch, start)
     first: dict[str, Any] = {"category": "open"}
     for point in told:
         for name, value in point.changes.items():
@@ -124,7 +124,21 @@ def _told(draft: Draft, batch: Batch, start: datetime) -> list[Point]:
     return [Point(start, base, inferred=start < told[0].at), *told]
 
 
-_OF_A_CLOSE = frozenset({"stage_id", "closed_at", "amount", "currency", "loss_reason", "competitor"})
+def _closing(told: list[Point], values: Mapping[str, Any], batch: Batch, start: datetime) -> list[Point]:
+    """With the close that the row dates, where no point tells of a stage: until then it is open, nobody knows where."""
+    closed, stage_id = values.get("closed_at"), values.get("stage_id")
+    if closed is None or not _ends(stage_id, batch) or any("stage_id" in point.changes for point in told):
+        return told
+    at = max(start, min(closed, batch.moment))
+    same = [point for point in told if point.at == at]
+    changes = {**(same[0].changes if same else {}), "stage_id": stage_id}
+    others = [point for point in told if point.at != at]
+    return sorted([*others, Point(at, changes, inferred=not same)], key=lambda point: point.at)
+
+
+_OF_A_CLOSE = frozenset({
+    "stage_id", "closed_at", "amount", "currency", "term_months", "loss_reason", "competitor",
+})  # fmt: skip
 
 
 def since(draft: Draft, batch: Batch) -> tuple[datetime, frozenset[str]] | None:

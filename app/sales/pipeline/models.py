@@ -50,6 +50,7 @@ opportunities = record_table(
     Column("category", Text, nullable=False, server_default=text("'open'")),
     Column("amount", MONEY),
     Column("currency", Text, nullable=False),
+    Column("term_months", Integer),
     Column("type", Text),
     Column("sales_channel", Text),
     Column("lead_source", Text),

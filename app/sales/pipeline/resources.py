@@ -251,6 +251,10 @@ opportunities = Resource(
             "amount_home", "The amount in the home currency, at the dated rate; null when unpriced.", 4514,
             write="never", expression=_amount_home,
         ),
+        f.integer(
+            "term_months", "How many months the contract runs; null where it has no term or nobody knows it.", 36,
+            minimum=1,
+        ),
         f.choice("type", "What kind of business.", ("new_business", "expansion", "renewal")),
         f.picklist("sales_channel", "How it is sold.", "direct"),
         f.picklist("lead_source", "Where it came from.", "referral"),

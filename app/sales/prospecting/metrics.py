@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import and_, func, or_, true
+from sqlalchemy import and_, case, func, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
@@ -13,6 +13,7 @@ from app.language.metrics.metric import (
     Before,
     Dimension,
     Fact,
+    Join,
     Measure,
     Metric,
     Population,
@@ -25,9 +26,10 @@ from app.language.metrics.metric import (
 from app.language.metrics.scope import Scope, bucket
 from app.language.metrics.unborn import recorded_later
 from app.language.metrics.wording import PRECEDING, STOCK
-from app.language.query.binds import Binds
+from app.language.query.binds import Binds, constant
 from app.language.query.source import source
-from app.sales.org.metrics import credited_to, placement
+from app.sales.org.metrics import credited_to, standing
+from app.sales.pipeline.models import opportunities
 from app.sales.prospecting.models import leads
 
 
@@ -39,12 +41,28 @@ def _of(column: str) -> Any:
     return lambda s: s.row.c[column]
 
 
+def _deal(s: Scope) -> FromClause:
+    """What the lead became, as it stood at the same moment, whoever may see it."""
+    deal = s.source(opportunities, "deal")
+    return (
+        select(deal.c.category)
+        .where(
+            deal.c.tenant_id == s.binds.tenant, deal.c.id == s.row.c.converted_opportunity_id,
+            deal.c.deleted_at.is_(None),
+        )
+        .limit(1)
+        .correlate(s.row)
+        .lateral("became")
+    )  # fmt: skip
+
+
 LEADS = Fact(
     name="leads",
     noun="leads",
     rows=_rows,
     unborn=recorded_later(leads, "received_at", "lead"),
-    joins={"place": placement(_of("owner_id"))},
+    joins={**standing(_of("owner_id")), "became": Join(rows=_deal, on=lambda s, deal: true())},
+    custom={"custom": ("leads", lambda s: s.row)},
     dimensions=(
         *credited_to(_of("owner_id")),
         Dimension(name="queue", title="Queue", noun="lead_queues", value=_of("queue_id")),
@@ -141,6 +159,23 @@ def _speed(p: Tallies) -> Result:
         **{f"within_{m}_minutes": share(p[f"within_{m}"].total, created) for m in _MINUTES},
         unanswered_share=share(p["unanswered"].total, created),
     )
+
+
+def _undecided(s: Scope) -> ColumnElement[bool]:
+    """No deal yet where there may be one, or one that is open."""
+    row, deal = s.row, s.join("became").c.category
+    no_end = and_(row.c.disqualified_at.is_(None), row.c.converted_at.is_(None))
+    return case((deal.is_(None), no_end), else_=deal == constant("open"))
+
+
+def _to_win(p: Tallies) -> Result:
+    created, won, undecided = p["created"].total, p["won"].total, p["open"].total
+    beside = {
+        "of_resolved": share(won, created - undecided),
+        "open_share": share(undecided, created),
+        "deal_share": share(p["with_deal"].total, created),
+    }
+    return divide(won, created, p["created"].n, beside=beside)
 
 
 def _conversion(p: Tallies) -> Result:
@@ -268,5 +303,39 @@ METRICS = (
         edge_rules=("A cohort: by the day on which they came in, not on which they were converted.", _UNDATED, _MERGED,
                     _OWNER),
         example="Came in in March: 4 leads, 1 converted, 1 disqualified. Lead conversion: 0.25, of resolved 0.5.",
+    ),
+    Metric(
+        name="lead_to_win_rate",
+        title="Lead to win",
+        description="Of the leads that came in during the period, the share that has become won deals by now.",
+        kind="cohort",
+        unit="ratio",
+        formula="Leads whose deal is won ÷ all leads that came in during the period",
+        date_field="received",
+        parts={
+            "created": Measure(name="created", population=RECEIVED),
+            "won": Measure(
+                name="won", population=RECEIVED, only=lambda s: s.join("became").c.category == constant("won")
+            ),
+            "open": Measure(name="undecided", population=RECEIVED, only=_undecided),
+            "with_deal": Measure(
+                name="with_deal", population=RECEIVED, only=lambda s: s.join("became").c.category.is_not(None)
+            ),
+        },
+        combine=_to_win,
+        proportion=True,
+        beside={
+            "of_resolved": "Won ÷ all of the cohort that is decided: without those of `open_share`.",
+            "open_share": "Share that may still be won, as a lead or as a deal: while it is high, the rate will grow.",
+            "deal_share": "Share that became deals at all, whatever came of these.",
+        },
+        edge_rules=("A cohort: by the day on which the leads came in, not on which their deals were won.",
+                    "The deal is the one that the lead was converted into, in its state at the moment asked for: "
+                    "reopened since, it is not won. One that was deleted was not won.",
+                    "A lead converted without a deal, or whose deal was lost or abandoned, is decided and not won.",
+                    "Deals count whoever may see them; it is told that a lead's was won, not which it is.",
+                    _UNDATED, _MERGED, _OWNER),
+        example="Came in in March: 4 leads; the deal of 1 was won, that of 1 is open, 1 was disqualified, 1 is new. "
+        "Lead to win: 0.25, of resolved 0.5, open share 0.5.",
     ),
 )  # fmt: skip

@@ -1,8 +1,8 @@
 """What is expected of whom."""
 
-from sqlalchemy import CheckConstraint, Column, Date, Index, Text
+from sqlalchemy import CheckConstraint, Column, Date, Index, Text, text
 
-from app.ground.database.tables import MONEY, child_table, history_of, record_table, ref
+from app.ground.database.tables import MOMENT, MONEY, RATIO, child_table, history_of, record_table, ref
 
 quotas = record_table(
     "quotas",
@@ -35,3 +35,32 @@ quota_versions = child_table(
     CheckConstraint("abs(amount) * 10::numeric ^ scale(trim_scale(amount)) < 1e15", name="amount_digits"),
 )
 quota_versions_history = history_of(quota_versions)
+
+RELIEF_REASONS = ("leave", "ramp", "territory_change", "other")
+RELIEF_STATES = ("requested", "approved", "rejected")
+
+quota_reliefs = record_table(
+    "quota_reliefs",
+    ref("rep_id", "reps", nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("starts_on", Date, nullable=False),
+    Column("ends_on", Date, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("share", RATIO),
+    Column("amount", MONEY),
+    Column("currency", Text),
+    Column("note", Text),
+    Column("state", Text, nullable=False, server_default=text("'requested'")),
+    Column("decided_at", MOMENT),
+    ref("decided_by_id", "reps"),
+    CheckConstraint(f"reason in {RELIEF_REASONS}", name="reason"),
+    CheckConstraint(f"state in {RELIEF_STATES}", name="state"),
+    CheckConstraint("num_nonnulls(share, amount) = 1", name="one_measure"),
+    CheckConstraint("share between 0 and 1", name="share"),
+    CheckConstraint("amount >= 0", name="amount"),
+    CheckConstraint("abs(amount) * 10::numeric ^ scale(trim_scale(amount)) < 1e15", name="amount_digits"),
+    CheckConstraint("ends_on > starts_on", name="days"),
+    # What a rep is relieved of, in its listing and beside its quotas.
+    Index("ix_quota_reliefs_rep_id", "tenant_id", "rep_id", "starts_on"),
+)
+quota_reliefs_history = history_of(quota_reliefs)

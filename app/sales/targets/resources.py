@@ -1,9 +1,10 @@
-"""The noun of what is expected."""
+"""The nouns of what is expected, and of what of it is let off."""
 
 from app.language.resources import fields as f
 from app.language.resources.resource import Child, Resource
 from app.sales.org import visibility
-from app.sales.targets import models, periods
+from app.sales.targets import models, periods, relief
+from app.sales.targets.actions import ACTIONS
 
 versions = Child(
     name="versions",
@@ -50,4 +51,41 @@ quotas = Resource(
     check=periods.check,
 )  # fmt: skip
 
-RESOURCES = (quotas,)
+quota_reliefs = Resource(
+    name="quota_relief",
+    plural="quota_reliefs",
+    title="Quota relief",
+    description=(
+        "What of its quota a rep is let off for some days, and why. It counts once it is approved: by a manager above "
+        "the rep or an admin, never by the rep itself. A change of its days or its size asks for it anew."
+    ),
+    table=models.quota_reliefs,
+    history=models.quota_reliefs_history,
+    fields=(
+        f.reference("rep_id", "reps", "The rep whose quota it is.", required=True, write="create"),
+        f.text("metric", "The metric of the quota.", "bookings", max_length=80, default="bookings", write="create"),
+        f.day("starts_on", "First day.", "2026-03-02", required=True),
+        f.day("ends_on", "First day after the last one.", "2026-03-09", required=True),
+        f.choice("reason", "Why.", models.RELIEF_REASONS, required=True),
+        f.ratio("share", "The part of the quota of these days that falls away; or `amount`.", 1),
+        f.money("amount", "What falls away over all of these days; or `share`.", 5_000),
+        f.text("currency", "ISO 4217 code of the amount; the home currency when left out.", "USD", max_length=3,
+               currency=True),
+        f.text("note", "What an approver should know.", "Parental leave", max_length=1000),
+        f.choice("state", "How far it is; only what is approved counts.", models.RELIEF_STATES, default="requested"),
+        f.moment("decided_at", "When it was approved or rejected.", "2026-02-27T10:00:00Z"),
+        f.reference("decided_by_id", "reps", "Who did; null where it is no rep.", relation="decided_by"),
+    ),
+    label="reason",
+    visible=visibility.quota_reliefs,
+    standing=visibility.standing,
+    actions=ACTIONS,
+    default_sort=("-starts_on",),
+    prepare=relief.prepare,
+    advance=relief.advance,
+    check=relief.check,
+    check_by_row=True,
+    event_types=relief.event_types,
+)  # fmt: skip
+
+RESOURCES = (quotas, quota_reliefs)

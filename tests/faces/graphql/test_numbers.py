@@ -52,6 +52,23 @@ async def test_filters_of_numbers(api: Api) -> None:
     assert (unknown["extensions"]["code"], unknown["extensions"]["status"]) == ("unknown_metric", 422)
 
 
+async def test_who_is_credited_and_what_it_was(api: Api) -> None:
+    document = """query ($filter: MetricFilter) {
+        metrics(names: ["bookings"], period: "2026-Q1", by: ["rep"], attribution: "split", restated: true, filter: $filter) {
+            rows { value dimensions restated { value change } } meta { attribution }
+        }
+    }"""
+    found = (await api.data(document))["metrics"]
+    assert found["meta"]["attribution"] == "split"
+    assert [(x["value"], x["restated"]["value"], x["restated"]["change"]) for x in found["rows"]] == [
+        (401, 401, 0)
+    ]
+    refused = await api.refusal(
+        document, {"filter": {"custom": [{"field": "custom.region", "values": ["x"]}]}}
+    )
+    assert refused["extensions"]["errors"][0]["code"] == "unknown_dimension"
+
+
 async def test_the_rows_behind_a_number(api: Api) -> None:
     document = """query ($after: String) {
         explainMetric(name: "open_pipeline", first: 5, after: $after) {

@@ -88,7 +88,7 @@ async def test_explain_adds_up_to_the_value(sold: Api) -> None:
 
 
 async def test_rows_are_not_asked_for_what_stands_beside_a_number(sold: Api) -> None:
-    for query in ("compare=previous", "totals=true", "sort=bookings", "metric=won_deals"):
+    for query in ("compare=previous", "restated=true", "totals=true", "sort=bookings", "metric=won_deals"):
         response = await sold.get(f"/v1/metrics/bookings/rows?period=2026-Q1&{query}")
         assert code(response) == (422, "unknown_parameter"), query
 
@@ -119,3 +119,45 @@ async def test_the_currency_parameter_converts_and_does_not_filter(sold: Api) ->
     assert (await sold.post("/v1/exchange_rates", rate)).status_code == 201
     [row] = await sold.data("/v1/metrics/query?metric=bookings&period=2026&currency=EUR")
     assert row["value"] == 450.25
+
+
+async def test_who_is_credited_what_it_was_and_fields_of_the_tenants_own(sold: Api) -> None:
+    field = {"noun": "opportunities", "name": "region", "kind": "picklist", "title": "Region"}
+    assert (await sold.post("/v1/custom_fields", field)).status_code == 201
+    shares = [{"rep_id": "crm:r1", "share": 0.25}, {"rep_id": "crm:other", "share": 0.75}]
+    changed = await sold.patch("/v1/opportunities/crm:d3", {"custom": {"region": "alps"}, "splits": shares})
+    assert changed.status_code == 200, changed.text
+
+    async def grouped(name: str, **asked: Any) -> dict[str | None, float]:
+        body = {"metrics": ["bookings"], "period": "2026-Q1", "by": [name], **asked}
+        response = await sold.post("/v1/metrics:query", body)
+        assert response.status_code == 200, response.text
+        query = "&".join(f"{k}={v}" for k, v in ({"by": name} | asked).items() if k != "filters")
+        if "filters" not in asked:
+            path = f"/v1/metrics/query?metric=bookings&period=2026-Q1&{query}"
+            assert await sold.data(path) == response.json()["data"]
+        return {x["dimensions"][name]["name"]: x["value"] for x in response.json()["data"]}
+
+    assert await grouped("custom.region") == {"alps": 300.25, None: 600.25}
+    assert await grouped("rep", filters={"custom.region": "alps"}) == {"Rep 1": 300.25}
+    assert await grouped("rep", attribution="split") == {"Rep 1": 675.3125, "Otto Other": 225.1875}
+    assert await grouped("manager_level_1") == {"Bea Boss": 900.5}
+    listed = (await sold.get("/v1/metrics/bookings")).json()
+    assert {
+        "name": "custom.region",
+        "title": "Custom field region",
+        "noun": None,
+        "multiplies": False,
+    } in listed["dimensions"]
+    path = "/v1/metrics/bookings/rows?period=2026-Q1&attribution=split&by=rep"
+    parts = [(x["label"], x["amount"], x["split"]) for x in await sold.data(path)]
+    assert sorted(parts) == [("Deal 3", 300.25, 0.25), ("Deal 3", 300.25, 0.75), ("Deal 6", 600.25, 1)]
+
+    assert (await sold.post("/v1/opportunities/crm:d6:reopen", {})).status_code == 200
+    [row] = await sold.data("/v1/metrics/query?metric=bookings&period=2026-03&restated=true")
+    assert (row["value"], row["restated"]["value"], row["restated"]["change"]) == (300.25, 900.5, -600.25)
+    table = await sold.get(
+        "/v1/metrics/query?metric=bookings&period=2026-03&restated=true", headers={"accept": "text/csv"}
+    )
+    [line] = csv.DictReader(io.StringIO(table.text))
+    assert (line["restated_value"], line["restated_change"]) == ("900.5", "-600.25")

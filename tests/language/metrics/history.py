@@ -7,7 +7,21 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from tests.language.metrics.model import CATEGORY, ZONE, Deal, Line, Model, Product, Quota, Row, midnight
+from app.ground.fiscal import WEEKDAYS
+from tests.language.metrics.model import (
+    CATEGORY,
+    HOURS_A_DAY,
+    ZONE,
+    Deal,
+    Line,
+    Model,
+    Product,
+    Quota,
+    Relief,
+    Row,
+    Week,
+    midnight,
+)
 from tests.language.metrics.world import World
 
 SELLERS = ("s1", "s2", "s3", "s4")
@@ -42,7 +56,11 @@ def invent(seed: int, loaded: datetime, many: int = 40) -> Model:
             points.append((moment(), {"manager": dice.choice(managers), **somewhere()}))
         places[rep] = sorted(points, key=lambda p: p[0])
     accounts: dict[str, Row] = {
-        f"a{i}": {"industry": dice.choice(["retail", "energy", None])} for i in range(4)
+        f"a{i}": {
+            "industry": dice.choice(["retail", "energy", None]),
+            "tier": dice.choice(["gold", "iron", None]),
+        }
+        for i in range(4)
     }
     rates: dict[tuple[str, str], list[tuple[date, Fraction]]] = {("EUR", "USD"): [], ("USD", "JPY"): []}
     for month in range(1, 19):
@@ -58,7 +76,33 @@ def invent(seed: int, loaded: datetime, many: int = 40) -> Model:
     }  # fmt: skip
     deals = [_deal(dice, f"d{i}", moment, loaded) for i in range(many)]
     quotas = list(_quotas(dice))
-    return Model(places, accounts, products, rates, deals, quotas)
+    weeks = {rep: some_week(dice) for rep in (*SELLERS, "m1") if dice.random() < 0.5}
+    usual = some_week(dice) if dice.random() < 0.5 else None
+    reliefs = [_relief(dice, moment) for _ in range(14)]
+    return Model(places, accounts, products, rates, deals, quotas, reliefs, weeks, usual)
+
+
+def some_week(dice: random.Random) -> Week:
+    shares = [Fraction(1), Fraction(1, 2), Fraction("0.123457")]
+    off = {date(2025, 1, 1) + timedelta(days=dice.randrange(365)): dice.choice(shares) for _ in range(12)}
+    return Week(dice.choice([frozenset(range(5)), frozenset([6, 0, 1, 2, 3]), frozenset([0, 2])]), off)
+
+
+def _relief(dice: random.Random, moment: Any) -> Relief:
+    first = date(2025, 1, 1) + timedelta(days=dice.randrange(-10, 350))
+    states = [(LONG_AGO, "requested")]
+    if dice.random() < 0.85:
+        states.append((moment(), dice.choice(["approved"] * 4 + ["rejected"])))
+    found = Relief(
+        dice.choice([*SELLERS, "m1", "head"]), first, first + timedelta(days=dice.choice([1, 2, 5, 9, 31, 120])),
+        *dice.choice([(Fraction(1), None), (Fraction("0.333333"), None), (None, Fraction(dice.randint(0, 4000), 4))]),
+        dice.choice(["USD", "EUR", "JPY"]), states,
+    )  # fmt: skip
+    if dice.random() < 0.3:
+        at = moment(states[-1][0] + timedelta(seconds=1)) if len(states) > 1 else moment()
+        found.told_later.append((at, "rejected" if states[-1][1] == "approved" else "approved"))
+    found.deleted = dice.random() < 0.1
+    return found
 
 
 def _product(dice: random.Random, family: str | None, moment: Any) -> Product:
@@ -68,6 +112,15 @@ def _product(dice: random.Random, family: str | None, moment: Any) -> Product:
     changes = [(moment(), cost()) for _ in range(dice.choice([0, 1, 2, 3]))]
     costs = [(LONG_AGO, cost()), *dict(sorted(changes, key=lambda change: change[0])).items()]
     return Product(family, dice.choice(["USD", "EUR", "JPY", "GBP", None]), costs)
+
+
+def _splits(dice: random.Random) -> list[tuple[str, Fraction, str]]:
+    """Shares of the revenue sum to 1; overlays may be anything, also of somebody who has a share as well."""
+    reps = dice.sample([*SELLERS, "m1", "m2"], 3)
+    shares = dice.choice([[], [], [100], [60, 40], [33, 33, 34], [5, 70, 25]])
+    revenue = [(rep, Fraction(share, 100), "revenue") for rep, share in zip(reps, shares, strict=False)]
+    overlay = [(rep, Fraction(dice.randint(1, 100), 100), "overlay") for rep in dice.sample(SELLERS, 2)]
+    return revenue + overlay[: dice.choice([0, 0, 1, 2])]
 
 
 def _line(dice: random.Random) -> Line:
@@ -88,6 +141,8 @@ def _deal(dice: random.Random, key: str, moment: Any, loaded: datetime) -> Deal:
         "type": dice.choice(["new_business", "renewal", None]), "lines": lines,
         "forecast": dice.choice([None, None, "pipeline", "best_case", "most_likely", "commit"]),
         "competitor": dice.choice([None, "Globex", "Initech"]), "channel": dice.choice([None, "field", "partner"]),
+        "region": dice.choice([None, "north", "south"]), "splits": _splits(dice),
+        "members": dice.sample([*SELLERS, "m1"], dice.choice([0, 0, 1, 2])),
     }  # fmt: skip
 
     def amount() -> Fraction | None:
@@ -100,33 +155,43 @@ def _deal(dice: random.Random, key: str, moment: Any, loaded: datetime) -> Deal:
     def due() -> date | None:
         return None if dice.random() < 0.2 else date(2025, 1, 1) + timedelta(days=dice.randrange(365))
 
+    def term() -> int | None:
+        return dice.choice([None, 1, 6, 7, 12, 24, 36])
+
     if dice.random() < 0.25:
-        return _plain(dice, key, row, amount(), due(), moment, loaded)
+        return _plain(dice, key, row, {"amount": amount(), "due": due(), "term": term()}, moment, loaded)
     chance = dice.choice([None, None, Fraction(3, 10)])
     points: list[Row] = [
         {"at": opened or moment(), "stage": dice.choice(["new", "talk"]), "amount": amount(),
-         "owner": dice.choice([*SELLERS, "m1"]), "due": due(), "chance": chance}
+         "owner": dice.choice([*SELLERS, "m1"]), "due": due(), "chance": chance,
+         "term": term()}
     ]  # fmt: skip
     for _ in range(dice.randrange(6)):
-        points.append({"at": moment(points[-1]["at"]), **_change(dice, amount, due)})
+        points.append({"at": moment(points[-1]["at"]), **_change(dice, amount, due, term)})
+        while "due" in points[-1] and dice.random() < 0.6:
+            # On the same day, if it lasts.
+            later = points[-1]["at"] + timedelta(minutes=dice.choice([1, 90, 600, 1440]))
+            points.append({"at": later, **dice.choice([{"due": due()}, {"due": due(), "owner": "s1"}])})
     deal = Deal(key, row, points)
     if dice.random() < 0.3:
         # Behind all the rest: what a point in between does to those after it is the write path's business.
         deal.told_later.append(
-            {"at": moment(points[-1]["at"]) + timedelta(seconds=1), **_change(dice, amount, due)}
+            {"at": moment(points[-1]["at"]) + timedelta(seconds=1), **_change(dice, amount, due, term)}
         )
     deal.deleted = dice.random() < 0.1
     return deal
 
 
-def _change(dice: random.Random, amount: Any, due: Any) -> Row:
-    match dice.randrange(6):
+def _change(dice: random.Random, amount: Any, due: Any, term: Any) -> Row:
+    match dice.randrange(7):
         case 0:
             return {"amount": amount()}
         case 1:
             return {"owner": dice.choice([*SELLERS, "m2"])}
         case 2:
             return {"due": due()}
+        case 3:
+            return {"term": term()}
         case _:
             return {"stage": dice.choice(["new", "talk", "won", "won", "won", "lost", "lost", "gone"])}
 
@@ -141,9 +206,7 @@ class Plain(Deal):
         return self.states
 
 
-def _plain(
-    dice: random.Random, key: str, row: Row, amount: Any, due: Any, moment: Any, loaded: datetime
-) -> Plain:
+def _plain(dice: random.Random, key: str, row: Row, told: Row, moment: Any, loaded: datetime) -> Plain:
     stage = dice.choice(["new", "talk", "won", "won", "lost", "gone"])
     closed = None
     if CATEGORY[stage] != "open" and dice.random() < 0.8:
@@ -153,7 +216,7 @@ def _plain(
     owner = dice.choice(SELLERS)
     terminal = CATEGORY[stage] != "open"
     final: Row = {
-        "stage": stage, "amount": amount, "owner": owner, "due": due, "chance": None, "closed_at": closed,
+        **told, "stage": stage, "owner": owner, "chance": None, "closed_at": closed,
         "credited": owner if terminal else None, "category": CATEGORY[stage],
     }  # fmt: skip
     earlier = {**final, "stage": None, "closed_at": None, "credited": None, "category": "open"}
@@ -205,7 +268,7 @@ def _number(value: Fraction | None) -> float | None:
 
 def _told(state: Row) -> Row:
     names = {"stage": "stage_id", "owner": "owner_id", "amount": "amount", "due": "expected_close_on",
-             "chance": "probability"}  # fmt: skip
+             "chance": "probability", "term": "term_months"}  # fmt: skip
     found: Row = {}
     for name, column in names.items():
         if name in state:
@@ -220,18 +283,41 @@ def _told(state: Row) -> Row:
     return found
 
 
+async def load_weeks(world: World, weeks: dict[str, Week], usual: Week | None) -> None:
+    """Working calendars, called as the reps who go by them."""
+    for name, week in (*weeks.items(), *([("usual", usual)] if usual else [])):
+        hours = {f"{day}_hours": HOURS_A_DAY if n in week.days else 0 for n, day in enumerate(WEEKDAYS)}
+        off = [
+            {"day": day.isoformat(), "name": "off", "share": float(share)} for day, share in week.off.items()
+        ]
+        await world.put("working_calendars", {
+            "external_id": name, "name": name, "is_default": week is usual, **hours, "holidays": off,
+        })  # fmt: skip
+
+
 async def load(world: World, model: Model) -> None:
     """The first load."""
     await world.put("teams", *({"external_id": x, "name": x} for x in ("red", "blue")))
     await world.put("territories", *({"external_id": x, "name": x} for x in ("east", "west")))
+    await load_weeks(world, model.weeks, model.usual)
     for rep, points in model.places.items():
+        steady = {"working_calendar_id": f"t:{rep}"} if rep in model.weeks else {}
+        steady |= model.careers.get(rep, {})
         told = [
             {"manager_id": _t(p["manager"]), "team_id": _t(p["team"]), "territory_id": _t(p["territory"])}
             for _, p in points
         ]
         history = [{"at": at.isoformat(), **point} for (at, _), point in zip(points, told, strict=True)]
-        await world.put("reps", {"external_id": rep, "name": rep, **told[-1], "history": history})
-    await world.put("accounts", *({"external_id": k, "name": k, **a} for k, a in model.accounts.items()))
+        await world.put("reps", {
+            "external_id": rep, "name": rep, "hired_on": "2020-01-01", **steady, **told[-1], "history": history,
+        })  # fmt: skip
+    await world.add_field("opportunities", "region")
+    await world.add_field("accounts", "tier")
+    await world.put(
+        "accounts",
+        *({"external_id": k, "name": k, "industry": a["industry"], "custom": {"tier": a["tier"]}}
+          for k, a in model.accounts.items()),
+    )  # fmt: skip
     for name, product in model.products.items():
         costs = [{"at": at.isoformat(), "cost": _number(cost)} for at, cost in product.costs]
         row = {"external_id": name, "name": name, "family": product.family, "currency": product.currency}
@@ -259,6 +345,12 @@ async def load(world: World, model: Model) -> None:
            "versions": [{"effective_from": day.isoformat(), "amount": amount} for day, amount in q.versions]}
           for i, q in enumerate(model.quotas)),
     )  # fmt: skip
+    await world.put("quota_reliefs", *(
+        {"external_id": f"r{i}", "rep_id": _t(x.rep), "reason": "leave", "starts_on": x.first.isoformat(),
+         "ends_on": x.last.isoformat(), "share": _number(x.share), "amount": _number(x.amount), "currency": x.currency,
+         "state": x.states[-1][1], "history": [{"at": at.isoformat(), "state": state} for at, state in x.states]}
+        for i, x in enumerate(model.reliefs)
+    ))  # fmt: skip
 
 
 _LOADED = """
@@ -285,6 +377,11 @@ def _row(deal: Deal) -> Row:
         "currency": deal.row["currency"], "type": deal.row["type"], "forecast_category": deal.row["forecast"],
         "competitor": deal.row["competitor"], "sales_channel": deal.row["channel"],
         "opened_at": deal.row["opened_at"].isoformat() if deal.row["opened_at"] else None,
+        "custom": {"region": deal.row["region"]},
+        "splits": [
+            {"rep_id": _t(rep), "share": float(share), "kind": kind} for rep, share, kind in deal.row["splits"]
+        ],
+        "team": [{"rep_id": _t(rep)} for rep in deal.row["members"]],
         "line_items": [
             {"product_id": _t(line.product), "amount": _number(line.amount), "position": i,
              "quantity": _number(line.quantity), "list_price": _number(line.price)}
@@ -318,6 +415,12 @@ async def load_again(world: World, model: Model) -> None:
             _, last = deal.versions(True)[-1]
             history = [{"at": p["at"].isoformat(), **_told(p)} for p in _merged(deal.told_later)]
             await world.put("opportunities", {"external_id": deal.key, **_told(last), "history": history})
+    for i, relief in enumerate(model.reliefs):
+        for at, state in relief.told_later:
+            history = [{"at": at.isoformat(), "state": state}]
+            await world.put("quota_reliefs", {"external_id": f"r{i}", "state": state, "history": history})
+        if relief.deleted:
+            await world.delete("quota_reliefs", f"t:r{i}")
     for deal in model.deals:
         if deal.deleted:
             await world.delete("opportunities", f"t:{deal.key}")

@@ -46,6 +46,8 @@ class Life:
     """Those that are there: new, qualified, disqualified or converted."""
     activities: list[str] = field(default_factory=list)
     quotas: dict[str, Row] = field(default_factory=dict)
+    reliefs: dict[str, str] = field(default_factory=dict)
+    """Those that are there, with their state."""
     rates: dict[str, Row] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=count)
 
@@ -128,6 +130,12 @@ class Life:
         await self.push(
             "reps", {"external_id": "left", "name": "left", "hired_on": "2023-01-01", "left_on": "2025-01-20"}
         )
+        await self.push("reps", {
+            "external_id": "fresh", "name": "fresh", "hired_on": "2025-01-06", "manager_id": "t:m1",
+        })  # fmt: skip
+        await self.push(
+            "quotas", {"external_id": "fresh", "rep_id": "t:fresh", "period": "2025-Q1", "amount": 900}
+        )
         await self.push("activities", {
             "external_id": "session", "kind": "meeting", "purpose": "coaching", "owner_id": "t:m1",
             "occurred_at": "2025-02-10T15:00:00Z", "duration_seconds": 3600,
@@ -150,6 +158,8 @@ class Life:
             await self.rate_of_a_day()
         for _ in range(4):
             await self.quota_set()
+            await self.relief_asked()
+            await self.relief_decided()
         for _ in range(10):
             await self.deal_imported()
             await self.deal_pushed()
@@ -181,6 +191,7 @@ class Life:
             "competitor": self.dice.choice([None, "Globex", "Initech"]),
             "forecast_category": self.dice.choice([None, None, "commit", "most_likely", "best_case"]),
             "sales_channel": self.dice.choice([None, "field", "partner"]),
+            "term_months": self.dice.choice([None, 7, 12, 36]),
         }  # fmt: skip
 
     async def deal_created(self) -> None:
@@ -229,6 +240,14 @@ class Life:
         if (deal := self.a_deal(*OPEN)) is None:
             return False
         return await self.patch("opportunities", deal, probability=self.dice.choice([None, 0.25, 0.9]))
+
+    async def deal_put_off(self) -> bool | None:
+        """Twice on one day, now and then: the second time it may be put right."""
+        if (deal := self.a_deal(*OPEN)) is None:
+            return False
+        for _ in range(self.dice.choice([1, 1, 2])):
+            await self.patch("opportunities", deal, expected_close_on=self.day(0, 120))
+        return None
 
     async def deal_moved(self) -> bool | None:
         if (deal := self.a_deal(*OPEN)) is None:
@@ -338,9 +357,13 @@ class Life:
             return False
         self.leads[lead] = "converted"
         # Its moment is the caller's: without one it would be that of the process.
-        return await self.act(
-            "leads", "convert", lead, create_opportunity=self.chance(0.7), amount=100, converted_at=self.moment(2)
-        )  # fmt: skip
+        told: Row = {"create_opportunity": True, "amount": 100}
+        deal = self.a_deal(*OPEN)
+        if self.chance(0.7) and deal and not deal.startswith("t:"):
+            told = {"opportunity_id": deal}
+        elif self.chance(0.2):
+            told = {}
+        return await self.act("leads", "convert", lead, **told, converted_at=self.moment(2))
 
     async def lead_reassigned(self) -> bool | None:
         if (lead := self.a_lead("new", "qualified", "converted")) is None:
@@ -427,6 +450,50 @@ class Life:
         key = self.dice.choice([*self.quotas])
         del self.quotas[key]
         return await self.world.delete("quotas", key)  # type: ignore[func-returns-value]
+
+    async def relief_asked(self) -> None:
+        size = self.dice.choice([{"share": 1}, {"share": 0.25}, {"amount": 150, "currency": "EUR"}])
+        first = self.today.date() + timedelta(days=self.dice.randint(-40, 10))
+        made = await self.create("quota_reliefs", {
+            "rep_id": f"t:{self.dice.choice([*self.sellers, 'm1'])}", "reason": "leave", **size,
+            "starts_on": first.isoformat(), "ends_on": (first + timedelta(days=self.dice.randint(1, 60))).isoformat(),
+        })  # fmt: skip
+        self.reliefs[made] = "requested"
+
+    async def relief_decided(self) -> bool | None:
+        if not self.reliefs:
+            return False
+        relief = self.dice.choice([*self.reliefs])
+        self.reliefs[relief] = "rejected" if self.reliefs[relief] == "approved" else "approved"
+        told = {"at": self.moment(20)} if self.chance(0.3) else {}
+        verb = {"approved": "approve", "rejected": "reject"}[self.reliefs[relief]]
+        return await self.act("quota_reliefs", verb, relief, **told)
+
+    async def relief_changed(self) -> bool | None:
+        if not self.reliefs:
+            return False
+        relief = self.dice.choice([*self.reliefs])
+        await self.patch("quota_reliefs", relief, share=self.dice.randint(1, 10**6) / 10**6, amount=None)
+        self.reliefs[relief] = "approved"
+        return await self.act("quota_reliefs", "approve", relief)
+
+    async def relief_deleted(self) -> bool | None:
+        if len(self.reliefs) < 4:
+            return False
+        relief = self.dice.choice([*self.reliefs])
+        del self.reliefs[relief]
+        return await self.world.delete("quota_reliefs", relief)  # type: ignore[func-returns-value]
+
+    async def calendar_told(self) -> None:
+        """When people work, and later otherwise."""
+        off = [{"day": self.day(20, 20), "name": "off", "share": self.dice.choice([1, 0.5])}]
+        row = {
+            "name": "Usual",
+            "is_default": True,
+            "friday_hours": self.dice.choice([0, 6, 8]),
+            "holidays": off,
+        }
+        await self.push("working_calendars", {"external_id": "usual", **row})
 
     async def rate_of_a_day(self, day: str | None = None) -> None:
         day = day or self.day(3, 0)
@@ -524,13 +591,15 @@ class Life:
 
 
 EVENTS = {
-    "deal_created": 6, "deal_pushed": 4, "deal_imported": 2, "deal_repriced": 6, "deal_edited": 6, "deal_weighed": 3,
-    "deal_moved": 8, "deal_won": 8, "deal_lost": 5, "deal_reopened": 4, "deal_reassigned": 4, "deal_split": 2,
-    "lines_edited": 4, "deal_deleted": 3, "deal_corrected": 3, "restored": 4, "lead_received": 6, "lead_answered": 4,
-    "lead_qualified": 4, "lead_disqualified": 2, "lead_converted": 3, "lead_reassigned": 2, "lead_deleted": 2,
-    "activity_logged": 8, "activity_edited": 5, "activity_deleted": 2, "quota_set": 3, "quota_changed": 3,
-    "quota_deleted": 1, "rate_of_a_day": 3, "rate_of_an_old_day": 1, "rate_deleted": 1, "first_rate_of_a_currency": 1,
-    "rep_hired": 2, "rep_left": 1, "rep_moved": 3, "manager_reassigned": 3, "manager_moved": 1, "team_renamed": 1,
-    "stage_changed": 2, "product_moved": 1, "account_edited": 2, "accounts_merged": 2,
+    "deal_created": 6, "deal_pushed": 4, "deal_imported": 2, "deal_repriced": 6, "deal_edited": 6,
+    "deal_weighed": 3, "deal_moved": 8, "deal_won": 8, "deal_lost": 5, "deal_reopened": 4, "deal_reassigned": 4,
+    "deal_split": 2, "deal_put_off": 6, "lines_edited": 4, "deal_deleted": 3, "deal_corrected": 3, "restored": 4,
+    "lead_received": 6, "lead_answered": 4, "lead_qualified": 4, "lead_disqualified": 2, "lead_converted": 3,
+    "lead_reassigned": 2, "lead_deleted": 2, "activity_logged": 8, "activity_edited": 5, "activity_deleted": 2,
+    "quota_set": 3, "quota_changed": 3, "quota_deleted": 1, "relief_asked": 2, "relief_decided": 4,
+    "relief_changed": 2, "relief_deleted": 1, "calendar_told": 1, "rate_of_a_day": 3, "rate_of_an_old_day": 1,
+    "rate_deleted": 1, "first_rate_of_a_currency": 1, "rep_hired": 2, "rep_left": 1, "rep_moved": 3,
+    "manager_reassigned": 3, "manager_moved": 1, "team_renamed": 1, "stage_changed": 2, "product_moved": 1,
+    "account_edited": 2, "accounts_merged": 2,
 }  # fmt: skip
 """What can happen on a day, and how often beside the others."""

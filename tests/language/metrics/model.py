@@ -6,6 +6,7 @@ tree is walked from the rep to the top at the moment in question.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -77,7 +78,7 @@ class Deal:
         points = sorted(self.points + (self.told_later if second_load else []), key=lambda p: p["at"])
         state: Row = {
             "stage": None, "amount": None, "owner": None, "due": None, "chance": None, "closed_at": None,
-            "credited": None, "category": None,
+            "credited": None, "category": None, "term": None,
         }  # fmt: skip
         found = []
         for point in points:
@@ -110,6 +111,42 @@ class Quota:
         return amount
 
 
+HOURS_A_DAY = 8
+
+
+@dataclass
+class Week:
+    """The weekdays that are worked, Monday 0, and what of some days is off."""
+
+    days: frozenset[int]
+    off: dict[date, Fraction]
+
+    def worked(self, day: date) -> Fraction:
+        return 1 - self.off.get(day, Fraction(0)) if day.weekday() in self.days else Fraction(0)
+
+
+@dataclass
+class Relief:
+    rep: str
+    first: date
+    last: date
+    share: Fraction | None
+    amount: Fraction | None
+    currency: str
+    states: list[tuple[datetime, str]]
+    """As first told; `told_later` came in a second load."""
+    told_later: list[tuple[datetime, str]] = field(default_factory=list)
+    deleted: bool = False
+
+    def state(self, moment: datetime, second_load: bool) -> str:
+        points = self.states + (self.told_later if second_load else [])
+        return next((state for at, state in reversed(points) if at <= moment), "requested")
+
+
+def days_between(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=n) for n in range((last - first).days)]
+
+
 @dataclass
 class Model:
     places: dict[str, list[tuple[datetime, Row]]]
@@ -118,6 +155,14 @@ class Model:
     rates: dict[tuple[str, str], list[tuple[date, Fraction]]]
     deals: list[Deal]
     quotas: list[Quota]
+    reliefs: list[Relief] = field(default_factory=list)
+    weeks: dict[str, Week] = field(default_factory=dict)
+    """Of some reps their own."""
+    usual: Week | None = None
+    careers: dict[str, Row] = field(default_factory=dict)
+    """Of some reps since when they are there, until when, and whether they are active."""
+    leading: dict[int, bool] = field(default_factory=dict)
+    """By quota, whether it is one of a leader; found once."""
 
     # -- money ---------------------------------------------------------------------------------------------------
 
@@ -151,6 +196,11 @@ class Model:
             rep = self.place(rep, moment)["manager"]
         return found
 
+    def levels(self, rep: str | None, moment: datetime) -> Row:
+        """Who leads at each level above a rep, itself included, 1 being the top."""
+        line = [*reversed(self.chain(rep, moment))]
+        return {f"manager_level_{n + 1}": line[n] if n < len(line) else None for n in range(8)}
+
 
 @dataclass
 class Question:
@@ -165,8 +215,11 @@ class Question:
     currency: str
     fx: str
     credit: str
+    attribution: str = "owner"
 
 
+CREDITED = frozenset({"rep", "manager", "team", "territory", *(f"manager_level_{n}" for n in range(1, 9))})
+"""Dimensions of who is credited, by which a deal that several are credited for stands in several groups."""
 PLACE = {"new": 1, "talk": 2, "won": 3}
 
 
@@ -239,17 +292,47 @@ class Answers:
             if at > moment and deal.row["opened_at"] is None:
                 yield deal, state
 
-    def standing(self, deal: Deal, state: Row, when: datetime, stage: str | None = None) -> Row | None:
-        """What a deal is in each dimension; nothing where a filter is against it."""
+    def holders(self, deal: Deal, owner: str, recorded: bool) -> list[tuple[str, Fraction]]:
+        """Who is credited, each with what share; before a deal was recorded nothing is known but its owner."""
+        splits = deal.row["splits"] if recorded else []
+        match self.q.attribution:
+            case "owner":
+                return [(owner, Fraction(1))]
+            case "team":
+                members: list[str] = deal.row["members"] if recorded else []
+                return [(rep, Fraction(1)) for rep in sorted({owner, *members})]
+            case kind:
+                wanted = "revenue" if kind == "split" else "overlay"
+                held = [(rep, share) for rep, share, of in splits if of == wanted]
+                return held or ([] if kind == "overlay" else [(owner, Fraction(1))])
+
+    def standings(
+        self, deal: Deal, state: Row, when: datetime, stage: str | None = None, *, recorded: bool = True
+    ) -> list[tuple[Row, Fraction]]:
+        """What a deal is in each dimension, for everyone who is credited with a share; those whom no filter is
+        against."""
         rep = state["credited"] or state["owner"]
         if self.q.credit == "current":
             gone = deal.deleted and not self.q.past
             today = None if gone else at_or_before(deal.versions(self.q.second_load), self.q.moment)
             rep, when = (today or state)["owner"], self.q.moment
+        found = [
+            (values, share)
+            for holder, share in self.holders(deal, rep, recorded)
+            if (values := self.standing(deal, state, holder, when, stage)) is not None
+        ]
+        asks = CREDITED & {*self.q.by, *self.q.filters}
+        if asks or self.q.attribution == "overlay":
+            return found
+        # Nobody is told from another: the whole of it, whoever has which share.
+        return [(values, Fraction(1)) for values, _ in found[:1]]
+
+    def standing(self, deal: Deal, state: Row, rep: str, when: datetime, stage: str | None) -> Row | None:
         place = self.model.place(rep, when)
-        account = self.model.accounts.get(deal.row["account"] or "", {"industry": None})
+        account = self.model.accounts.get(deal.row["account"] or "", {"industry": None, "tier": None})
         values = {
-            "rep": rep, **place, "industry": account["industry"], "type": deal.row["type"],
+            "rep": rep, **place, **self.model.levels(rep, when), "industry": account["industry"],
+            "type": deal.row["type"], "custom.region": deal.row["region"], "account.custom.tier": account["tier"],
             "stage": stage or state["stage"],
             "currency": deal.row["currency"], "competitor": deal.row["competitor"],
             "sales_channel": deal.row["channel"], "forecast_category": forecast(deal, state),
@@ -273,24 +356,40 @@ class Answers:
         return values if all(values[name] in wanted[name] for name in WHAT if name in wanted) else None
 
     def groups(
-        self, deal: Deal, state: Row, when: datetime, lines: list[Line], stage: str | None = None
-    ) -> list[tuple[Group, Fraction | None]]:
-        """The groups in which a deal counts, each with the share of its amount as an amount; filters applied."""
-        values, whole = self.standing(deal, state, when, stage), state["amount"]
-        if values is None:
-            return []
+        self,
+        deal: Deal,
+        state: Row,
+        when: datetime,
+        lines: list[Line],
+        stage: str | None = None,
+        *,
+        recorded: bool = True,
+    ) -> list[tuple[Group, Fraction | None, Fraction]]:
+        """The groups in which a deal counts, each with the amount of its lines there, and the share of that which is
+        credited there; filters applied."""
+        standings, whole = self.standings(deal, state, when, stage, recorded=recorded), state["amount"]
+        found: list[tuple[Group, Fraction | None, Fraction]] = []
+        for values, share in pooled(standings, self.q):
+            found += [
+                (tuple({**values, **what}[d] for d in self.q.by), amount, share)
+                for what, amount in self.pieces(whole, lines)
+            ]
+        return found
+
+    def pieces(self, whole: Fraction | None, lines: list[Line]) -> list[tuple[Row, Fraction | None]]:
         if not set(WHAT) & {*self.q.by, *self.q.filters}:
-            return [(tuple(values[d] for d in self.q.by), whole)]
+            return [({}, whole)]
         pieces: list[tuple[Line | None, Fraction]] = [(line, line.amount or Fraction(0)) for line in lines]
         covered = sum((amount for _, amount in pieces), Fraction(0))
         if not pieces or (whole is not None and whole != covered):
             pieces.append((None, (whole or 0) - covered))
         parts: dict[Group, Fraction] = defaultdict(Fraction)
+        asked = [d for d in WHAT if d in self.q.by]
         for line, amount in pieces:
             what = self.what(line)
             if what is not None:
-                parts[tuple({**values, **what}[d] for d in self.q.by)] += amount
-        return list(parts.items())
+                parts[tuple(what[d] for d in asked)] += amount
+        return [(dict(zip(asked, values, strict=True)), amount) for values, amount in parts.items()]
 
     # -- gathering ------------------------------------------------------------------------------------------------
 
@@ -330,12 +429,13 @@ class Answers:
             if reason == "no_open_date" and deal.versions(self.q.second_load)[0][0] > when
             else deal.row["lines"]
         )
-        for group, amount in self.groups(deal, state, when, lines):
+        recorded = lines is deal.row["lines"]
+        for group, amount, share in self.groups(deal, state, when, lines, recorded=recorded):
             cell = cells.setdefault((i, group), Cell())
             worth: Fraction | str = reason or (number(amount) if number else Fraction(1))
             if isinstance(worth, Fraction) and rate_day is not None:
                 rate = self.model.rate(deal.row["currency"], self.q.currency, rate_day)
-                worth = "missing_fx" if rate is None else worth * rate
+                worth = "missing_fx" if rate is None else worth * rate * share
             if isinstance(worth, str):
                 cell.excluded[worth] += 1
             else:
@@ -449,6 +549,40 @@ class Answers:
                     self.add(cells, i, deal, state, begin)
         return cells
 
+    # -- what was put off ------------------------------------------------------------------------------------------
+
+    def pushes(self, worth: Callable[[date, date, bool], Fraction | None]) -> Cells:
+        """Each day on which an open deal came to be expected later; `worth` sees the day on which it was expected, that
+        on which it is, and whether it is the deal's first push of the bucket."""
+        cells: Cells = {}
+        for i, span in enumerate(self.spans()):
+            assert span is not None
+            for deal, state in self.living(self.q.moment, not self.q.past):
+                first = True
+                for when, before, moved in self._pushes_of(deal, span):
+                    counts, first = worth(before["due"], moved["due"], first), False
+                    pushed = {**state, "credited": None, "owner": moved["owner"], "stage": moved["stage"]}
+                    if counts is not None:
+                        for group, *_ in self.groups(deal, pushed, when, deal.row["lines"]):
+                            cell = cells.setdefault((i, group), Cell())
+                            cell.total, cell.n = cell.total + counts, cell.n + 1
+        return cells
+
+    def _pushes_of(self, deal: Deal, span: tuple[date, date]) -> Iterable[tuple[datetime, Row, Row]]:
+        """When, and the deal before and after."""
+        versions = [(at, s) for at, s in deal.versions(self.q.second_load) if at <= self.q.moment]
+        for day in sorted({day_of(at) for at, _ in versions}):
+            earlier = [s for at, s in versions if day_of(at) < day]
+            today = [(at, s) for at, s in versions if day_of(at) == day]
+            if not earlier or not span[0] <= day < span[1]:
+                continue
+            before, last = earlier[-1], today[-1][1]
+            still_open = before["category"] == last["category"] == "open"
+            if still_open and before["due"] and last["due"] and last["due"] > before["due"]:
+                dues = [before["due"], *(s["due"] for _, s in today)]
+                n = max(n for n in range(len(today)) if dues[n] != dues[n + 1])
+                yield (today[n][0], before, today[n][1])
+
     # -- time in a stage --------------------------------------------------------------------------------------------
 
     def entered(self, deal: Deal, moment: datetime) -> datetime | None:
@@ -511,7 +645,7 @@ class Answers:
             for deal, state in self.living(self.q.moment, not self.q.past):
                 for step in self._steps_of(deal, state):
                     if begin <= step.reached < end and (worth := wanted(step)) is not None:
-                        for group, _ in self.groups(deal, state, step.reached, [], step.stage):
+                        for group, *_ in self.groups(deal, state, step.reached, [], step.stage):
                             cell = cells.setdefault((i, group), Cell())
                             if step.unknown:
                                 cell.excluded["unknown_stages"] += 1
@@ -562,24 +696,25 @@ class Answers:
                 inside = closed is None or midnight(span[0]) <= closed < midnight(span[1])
                 if state["category"] != "won" or not inside:
                     continue
-                worth = number(deal, state, line)
-                standing = self.standing(deal, state, moment if reason or closed is None else closed)
                 what = self.what(line)
-                if worth == "left out" or standing is None or what is None:
+                if number(deal, state, line) == "left out" or what is None:
                     continue
-                cell = cells.setdefault((i, tuple({**standing, **what}[d] for d in self.q.by)), Cell())
-                if reason or closed is None:
-                    worth = reason or "no_close_date"
-                elif isinstance(worth, Fraction) and (needed := currencies(deal, state, line)):
-                    day = self.priced_on(span, day_of(closed))
-                    rates = [self.model.rate(currency, self.q.currency, day) for currency in needed]
-                    worth = "missing_fx" if None in rates else worth * (rates[0] or 0)
-                if isinstance(worth, str):
-                    cell.excluded[worth] += 1
-                else:
-                    cell.total += worth
-                    cell.n += 1
-                    cell.values.append(worth)
+                when = moment if reason or closed is None else closed
+                for standing, share in pooled(self.standings(deal, state, when, recorded=not reason), self.q):
+                    cell = cells.setdefault((i, tuple({**standing, **what}[d] for d in self.q.by)), Cell())
+                    worth = number(deal, state, line)
+                    if reason or closed is None:
+                        worth = reason or "no_close_date"
+                    elif isinstance(worth, Fraction) and (needed := currencies(deal, state, line)):
+                        day = self.priced_on(span, day_of(closed))
+                        rates = [self.model.rate(currency, self.q.currency, day) for currency in needed]
+                        worth = "missing_fx" if None in rates else worth * (rates[0] or 0) * share
+                    if isinstance(worth, str):
+                        cell.excluded[worth] += 1
+                    else:
+                        cell.total += worth
+                        cell.n += 1
+                        cell.values.append(worth)
         return cells
 
     def cost(self, state: Row, line: Line | None) -> Fraction | None:
@@ -604,6 +739,11 @@ class Answers:
 
     def leads_carriers(self, quota: Quota) -> bool:
         """Whether somebody below the holder carries a quota on a day of this one."""
+        if id(quota) not in self.model.leading:
+            self.model.leading[id(quota)] = self._leads_carriers(quota)
+        return self.model.leading[id(quota)]
+
+    def _leads_carriers(self, quota: Quota) -> bool:
         kind, holder = quota.holder
         for other in self.model.quotas:
             if other.holder[0] != "rep" or other.holder[1] == holder:
@@ -648,15 +788,148 @@ class Answers:
                     cells[i, group].excluded[reason] += 1
         return cells
 
+    def carriers(self) -> Cells:
+        """By day, who carries a quota: the mean over the days of each bucket that have begun."""
+        cells: Cells = {}
+        for i, span in enumerate(self.spans()):
+            assert span is not None
+            first, last = self.begun(span)
+            for n in range((last - first).days):
+                day = first + timedelta(days=n)
+                for rep in self.model.places:
+                    if any(q.holder == ("rep", rep) and q.first <= day < q.last for q in self.model.quotas):
+                        group = self._group_of(rep, day)
+                        if group is not None:
+                            cells.setdefault((i, group), Cell()).total += Fraction(1, (last - first).days)
+        return cells
+
+    def _counting(self) -> Iterable[Quota]:
+        return (q for q in self.model.quotas if q.holder[0] == "rep" and not self.leads_carriers(q))
+
+    def _runs_of(self, quota: Quota) -> Iterable[list[date]]:
+        """The days on which one amount of it holds, and no finer quota."""
+        finer = [
+            q for q in self.model.quotas if q.holder == quota.holder and q.last - q.first < quota.last - quota.first
+        ]  # fmt: skip
+        begins = {quota.first, *(day for day, _ in quota.versions)}
+        run: list[date] = []
+        for day in days_between(quota.first, quota.last):
+            covered = any(q.first <= day < q.last for q in finer)
+            if run and (covered or day in begins):
+                yield run
+                run = []
+            if not covered:
+                run.append(day)
+        if run:
+            yield run
+
+    def part(self, rep: str, some: Iterable[date], among: Iterable[date]) -> Fraction:
+        week, days = self.model.weeks.get(rep) or self.model.usual, [*among]
+        worked = sum(week.worked(day) for day in days) if week else Fraction(0)
+        if not week or not worked:
+            return Fraction(len([*some]), len(days))
+        return sum((week.worked(day) for day in some), Fraction(0)) / worked
+
+    def relief(self) -> Cells:
+        cells: Cells = {}
+        for i, span in enumerate(self.spans()):
+            assert span is not None
+            for relief in self.model.reliefs:
+                state = relief.state(self.q.moment, self.q.second_load)
+                if state != "approved" or (relief.deleted and not self.q.past):
+                    continue
+                for quota in self._counting():
+                    if quota.holder[1] == relief.rep:
+                        for run in self._runs_of(quota):
+                            self._relieve(cells, i, span, relief, quota, run)
+        return cells
+
+    def _relieve(
+        self, cells: Cells, i: int, span: tuple[date, date], relief: Relief, quota: Quota, run: list[date]
+    ) -> None:
+        here = [day for day in run if span[0] <= day < span[1]]
+        for day in here:
+            group = self._quota_group(quota, day, assigned=False)
+            if group is None or not relief.first <= day < relief.last:
+                continue
+            if relief.share is not None:
+                of_quota = Fraction(quota.amount_on(day)) * len(here) / (quota.last - quota.first).days
+                worth = of_quota * relief.share * self.part(relief.rep, [day], here)
+            else:
+                of_days = self.part(relief.rep, [day], days_between(relief.first, relief.last))
+                worth = (relief.amount or Fraction(0)) * of_days
+            currency = relief.currency if relief.share is None else quota.currency
+            rate = self.model.rate(currency, self.q.currency, self.priced_on(span, quota.first))
+            cell = cells.setdefault((i, group), Cell())
+            if rate is None:
+                cell.excluded["missing_fx"] += 1
+            else:
+                cell.total, cell.n = cell.total + worth * rate, cell.n + 1
+
+    def _places(self, quota: Quota, days: list[date]) -> Iterable[list[date]]:
+        """The same days as far as the place asked for is one."""
+        rep = quota.holder[1]
+        leveled = any(name.startswith("manager_level_") for name in (*self.q.by, *self.q.filters))
+        placed = "manager" in self.q.by or {"team", "territory"} & {*self.q.by, *self.q.filters}
+
+        def where(day: date) -> Any:
+            begins = midnight(day)
+            if self.q.credit == "current":
+                return None
+            known = [state for at, state in self.model.places[rep] if at <= begins]
+            chain = self.model.chain(rep, begins)
+            below = set(self.q.filters.get("manager", ())) & set(chain)
+            placing = len([*itertools.groupby(known)]) if placed else 0
+            return bool(below), placing, tuple(chain) if leveled else ()
+
+        return ([*group] for _, group in itertools.groupby(days, where))
+
+    def begun_of_quota(
+        self, number: Callable[[Quota, date, int, Fraction], Fraction], *, money: bool
+    ) -> Cells:
+        """`number` of a quota, one of its days, how many there are and the share of them that have begun."""
+        cells: Cells = {}
+        for i, span in enumerate(self.spans()):
+            assert span is not None
+            for quota in self._counting():
+                rate = self.model.rate(quota.currency, self.q.currency, self.priced_on(span, quota.first))
+                for run in self._runs_of(quota):
+                    here = [day for day in run if span[0] <= day < span[1]]
+                    for days in self._places(quota, here):
+                        group = self._quota_group(quota, days[0], assigned=False)
+                        begun = [day for day in days if day <= day_of(self.q.moment)]
+                        if group is None or (money and rate is None):
+                            continue
+                        share = self.part(quota.holder[1], begun, days)
+                        cell = cells.setdefault((i, group), Cell())
+                        worth = number(quota, days[0], len(days), Fraction(1) if begun == days else share)
+                        cell.total += worth * (rate or 1) if money else worth
+        return cells
+
+    def due_of_quota(self) -> Cells:
+        def number(quota: Quota, day: date, length: int, share: Fraction) -> Fraction:
+            return Fraction(quota.amount_on(day)) * length / (quota.last - quota.first).days * share
+
+        return self.begun_of_quota(number, money=True)
+
+    def days_of_quota(self) -> Cells:
+        return self.begun_of_quota(lambda quota, day, length, share: Fraction(length), money=False)
+
+    def days_begun(self) -> Cells:
+        return self.begun_of_quota(lambda quota, day, length, share: length * share, money=False)
+
     def _quota_group(self, quota: Quota, day: date, assigned: bool) -> Group | None:
         kind, holder = quota.holder
-        rep = holder if kind == "rep" else None
+        if kind == "rep":
+            return self._group_of(holder, day, {"manager": holder} if assigned else {})
+        return self._group_of(None, day, {kind: holder})
+
+    def _group_of(self, rep: str | None, day: date, own: Row | None = None) -> Group | None:
+        """Where a rep stands as a day begins; nothing where a filter is against it."""
         when = self.q.moment if self.q.credit == "current" else midnight(day)
-        values = {"rep": rep, **self.model.place(rep, when)}
-        if kind != "rep":
-            values[kind] = holder
-        elif assigned:
-            values["manager"] = rep
+        values = {
+            "rep": rep, **self.model.place(rep, when), **self.model.levels(rep, when), **(own or {}),
+        }  # fmt: skip
         for name, wanted in self.q.filters.items():
             if name == "manager":
                 if not set(wanted) & set(self.model.chain(rep, when)):
@@ -664,6 +937,16 @@ class Answers:
             elif values[name] not in wanted:
                 return None
         return tuple(values[d] for d in self.q.by)
+
+
+def pooled(standings: list[tuple[Row, Fraction]], q: Question) -> list[tuple[Row, Fraction]]:
+    """Those who stand in one group as one: their shares together, but of a team each has all of it."""
+    found: dict[Group, tuple[Row, Fraction]] = {}
+    for values, share in standings:
+        group = tuple(values[d] for d in q.by if d not in WHAT)
+        before = found[group][1] if group in found else Fraction(0)
+        found[group] = (values, Fraction(1) if q.attribution in ("owner", "team") else before + share)
+    return list(found.values())
 
 
 def forecast(deal: Deal, state: Row) -> str | None:

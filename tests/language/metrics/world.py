@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from app.areas import CATALOGUE, METRIC_CATALOGUE, found
+from app.ground.access import custom
 from app.ground.access.principal import Principal
 from app.ground.access.tenants import create_tenant
 from app.ground.database.session import Database, connect
@@ -45,6 +46,16 @@ class World:
         failed = [(r.index, r.errors, r.failure) for r in receipts if r.outcome == "failed"]
         assert not failed, failed
         return [str(r.id) for r in receipts]
+
+    async def add_field(self, noun: str, name: str, kind: str = "picklist") -> None:
+        """A custom field, known at once to everyone who asks from now on."""
+        declared = {"noun": noun, "name": name, "kind": kind, "title": name}
+        async with self.company.database.transaction(self.company.id) as session:
+            await write.create(session, self.admin, CATALOGUE, CATALOGUE["custom_fields"], declared)
+            declared_now = f"select {custom.declared('$1')}"
+            text = await session.connection.fetchval(declared_now, self.company.id)
+        tenant = replace(self.company.tenant, custom=custom.told(text))
+        self.company = replace(self.company, tenant=tenant)
 
     async def delete(self, noun: str, reference: str) -> None:
         async with self.company.database.transaction(self.company.id) as session:

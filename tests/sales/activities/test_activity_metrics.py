@@ -18,7 +18,7 @@ from app.areas import METRIC_CATALOGUE
 from app.ground.database.session import Database
 from app.language.metrics.answer import decimal
 from app.language.metrics.metric import Tally
-from tests.language.metrics.model import midnight
+from tests.language.metrics.model import HOURS_A_DAY, day_of, midnight
 from tests.language.metrics.world import Row, World, new_world
 from tests.sales.activities import doings
 from tests.sales.activities.doings import Activity, Deal
@@ -43,7 +43,7 @@ class Floor:
     deals: list[Deal]
 
 
-@pytest_asyncio.fixture(scope="module", params=[1, 2])
+@pytest_asyncio.fixture(scope="module", params=[1, 2, 3])
 async def floor(request: pytest.FixtureRequest, owner_url: str, database: Database) -> AsyncIterator[Floor]:
     world = await new_world(owner_url, database, timezone="America/New_York")
     staff = careers.invented(request.param)
@@ -63,6 +63,8 @@ class Cell:
     numerator: Fraction = Fraction(0)
     denominator: Fraction = Fraction(0)
     values: list[Fraction] = field(default_factory=list)
+    logged: Fraction = Fraction(0)
+    """Hours that were logged, whoever has a calendar."""
     excluded: Counter[str] = field(default_factory=Counter)
 
 
@@ -105,6 +107,17 @@ def counted(
             cells[group].denominator += average
         for group in untold:
             cells[group].excluded["no_hire_date"] += 1
+    if metric.endswith("time_share"):
+        at_work(
+            floor.staff,
+            cells,
+            group_of,
+            first,
+            last,
+            moment,
+            past=past,
+            leading=metric.startswith("coaching"),
+        )
     minutes: dict[Any, dict[datetime, tuple[datetime, Any]]] = defaultdict(dict)
     for activity in sorted(floor.activities, key=lambda a: a.row["occurred_at"] or begin):
         row = activity.at(moment, past=past)
@@ -135,14 +148,34 @@ def counted(
                     minutes[row["owner"], "wanted"].setdefault(minute, group)
         else:
             cell.numerator += 1
-    for (_, which), taken in minutes.items():
+    for (owner, which), taken in minutes.items():
         for group in taken.values():
             cell = cells[group]
             if which == "all":
-                cell.denominator += Fraction(1, 60)
+                cell.logged += Fraction(1, 60)
+                cell.denominator += 0 if floor.staff.week(owner) else Fraction(1, 60)
             else:
                 cell.numerator += Fraction(1, 60)
     return cells
+
+
+def at_work(
+    staff: Staff, cells: Cells, group_of: Grouping, first: date, last: date, moment: datetime, *, past: bool,
+    leading: bool,
+) -> None:  # fmt: skip
+    """The hours by the calendars, day by day, of those at work; `leading`, of those to whom somebody reports."""
+    for career in staff.living(past=past):
+        week, day = staff.week(career.name), first
+        while week and day < min(last, day_of(moment) + timedelta(days=1)):
+            begins = midnight(day)
+            how = career.works(begins)
+            if how and (not leading or leads(staff, career.name, begins)):
+                cell = cells[group_of(career.name, begins, {})]
+                if how == "at work":
+                    cell.denominator += HOURS_A_DAY * week.worked(day)
+                else:
+                    cell.excluded[how] = 1
+            day += timedelta(days=1)
 
 
 def leads(staff: Staff, rep: str | None, moment: datetime) -> bool:
@@ -202,6 +235,11 @@ async def test_numbers_equal_the_loops(
             if "no_hire_date" in excluded:
                 excluded["no_hire_date"] = 1
             assert excluded == dict(cell.excluded), (first, group)
+            if metric.endswith("time_share"):
+                of_logged = cell.numerator / cell.logged if cell.logged else None
+                assert row["beside"]["of_logged"] == decimal(of_logged), (first, group)
+                parts = row["beside"]["working_hours"] + row["beside"]["logged_hours"]
+                assert parts == decimal(cell.denominator), (first, group)
             if metric == "average_call_duration":
                 middle = decimal(statistics.median(cell.values)) if cell.values else None
                 assert row["beside"] == {"median": middle}, (first, group)
@@ -360,7 +398,9 @@ async def test_selling_time_by_hand(office: World) -> None:
     row = await office.one("selling_time_share", **MARCH)
     assert (row["value"], row["numerator"], row["denominator"]) == (decimal(Fraction(3, 4)), 3, 4)
     shares = {
-        c.row["id"]: c.parts["logged"] for c in await office.contributions("selling_time_share", **MARCH)
+        c.row["id"]: c.parts["logged"]
+        for c in await office.contributions("selling_time_share", **MARCH)
+        if "logged" in c.parts
     }
     assert sorted(shares.values()) == [1, 1, 2], "what overlaps counts for what it adds"
     await office.put(
@@ -373,10 +413,66 @@ async def test_selling_time_by_hand(office: World) -> None:
     assert (row["numerator"], row["denominator"]) == (3, 8), (
         "of two people at the same time nothing is merged"
     )
-    assert row["beside"] == {"with_preparation": decimal(Fraction(7, 8))}
+    assert row["beside"] == {
+        "with_preparation": decimal(Fraction(7, 8)), "of_logged": decimal(Fraction(3, 8)), "working_hours": 0,
+        "logged_hours": 8,
+    }  # fmt: skip
     assert row["excluded"] == {"no_duration": 1, "planned": 1}
     none = await office.one("selling_time_share", period="2024")
     assert (none["value"], none["null_reason"]) == (None, "zero_denominator")
+
+
+async def test_time_is_of_working_hours_where_they_are_known(office: World) -> None:
+    """Ann's week has 40 of them, Bob is not there yet; Mona goes by a calendar of her own, less a holiday."""
+    hour, week = 3600, {"period": "2025-03-03/2025-03-10"}
+    await office.put(
+        "activities",
+        did("1", "ann", "2025-03-03T09:00:00Z", duration_seconds=2 * hour, purpose="selling"),
+        did("2", "ann", "2025-03-03T10:00:00Z", duration_seconds=2 * hour, purpose="prospecting", kind="call"),
+        did("3", "ann", "2025-03-03T13:00:00Z", duration_seconds=hour, purpose="admin"),
+        did("4", "mona", "2025-03-04T13:00:00Z", duration_seconds=hour, purpose="coaching"),
+        did("5", "mona", "2025-03-04T13:00:00Z", duration_seconds=hour, purpose="coaching"),
+        did("6", "mona", "2025-03-05T13:00:00Z", duration_seconds=3 * hour, purpose="admin"),
+    )  # fmt: skip
+    assert await office.value("coaching_time_share", **week) == decimal(Fraction(1, 4))
+    await office.put("working_calendars", {"external_id": "mona", "name": "Mona's", "friday_hours": 0, "holidays": [
+        {"day": "2025-03-06", "name": "A holiday", "share": 0.5},
+    ]})  # fmt: skip
+    await office.put(
+        "reps", {"external_id": "mona", "name": "Mona", "working_calendar_id": "t:mona",
+                 "history": [{"at": "2025-01-01", "working_calendar_id": "t:mona"}]},
+    )  # fmt: skip
+    mixed = await office.one("selling_time_share", **week)
+    assert mixed["beside"]["working_hours"] == 28, "Mona's alone"
+    assert (mixed["beside"]["logged_hours"], mixed["denominator"]) == (4, 32), "Ann has none yet"
+    await office.put("working_calendars", {"external_id": "usual", "name": "Usual", "is_default": True})
+    ann = await office.one("selling_time_share", **week, filters={"rep": "Ann"})
+    assert (ann["numerator"], ann["denominator"], ann["value"]) == (3, 40, decimal(Fraction(3, 40)))
+    assert (ann["beside"]["of_logged"], ann["beside"]["logged_hours"]) == (decimal(Fraction(3, 4)), 0)
+    assert await office.grouped("selling_time_share", "rep", **week) == {
+        "Ann": decimal(Fraction(3, 40)), "Mona": 0, "Head": 0,
+    }  # fmt: skip
+    coaching = await office.one("coaching_time_share", **week)
+    assert (coaching["numerator"], coaching["denominator"]) == (1, 28 + 40), "Mona's and the Head's hours"
+    tuesday = await office.one(
+        "selling_time_share", **week, filters={"rep": "Ann"}, as_of="2025-03-04T12:00:00Z"
+    )
+    assert tuesday["denominator"] == 16, "of the days that have begun"
+    rows = await office.contributions("selling_time_share", page=2, **week, by=["rep"])
+    hours = {c.row["label"]: c.parts["working"] for c in rows if "working" in c.parts}
+    assert hours == {"Ann": 40, "Mona": 28, "Head": 40}
+    assert {c.row["noun"] for c in rows} == {"activities", "reps"}
+
+
+async def test_managers_work_as_managers_while_somebody_reports_to_them(office: World) -> None:
+    """Ann reported to Mona until June."""
+    await office.put("working_calendars", {"external_id": "usual", "name": "Usual", "is_default": True})
+    asked: dict[str, Any] = {"filters": {"rep": "Mona"}}
+    week = await office.one("coaching_time_share", period="2025-05-26/2025-06-09", **asked)
+    assert week["denominator"] == 40, "1 June was a Sunday"
+    assert await office.value("coaching_time_share", period="2025-05", **asked) == 0
+    later = await office.one("coaching_time_share", period="2025-07", **asked)
+    assert (later["value"], later["null_reason"]) == (None, "zero_denominator")
 
 
 async def test_what_lies_pages_before_covers_still(office: World) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
-from tests.language.metrics.model import at_or_before, day_of, midnight
+from tests.language.metrics.history import load_weeks, some_week
+from tests.language.metrics.model import Week, at_or_before, day_of, midnight
 from tests.language.metrics.world import Row, World
 
 MANAGERS = ("m1", "m2")
@@ -52,6 +53,12 @@ class Career:
 class Staff:
     careers: dict[str, Career]
     quotas: dict[str, tuple[date, date]] = field(default_factory=dict)
+    weeks: dict[str, Week] = field(default_factory=dict)
+    """Of some reps their own calendar."""
+    usual: Week | None = None
+
+    def week(self, rep: str | None) -> Week | None:
+        return self.weeks.get(rep or "") or self.usual
 
     def living(self, *, past: bool) -> Iterator[Career]:
         """What is deleted now was there then."""
@@ -128,7 +135,10 @@ def invented(seed: int) -> Staff:
         careers[name] = Career(name, hired, points, told=dice.random() < 0.7)
     careers["s6"].deleted = True
     quotas = {rep: (date(2025, 4, 1), date(2025, 7, 1)) for rep in dice.sample(SELLERS, 3)}
-    return Staff(careers, quotas)
+    # Nobody has one, some have one of their own, or everybody has one.
+    own = seed % 3 != 1
+    weeks = {rep: some_week(dice) for rep in careers if own and dice.random() < 0.6}
+    return Staff(careers, quotas, weeks, some_week(dice) if seed % 3 == 0 else None)
 
 
 def _told(state: Row) -> Row:
@@ -142,10 +152,13 @@ def _told(state: Row) -> Row:
 
 async def load(world: World, staff: Staff) -> None:
     await world.put("teams", *({"external_id": x, "name": x} for x in ("red", "blue")))
+    await load_weeks(world, staff.weeks, staff.usual)
     for career in staff.careers.values():
         row: Row = {"external_id": career.name, "name": career.name, **_told(career.points[-1][1])}
         if career.hired_on:
             row["hired_on"] = career.hired_on.isoformat()
+        if career.name in staff.weeks:
+            row["working_calendar_id"] = f"t:{career.name}"
         if career.told:
             row["history"] = [{"at": at.isoformat(), **_told(state)} for at, state in career.points]
         await world.put("reps", row)

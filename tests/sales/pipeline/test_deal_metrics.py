@@ -407,3 +407,34 @@ async def test_order_rank_and_totals(shop: World) -> None:
     assert kinds.count(("2025-01-01", True, True)) == 2, "each group over the whole period"
     assert kinds.count(("2025-03-01", False, True)) == 1, "each bucket over all groups"
     assert len({row["row_key"] for row in months}) == len(months)
+
+
+async def test_a_past_that_tells_of_no_stage_still_ends_with_the_close(
+    owner_url: str, database: Database
+) -> None:
+    """A closed deal whose history speaks of its owner alone."""
+    world = await new_world(owner_url, database)
+    await world.put("reps", *({"external_id": x, "name": x} for x in ("ann", "bob")))
+    await world.put("pipelines", {"external_id": "p", "name": "P", "is_default": True})
+    await world.put("stages", {"external_id": "talk", "name": "talk", "pipeline_id": "t:p"},
+                    {"external_id": "won", "name": "won", "pipeline_id": "t:p", "category": "won"})  # fmt: skip
+    row = {
+        "external_id": "a", "name": "a", "stage_id": "t:won", "amount": 7, "opened_at": "2025-01-10",
+        "closed_at": "2025-03-02", "owner_id": "t:bob", "history": [
+            {"at": "2025-02-01", "owner_id": "t:ann"}, {"at": "2025-04-01", "owner_id": "t:bob"},
+        ],
+    }  # fmt: skip
+    for _ in range(2):
+        await world.put("opportunities", row)
+        assert await world.grouped("bookings", "rep", period="2025-03") == {"ann": 7}, (
+            "to whom it belonged then"
+        )
+        assert await world.value("bookings", period="2025-03", as_of="2025-03-01") == 0
+        assert await world.value("open_deals", as_of="2025-03-01") == 1
+        assert await world.grouped("bookings", "rep", period="2025-03", as_of="2025-03-03") == {"ann": 7}
+    same_day = {**row, "external_id": "b", "closed_at": "2025-04-01"}
+    early = {**row, "external_id": "c", "closed_at": "2025-01-02"}
+    await world.put("opportunities", same_day, early)
+    assert await world.bucketed("won_deals", period="2025-01-01/2025-05-01", grain="month") == {
+        "2025-01-01": 1, "2025-02-01": 0, "2025-03-01": 1, "2025-04-01": 1,
+    }  # fmt: skip

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -21,7 +22,7 @@ from tests.language.metrics.model import quantile
 from tests.language.metrics.world import Row, World, new_world
 
 METRICS = ("leads_created", "qualified_leads", "open_leads", "lead_conversion", "lead_velocity_rate",
-           "speed_to_lead")  # fmt: skip
+           "speed_to_lead", "lead_to_win_rate")  # fmt: skip
 MANAGER = {"ann": "boss", "bob": "boss", "cleo": None, None: None}
 
 
@@ -48,6 +49,14 @@ def state(lead: Row, moment: datetime, past: bool) -> Row | None:
     return lead | {name: lead[name] if lead[name] and lead[name] <= moment else None for name in reached}
 
 
+def stands(lead: Row, moment: datetime, past: bool) -> str | None:
+    """What the deal was by the moment that the lead had become by then."""
+    deal = lead["deal"]
+    if deal is None or (deal["deleted"] and not past):
+        return None
+    return next((stage for at, stage in reversed(deal["path"]) if at <= moment), None)
+
+
 Parts = dict[str, list[Fraction]]
 """What every sum is made of, row by row."""
 
@@ -65,7 +74,7 @@ def counted(
     parts: Parts = defaultdict(list)
     excluded: Counter[str] = Counter()
     inside: Callable[[datetime | None], bool] = lambda at: at is not None and begin <= at < end  # noqa: E731
-    cohort = metric in ("leads_created", "lead_conversion", "speed_to_lead")
+    cohort = metric in ("leads_created", "lead_conversion", "speed_to_lead", "lead_to_win_rate")
     for lead in leads:
         now = state(lead, moment, past)
         if lead["received_at"] is None and (past or cohort):
@@ -83,6 +92,12 @@ def counted(
         elif inside(now["received_at"]):
             parts["leads_created"].append(Fraction(1))
             parts["converted"] += [Fraction(1)] * (now["converted_at"] is not None)
+            if metric == "lead_to_win_rate":
+                deal = stands(lead, moment, past)
+                ended = now["converted_at"] is not None or now["disqualified_at"] is not None
+                parts["won"] += [Fraction(1)] * (deal == "won")
+                parts["undecided"] += [Fraction(1)] * (deal == "open" or (deal is None and not ended))
+                parts["with_deal"] += [Fraction(1)] * (deal is not None)
             if metric == "speed_to_lead" and now["first_response_at"] is not None:
                 waited = Fraction((now["first_response_at"] - now["received_at"]) // timedelta(seconds=1))
                 excluded["negative_response"] += waited < 0
@@ -105,12 +120,24 @@ def value(metric: str, parts: Parts) -> Fraction | None:
     match metric:
         case "lead_conversion":
             return count("converted") / count("leads_created") if parts.get("leads_created") else None
+        case "lead_to_win_rate":
+            return count("won") / count("leads_created") if parts.get("leads_created") else None
         case "lead_velocity_rate":
             before = count("before")
             return (count("qualified_leads") - before) / before if before else None
         case "speed_to_lead":
             return statistics.median(parts["responses"]) if parts.get("responses") else None
     return count(metric)
+
+
+def shares(parts: Parts) -> dict[str, Any]:
+    created, won, undecided, deals = (
+        len(parts.get(x, [])) for x in ("leads_created", "won", "undecided", "with_deal")
+    )
+    told = {
+        "of_resolved": (won, created - undecided), "open_share": (undecided, created), "deal_share": (deals, created),
+    }  # fmt: skip
+    return {name: decimal(Fraction(a, b)) if b else None for name, (a, b) in told.items()}
 
 
 @pytest.mark.parametrize("as_of", [None, "2025-06-15T12:00:00Z", "2025-11-01"])
@@ -144,6 +171,8 @@ async def test_numbers_equal_the_loops(
                 begin,
                 group,
             )
+            if metric == "lead_to_win_rate":
+                assert row["beside"] == shares(parts), (begin, group)
     tallies: dict[Any, dict[str, Tally]] = {}
     single: dict[Any, list[Fraction]] = defaultdict(list)
     for c in await world.contributions(metric, **asked):
@@ -201,3 +230,54 @@ async def test_the_worked_examples(owner_url: str, database: Database) -> None:
     assert row["beside"] == {"of_resolved": decimal(Fraction(1, 2)), "open_share": decimal(Fraction(1, 2))}
     then = await world.one("lead_conversion", **march, as_of="2025-04-05")
     assert then["beside"] == {"of_resolved": 1, "open_share": decimal(Fraction(3, 4))}, "two was open still"
+
+
+async def test_lead_to_win_by_hand(owner_url: str, database: Database) -> None:
+    world = await new_world(owner_url, database)
+    await world.put("reps", {"external_id": "ann", "name": "Ann"}, {"external_id": "bob", "name": "Bob"})
+    await world.put("pipelines", {"external_id": "p", "name": "P", "is_default": True})
+    await world.put("stages", *(
+        {"external_id": x, "name": x, "pipeline_id": "t:p", "category": x} for x in ("open", "won", "lost")
+    ))  # fmt: skip
+    wins: dict[str, list[Row]] = {
+        "one": [{"at": "2025-04-01", "stage_id": "t:open"}, {"at": "2025-05-20", "stage_id": "t:won"}],
+        "two": [{"at": "2025-04-01", "stage_id": "t:won"}, {"at": "2025-05-20", "stage_id": "t:open"}],
+    }
+    await world.put("opportunities", *(
+        {"external_id": key, "name": key, "opened_at": "2025-04-01", "stage_id": past[-1]["stage_id"], "history": past,
+         "owner_id": "t:bob"}
+        for key, past in wins.items()
+    ))  # fmt: skip
+    became = {"converted_at": "2025-04-01", "owner_id": "t:ann"}
+    await world.put("leads", *(
+        {"external_id": key, "name": key, "received_at": "2025-03-05", **rest}
+        for key, rest in {
+            "1": {"converted_opportunity_id": "t:one", **became}, "2": {"converted_opportunity_id": "t:two", **became},
+            "3": {"status": "disqualified", "disqualified_at": "2025-04-10", "owner_id": "t:ann"},
+            "4": {"owner_id": "t:ann"},
+        }.items()
+    ))  # fmt: skip
+    march: Row = {"period": "2025-03"}
+    row = await world.one("lead_to_win_rate", **march)
+    half, quarter = decimal(Fraction(1, 2)), decimal(Fraction(1, 4))
+    assert (row["value"], row["numerator"], row["denominator"], row["n"]) == (quarter, 1, 4, 4)
+    assert row["beside"] == {"of_resolved": half, "open_share": half, "deal_share": half}
+    assert (row["interval"] is not None, row["small_sample"]) == (True, True)
+    then = await world.one("lead_to_win_rate", **march, as_of="2025-05-01")
+    assert (then["value"], then["beside"]["open_share"]) == (quarter, half), "the other one was won then"
+    early = await world.one("lead_to_win_rate", **march, as_of="2025-03-20")
+    assert (early["value"], early["beside"]) == (0, {"of_resolved": None, "open_share": 1, "deal_share": 0})
+
+    reps = {c.row["label"]: UUID(c.row["id"]) for c in await world.contributions("headcount")}
+    ann = world.company.principal("rep", rep_id=reps["Ann"])
+    assert (await world.one("lead_to_win_rate", principal=ann, **march))["value"] == quarter, (
+        "of a deal of Bob's"
+    )
+    rows = await world.contributions("lead_to_win_rate", principal=ann, **march)
+    assert {c.row["noun"] for c in rows} == {"leads"}
+    assert {c.row["label"] for c in rows if "won" in c.parts} == {"1"}
+    before = datetime.now(UTC).isoformat()
+    await world.delete("opportunities", "t:one")
+    row = await world.one("lead_to_win_rate", **march)
+    assert (row["value"], row["beside"]["of_resolved"]) == (0, 0), "there is no deal that was won"
+    assert await world.value("lead_to_win_rate", **march, as_of=before, known_at=before) == quarter

@@ -16,8 +16,9 @@ from app.language.metrics.unborn import recorded_later
 from app.language.query.binds import Binds
 from app.language.query.source import halves, held, source
 from app.sales.accounts.models import accounts
-from app.sales.org.metrics import credited_to, placement
+from app.sales.org.metrics import credited_to, standing
 from app.sales.pipeline.metrics.customers import first_win
+from app.sales.pipeline.metrics.holders import holders
 from app.sales.pipeline.metrics.stays import usual_stays
 from app.sales.pipeline.models import opportunities, opportunities_history, opportunity_line_items, stages
 from app.sales.pricing.models import products
@@ -27,7 +28,7 @@ def _deals(binds: Binds) -> FromClause:
     return source(opportunities, binds, "deal", tracked_only=True)
 
 
-def _credited(s: Scope) -> ColumnElement[Any]:
+def credited(s: Scope) -> ColumnElement[Any]:
     """The owner at the close; while open, or with `credit=current`, the owner."""
     if s.credit == "at_close":
         return func.coalesce(s.row.c.credited_owner_id, s.row.c.owner_id)
@@ -133,8 +134,13 @@ DEALS = Fact(
     rows=_deals,
     unborn=recorded_later(opportunities, "opened_at", "deal"),
     parts=_lines,
+    holders=holders(credited),
+    custom={
+        "custom": ("opportunities", lambda s: s.row),
+        "account.custom": ("accounts", lambda s: s.join("account")),
+    },
     joins={
-        "place": placement(_credited),
+        **standing(credited),
         "asked": Join(rows=lambda s: _version(s, s.asked, "asked"), on=lambda s, asked: true()),
         "account": _record(accounts, "account", "account_id"),
         "stage": _record(stages, "stage", "stage_id"),
@@ -146,7 +152,7 @@ DEALS = Fact(
         "first_win": Join(rows=first_win, on=lambda s, first: true()),
     },
     dimensions=(
-        *credited_to(_credited),
+        *credited_to(credited),
         Dimension(
             name="product", title="Product", noun="products", value=lambda s: s.part.c.product, multiplies=True,
             nobody="unallocated",

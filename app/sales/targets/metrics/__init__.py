@@ -2,7 +2,9 @@
 
 from app.sales.targets.metrics.attainment import ATTAINMENT
 from app.sales.targets.metrics.participation import PARTICIPATION
+from app.sales.targets.metrics.productivity import PRODUCTIVITY
+from app.sales.targets.metrics.ramp import RAMP_TIME
 
-METRICS = (*ATTAINMENT, *PARTICIPATION)
+METRICS = (*ATTAINMENT, *PARTICIPATION, *PRODUCTIVITY, RAMP_TIME)
 
 __all__ = ["METRICS"]

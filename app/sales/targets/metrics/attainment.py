@@ -10,13 +10,32 @@ from sqlalchemy.sql.elements import ColumnElement
 from app.language.metrics.metric import Measure, Metric, Result, Tallies, Tally, Trailing, divide, share
 from app.language.metrics.scope import Scope, bucket
 from app.sales.pipeline.metrics import BOOKINGS, CLOSED_DEALS, OPEN_DUE, WON_OF_CLOSED
-from app.sales.targets.metrics.fact import ASSIGNED, DUE_TO_DATE, QUOTA
+from app.sales.targets.metrics.fact import ASSIGNED, DAYS, DAYS_BEGUN, DUE_TO_DATE, QUOTA
+from app.sales.targets.metrics.relief import RELIEF
 from app.sales.targets.metrics.wording import ASSIGNED as ASSIGNED_RULE
-from app.sales.targets.metrics.wording import NO_QUOTA, QUOTA_RULES
+from app.sales.targets.metrics.wording import (
+    BEGUN_RULES,
+    LET_OFF,
+    LET_OFF_RULES,
+    NO_QUOTA,
+    QUOTA_RULES,
+    RELIEF_RULES,
+)
 
 
 def _no_quota(quota: Tally) -> str:
     return "missing_fx" if quota.excluded["missing_fx"] else "no_quota"
+
+
+def _let_off(p: Tallies) -> Fraction | None:
+    """None where it cannot be priced."""
+    return None if p["relief"].excluded["missing_fx"] else p["relief"].total
+
+
+def _after_relief(p: Tallies) -> Fraction | None:
+    """What is left of the quota, where there is one."""
+    let_off = _let_off(p)
+    return None if let_off is None or not p["quota"].n else p["quota"].total - let_off
 
 
 def _quota(p: Tallies) -> Result:
@@ -24,6 +43,8 @@ def _quota(p: Tallies) -> Result:
     beside = {
         "assigned": assigned.total if assigned.n else None,
         "over_assignment": share(quota.total - assigned.total, assigned.total),
+        "relief": _let_off(p),
+        "after_relief": _after_relief(p),
     }
     if quota.n == 0:
         reason = _no_quota(quota)
@@ -31,12 +52,23 @@ def _quota(p: Tallies) -> Result:
     return Result(quota.total, quota.n, beside=beside)
 
 
+def _relief(p: Tallies) -> Result:
+    let_off, quota = p["relief"], p["quota"]
+    beside = {"after_relief": _after_relief(p)}
+    if let_off.unpriced:
+        return Result(None, 0, None, quota.total, "missing_fx", beside)
+    return divide(let_off.total, quota.total, let_off.n, _no_quota(quota), beside)
+
+
 def attainment(p: Tallies) -> Result:
     booked, quota, assigned = p["bookings"], p["quota"], p["assigned"]
-    reason = _no_quota(quota)
+    reason, left = _no_quota(quota), _after_relief(p)
     beside = {
         "assigned": assigned.total if assigned.n else None,
         "vs_assigned": share(booked.total, assigned.total),
+        "after_relief": booked.total / left
+        if left is not None and left > 0 and not booked.unpriced
+        else None,
     }
     if booked.unpriced:
         return Result(None, 0, None, quota.total, "missing_fx", beside)
@@ -53,12 +85,26 @@ def _gap(p: Tallies) -> Result:
     return Result(quota.total - booked.total, booked.n)
 
 
+def _due_reason(p: Tallies, due: Tally) -> str:
+    """Why nothing is due yet, where nothing is."""
+    return "not_begun" if p["quota"].total and not due.total else _no_quota(p["quota"])
+
+
 def _to_date(p: Tallies) -> Result:
     booked, due = p["bookings"], p["due"]
     if booked.unpriced:
         return Result(None, 0, None, due.total, "missing_fx")
-    reason = "not_begun" if p["quota"].n and not due.n else _no_quota(due)
-    return divide(booked.total, due.total, booked.n, reason, {"full_quota": p["quota"].total})
+    return divide(booked.total, due.total, booked.n, _due_reason(p, due), {"full_quota": p["quota"].total})
+
+
+def _pacing(p: Tallies) -> Result:
+    booked, quota, begun = p["bookings"], p["quota"], p["days_begun"]
+    elapsed = share(begun.total, p["days"].total)
+    if booked.unpriced:
+        return Result(None, 0, None, quota.total, "missing_fx", {"elapsed": elapsed})
+    if not elapsed or not quota.total:
+        return Result(None, booked.n, None, quota.total, _due_reason(p, begun), {"elapsed": elapsed})
+    return divide(booked.total / elapsed, quota.total, booked.n, beside={"elapsed": elapsed})
 
 
 def _coverage(p: Tallies) -> Result:
@@ -92,11 +138,11 @@ ATTAINMENT = (
         unit="money",
         formula="Sum over the days of the period of (the amount that holds on the day ÷ the days of its period)",
         date_field="days of the quota's period",
-        parts={"quota": QUOTA, "assigned": ASSIGNED},
-        aside=frozenset({"assigned"}),
+        parts={"quota": QUOTA, "assigned": ASSIGNED, "relief": RELIEF},
+        aside=frozenset({"assigned", "relief"}),
         combine=_quota,
-        beside={"assigned": ASSIGNED_RULE, "over_assignment": "(Rolled up - assigned) ÷ assigned."},
-        edge_rules=(*QUOTA_RULES, "No quota at all is null with `no_quota`."),
+        beside={"assigned": ASSIGNED_RULE, "over_assignment": "(Rolled up - assigned) ÷ assigned.", **LET_OFF},
+        edge_rules=(*QUOTA_RULES, "No quota at all is null with `no_quota`.", *LET_OFF_RULES),
         example="90,000 for 2026-Q1, raised to 180,000 from 15 February: (45 x 90,000 + 45 x 180,000) ÷ 90 = 135,000.",
     ),
     Metric(
@@ -120,12 +166,31 @@ ATTAINMENT = (
         unit="ratio",
         formula="Bookings ÷ quota",
         date_field="closed",
-        parts={"bookings": BOOKINGS, "quota": QUOTA, "assigned": ASSIGNED},
-        aside=frozenset({"assigned"}),
+        parts={"bookings": BOOKINGS, "quota": QUOTA, "assigned": ASSIGNED, "relief": RELIEF},
+        aside=frozenset({"assigned", "relief"}),
         combine=attainment,
-        beside={"assigned": ASSIGNED_RULE, "vs_assigned": "Bookings ÷ assigned."},
-        edge_rules=(NO_QUOTA, *QUOTA_RULES),
-        example="Bookings 108,000, effective quota 135,000. Attainment: 0.8.",
+        beside={
+            "assigned": ASSIGNED_RULE, "vs_assigned": "Bookings ÷ assigned.",
+            "after_relief": "Bookings ÷ (quota - approved relief); null where nothing is left of the quota.",
+        },
+        edge_rules=(NO_QUOTA, *QUOTA_RULES, *LET_OFF_RULES),
+        example="Bookings 108,000, effective quota 135,000. Attainment: 0.8. With an approved relief of 15,000 it is "
+                "108 ÷ 120 = 0.9 after relief.",
+    ),
+    Metric(
+        name="quota_relief",
+        title="Quota relief",
+        description="What reps are let off, by leave, ramp or a change of territory, as a share of their quota.",
+        kind="ratio",
+        unit="ratio",
+        formula="Approved relief ÷ quota",
+        date_field="days of the relief",
+        parts={"relief": RELIEF, "quota": QUOTA},
+        combine=_relief,
+        beside={"after_relief": LET_OFF["after_relief"]},
+        edge_rules=(*RELIEF_RULES, NO_QUOTA, *QUOTA_RULES),
+        example="Quota of March, with its 22 working days: 88,000. On leave for five of them, and approved: "
+                "5 ÷ 22 x 88,000 = 20,000. Relief: 20 ÷ 88 = 0.2273.",
     ),
     Metric(
         name="quota_attainment_to_date",
@@ -133,16 +198,32 @@ ATTAINMENT = (
         description="What was booked so far, as a share of what the quota expects so far.",
         kind="ratio",
         unit="ratio",
-        formula="Bookings ÷ the quota's share of the days that have begun",
+        formula="Bookings ÷ what the quota expects of its days that have begun",
         date_field="closed",
         parts={"bookings": BOOKINGS, "quota": QUOTA, "due": DUE_TO_DATE},
         combine=_to_date,
         aside=frozenset({"quota"}),
         beside={"full_quota": "Of the whole period."},
-        edge_rules=("Every day of a quota's period counts alike, and today counts as begun; once the period is over it "
-                    "is the attainment.", "A period that has not begun is null with `not_begun`.", NO_QUOTA,
-                    *QUOTA_RULES),
-        example="Quota of a quarter of 90 days: 90,000. Booked by the end of day 30: 33,000. To date: 33 ÷ 30 = 1.1.",
+        edge_rules=(*BEGUN_RULES, NO_QUOTA, *QUOTA_RULES),
+        example="Quota of a quarter with 60 working days: 90,000. Booked by the end of the 20th: 33,000. To date: "
+                "33 ÷ 30 = 1.1.",
+    ),
+    Metric(
+        name="pacing",
+        title="Pacing",
+        description="Where bookings end at the pace so far, as a share of the full quota.",
+        kind="ratio",
+        unit="ratio",
+        formula="(Bookings ÷ the share of the quota's days that have begun) ÷ quota",
+        date_field="closed",
+        parts={"bookings": BOOKINGS, "quota": QUOTA, "days_begun": DAYS_BEGUN, "days": DAYS},
+        combine=_pacing,
+        aside=frozenset({"days_begun", "days"}),
+        beside={"elapsed": "The share of the quota's days that have begun."},
+        edge_rules=("Each day counts alike whatever is expected on it, as each rep's days do: where the quota is the "
+                    "same all along, it is the attainment to date.", *BEGUN_RULES, NO_QUOTA, *QUOTA_RULES),
+        example="Quota of a quarter with 60 working days: 45,000 for its first half, 90,000 for its second. Booked by "
+                "the end of the 20th: 33,000. At this pace it ends with 99,000: 99 ÷ 135 = 0.7333.",
     ),
     Metric(
         name="pipeline_coverage",

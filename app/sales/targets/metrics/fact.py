@@ -11,13 +11,15 @@ number: it stands beside as `assigned`, is excluded from the sum with that reaso
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
     CTE,
     Date,
-    Integer,
     Numeric,
+    Select,
+    Text,
     and_,
     case,
     cast,
@@ -26,12 +28,14 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import DATERANGE
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
+from app.ground.database.tables import MOMENT
 from app.language.metrics.metric import (
     Dimension,
     Fact,
@@ -42,12 +46,23 @@ from app.language.metrics.metric import (
 from app.language.metrics.scope import Scope, bucket
 from app.language.query.binds import Binds, constant
 from app.language.query.source import held, known, known_until, source
-from app.sales.org.days import day_of, days, first_day, piece, placement_by_day, reported_to_by_day
+from app.sales.org.days import (
+    day_of,
+    days,
+    first_day,
+    piece,
+    reported_to_by_day,
+    span,
+    standing_by_day,
+)
+from app.sales.org.metrics import MANAGER_LEVELS
 from app.sales.org.models import reps_history
+from app.sales.targets.metrics.working import ONE, part_of
 from app.sales.targets.models import quota_versions, quotas, quotas_history
 
 
-def _pieces(binds: Binds) -> FromClause:
+def pieces(binds: Binds, *holders: Select[Any], ever_after: bool = False) -> FromClause:
+    """Of those holders alone, where any are named; of the bucket, or of its days and all after."""
     stored = source(quotas, binds, "stored", tracked_only=True)
     length = stored.c.ends_on - stored.c.starts_on
     finer = func.range_agg(func.daterange(stored.c.starts_on, stored.c.ends_on)).over(
@@ -63,8 +78,9 @@ def _pieces(binds: Binds) -> FromClause:
         .where(
             stored.c.tenant_id == binds.tenant,
             stored.c.deleted_at.is_(None),
-            stored.c.starts_on < bucket("last"),
+            *(() if ever_after else (stored.c.starts_on < bucket("last"),)),
             stored.c.ends_on > bucket("first"),
+            *(stored.c.rep_id.in_(some) for some in holders),
         )
         .subquery("quota")
     )
@@ -78,23 +94,25 @@ def _pieces(binds: Binds) -> FromClause:
         .correlate(quota),
     ).subquery("step")
     until = func.lead(step.c.day).over(order_by=(step.c.day, step.c.later))
-    span = (
+    held_for = (
         select(step.c.day, func.coalesce(until, quota.c.ends_on).label("until"), step.c.amount)
         .correlate(quota)
         .lateral("span")
     )
-    own = func.datemultirange(func.daterange(span.c.day, span.c.until))
+    own = func.datemultirange(func.daterange(held_for.c.day, held_for.c.until))
     left = own.op("-")(func.coalesce(quota.c.finer, literal_column("'{}'::datemultirange")))
-    piece = select(func.unnest(left, type_=DATERANGE()).label("days")).correlate(span, quota).lateral("piece")
+    piece = (
+        select(func.unnest(left, type_=DATERANGE()).label("days")).correlate(held_for, quota).lateral("piece")
+    )
     return (
         select(
             *(c for c in quota.c if c.name not in ("amount", "finer")),
-            span.c.amount,
+            held_for.c.amount,
             func.lower(piece.c.days, type_=Date()).label("from_day"),
             func.upper(piece.c.days, type_=Date()).label("to_day"),
         )
         .select_from(quota)
-        .join(span, literal_column("true"))
+        .join(held_for, literal_column("true"))
         .join(piece, literal_column("true"))
         .subquery("piece_of_quota")
     )
@@ -103,16 +121,18 @@ def _pieces(binds: Binds) -> FromClause:
 # --- who leads whom over these days ----------------------------------------------------------------------------------
 
 
-def _led_days(s: Scope) -> CTE:
-    """For every rep the days on which somebody who reported to it, directly or not, carries a quota for a metric."""
+def led_days(binds: Binds, *, ever_after: bool = False) -> CTE:
+    """For every rep the days on which somebody who reported to it, directly or not, carries a quota for a metric:
+    those around the buckets, or these and all after."""
+    zone, asked = binds.named("zone", Text()), binds.named("asked", MOMENT)
     place, above = reps_history.alias("carrier"), reps_history.alias("above")
-    if s.binds.as_of:
+    if binds.as_of:
         carried: FromClause = quotas_history.alias("carried")
-        live = held(carried, s.binds, s.asked)
+        live = held(carried, binds, asked)
     else:
         carried = quotas.alias("carried")
-        live = and_(carried.c.tenant_id == s.binds.tenant, carried.c.deleted_at.is_(None))
-    since, to = first_day(s.zone, place.c.valid_from), first_day(s.zone, known_until(place, s.binds))
+        live = and_(carried.c.tenant_id == binds.tenant, carried.c.deleted_at.is_(None))
+    since, to = first_day(zone, place.c.valid_from), first_day(zone, known_until(place, binds))
     lines = (
         select(
             place.c.manager_id.label("leader_id"),
@@ -123,17 +143,17 @@ def _led_days(s: Scope) -> CTE:
         .select_from(carried.join(place, place.c.record_id == carried.c.rep_id))
         .where(
             live,
-            place.c.tenant_id == s.binds.tenant,
-            known(place, s.binds),
+            place.c.tenant_id == binds.tenant,
+            known(place, binds),
             place.c.manager_id.is_not(None),
-            carried.c.starts_on < s.binds.named("span_last", Date()),
-            carried.c.ends_on > s.binds.named("span_first", Date()),
+            *(() if ever_after else (carried.c.starts_on < binds.named("span_last", Date()),)),
+            carried.c.ends_on > binds.named("span_first", Date()),
             since < carried.c.ends_on,
             to > carried.c.starts_on,
         )
         .cte(recursive=True)
     )
-    since, to = first_day(s.zone, above.c.valid_from), first_day(s.zone, known_until(above, s.binds))
+    since, to = first_day(zone, above.c.valid_from), first_day(zone, known_until(above, binds))
     lines = lines.union(
         select(
             above.c.manager_id,
@@ -141,8 +161,8 @@ def _led_days(s: Scope) -> CTE:
             func.greatest(lines.c.since, since),
             func.least(lines.c.until, to),
         ).where(
-            above.c.tenant_id == s.binds.tenant,
-            known(above, s.binds),
+            above.c.tenant_id == binds.tenant,
+            known(above, binds),
             above.c.record_id == lines.c.leader_id,
             above.c.manager_id.is_not(None),
             since < lines.c.until,
@@ -184,6 +204,9 @@ def _assigned_to_group(s: Scope) -> ColumnElement[bool]:
         return s.row.c[f"{level}_id"].is_not(None)
     if level in ("rep", "manager"):
         return and_(s.row.c.rep_id.is_not(None), _leads(s))
+    if level is not None and level in {d.name for d in MANAGER_LEVELS}:
+        stands_there = func.cardinality(s.join("command").c.line) == int(level.rpartition("_")[2])
+        return and_(stands_there, s.row.c.rep_id.is_not(None), _leads(s))
     return false()
 
 
@@ -194,12 +217,12 @@ def _holder(s: Scope) -> ColumnElement[Any]:
 QUOTAS = Fact(
     name="quotas",
     noun="quotas",
-    rows=_pieces,
+    rows=pieces,
     label=lambda s: s.row.c.period,
     piece=piece,
     joins={
-        "place": placement_by_day(_holder),
-        "led": Join(rows=_led_days, on=_shares_days),
+        **standing_by_day(_holder),
+        "led": Join(rows=lambda s: led_days(s.binds), on=_shares_days),
     },
     dimensions=(
         Dimension(name="rep", title="Rep", noun="reps", value=_holder),
@@ -217,6 +240,7 @@ QUOTAS = Fact(
             name="territory", title="Territory", noun="territories",
             value=lambda s: func.coalesce(s.row.c.territory_id, s.join("place").c.territory_id),
         ),
+        *MANAGER_LEVELS,
     ),
 )  # fmt: skip
 
@@ -230,24 +254,65 @@ FOR_BOOKINGS = Population(
     rate_day=lambda s: s.row.c.starts_on,
 )
 
+
+def period_days(s: Scope) -> ColumnElement[Any]:
+    return cast(s.row.c.ends_on - s.row.c.starts_on, Numeric)
+
+
 _AMOUNT: dict[str, Any] = {
     "population": FOR_BOOKINGS,
     "money": True,
     "value": lambda s: s.amount,
     "weight": lambda s: cast(days(s), Numeric),
-    "over": lambda s: cast(s.row.c.ends_on - s.row.c.starts_on, Integer),
+    "over": period_days,
+}
+NOT_ITS_LEVEL = ("assigned", _assigned)
+
+QUOTA = Measure(name="quota", only=lambda s: days(s) > 0, exclusions=(NOT_ITS_LEVEL,), **_AMOUNT)
+ASSIGNED = Measure(name="assigned", only=lambda s: and_(days(s) > 0, _assigned_to_group(s)), **_AMOUNT)
+
+# --- as far as its days have begun -----------------------------------------------------------------------------------
+
+
+def _tomorrow(s: Scope) -> ColumnElement[Any]:
+    return day_of(s.zone, s.asked) + 1
+
+
+def _begun(s: Scope) -> FromClause:
+    whole = span(s)
+    return part_of(s, span(s, _tomorrow(s)), whole, over=whole[1] <= _tomorrow(s))
+
+
+DUE = replace(
+    FOR_BOOKINGS,
+    name="due",
+    fact=replace(QUOTAS, joins={**QUOTAS.joins, "begun": Join(rows=_begun, on=lambda s, begun: true())}),
+)
+_SO_FAR: dict[str, Any] = {
+    "population": DUE,
+    "exclusions": (NOT_ITS_LEVEL,),
+    "over": lambda s: period_days(s) * s.join("begun").c.of,
 }
 
-
-def _days_begun(s: Scope) -> ColumnElement[Any]:
-    return days(s, day_of(s.zone, s.asked) + 1)
-
-
-QUOTA = Measure(name="quota", only=lambda s: days(s) > 0, exclusions=(("assigned", _assigned),), **_AMOUNT)
-ASSIGNED = Measure(name="assigned", only=lambda s: and_(days(s) > 0, _assigned_to_group(s)), **_AMOUNT)
 DUE_TO_DATE = Measure(
     name="due",
-    only=lambda s: _days_begun(s) > 0,
-    exclusions=(("assigned", _assigned),),
-    **{**_AMOUNT, "weight": lambda s: cast(_days_begun(s), Numeric)},
+    only=lambda s: days(s, _tomorrow(s)) > 0,
+    money=True,
+    value=lambda s: s.amount,
+    weight=lambda s: days(s) * s.join("begun").c.some,
+    **_SO_FAR,
+)
+DAYS_BEGUN = Measure(
+    name="days_begun",
+    only=lambda s: days(s, _tomorrow(s)) > 0,
+    value=lambda s: ONE,
+    weight=lambda s: days(s) * s.join("begun").c.some * period_days(s),
+    **_SO_FAR,
+)
+DAYS = Measure(
+    name="days",
+    only=lambda s: days(s) > 0,
+    value=lambda s: ONE,
+    weight=lambda s: cast(days(s), Numeric),
+    **{**_SO_FAR, "over": 1},
 )

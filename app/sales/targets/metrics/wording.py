@@ -11,3 +11,31 @@ QUOTA_RULES = (
 )  # fmt: skip
 NO_QUOTA = "No quota, or a quota of 0, is null with `no_quota`."
 ASSIGNED = "The level's own quota, where the question groups by rep, manager, team or territory."
+
+_BY_WORKING_DAYS = (
+    "Days are working days of the rep's calendar, else of the default one, with half a holiday half a day. Where there "
+    "is neither, and among days of which none is worked, every day counts."
+)
+BEGUN_RULES = (
+    _BY_WORKING_DAYS,
+    "Today counts as begun. Once the period is over, all is due: it is the attainment.",
+    "Of a quota whose period reaches beyond the bucket, the days within it are counted; so too of each amount that it "
+    "has had, and of each place of its rep where one is asked for.",
+    "Before any day has begun it is null with `not_begun`.",
+)
+RELIEF_RULES = (
+    "Only what is approved counts, from when it was. What is asked for is excluded as `requested`, what was refused as "
+    "`rejected`.",
+    _BY_WORKING_DAYS,
+    "A share of the quota falls away on the relief's days, which are a part of those on which an amount of the quota "
+    "holds within the bucket: so months of a quarter's quota need not add up to the quarter.",
+    "An amount spreads over the relief's own days; on days without a quota it is of nothing.",
+    "Several reliefs add up. Quotas that do not count relieve nobody: excluded as `assigned`.",
+)
+LET_OFF = {
+    "relief": "What reps are let off by approved relief; see `quota_relief`.",
+    "after_relief": "Quota - relief.",
+}
+LET_OFF_RULES = (
+    "Relief stands beside it and leaves the value as it is; null where its amount lacks a rate of exchange.",
+)

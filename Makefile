@@ -7,7 +7,7 @@ ATTAIN_DATA_DIR ?= .attain
 export ATTAIN_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test drawn chaos overload check format contract migration bench kills abuse fuzz filters replay clients ui lock stop clean
+.PHONY: help run install test drawn chaos overload check format contract migration bench kpis kills abuse fuzz filters replay clients ui lock stop clean
 
 help: ## show what can be asked
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -65,8 +65,12 @@ kills: install ## ten rolling restarts and ten of PostgreSQL under load; each ki
 	$(BIN)/python -m tests.kills.under_load 10
 	$(BIN)/python -m tests.kills.import_kills 50000 10
 
-bench: install ## the benchmark beside its yardstick
+bench: install ## the benchmark beside its yardstick, and every number beside SQL written by hand
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.kpis
+
+kpis: install ## every number beside SQL written by hand, at 1,000,000 opportunities
+	$(BIN)/python -m benchmarks.kpis
 
 abuse: install ## what attacks on GraphQL cost a neighbour
 	$(BIN)/python -m benchmarks.abuse

@@ -7,23 +7,22 @@ million of them are there within minutes. Every value follows from the row's num
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import Table
 
 from app.areas import CATALOGUE, found
 from app.ground.access.keys import create_key
 from app.ground.access.tenants import create_tenant
 from app.ground.database.embedded import SUPERUSER, Embedded
 from app.ground.database.session import Session, connect
-from app.ground.database.tables import BOOKKEEPING, metadata
+from app.ground.database.tables import metadata
 from app.language.resources.reindex import reindex
-from app.sales.pipeline.models import opportunities
+from benchmarks import histories
 
 LARGER, SMALLER = "Bench larger", "Bench smaller"
 SOURCE = "crm"
@@ -34,6 +33,7 @@ BLOCK = 250
 _CHUNK = 100_000
 
 Say = Callable[[str], None]
+FillOne = Callable[[asyncpg.Connection, UUID, int, int, Say], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,9 @@ def _dice(number: str, seed: int, sides: int) -> str:
     return f"((hashint4extended({number}, {seed}) & 1073741823) % {sides})::int"
 
 
-async def fill(server: Embedded, rows: int, say: Say) -> None:
-    """Both customers, with `rows` opportunities in all. Nothing where they are there already."""
+async def fill(server: Embedded, rows: int, say: Say, one: FillOne | None = None) -> None:
+    """Both customers, with `rows` opportunities in all; `one` fills each. Nothing where they are there already."""
+    one = one or fill_one
     owner = await connect(server.owner_url)
     try:
         if await owner.fetchval("select exists (select from control.tenants where name = $1)", SMALLER):
@@ -71,7 +72,7 @@ async def fill(server: Embedded, rows: int, say: Say) -> None:
     async with writing(server) as writer:
         for tenant, share in ((larger, rows * 4 // 5), (smaller, rows - rows * 4 // 5)):
             began = time.perf_counter()
-            await fill_one(writer, tenant.id, REPS[tenant.name], max(share, 100), say)
+            await one(writer, tenant.id, REPS[tenant.name], max(share, 100), say)
             say(f"{tenant.name}: {share:,} opportunities in {time.perf_counter() - began:.0f} s")
         await tidy(writer)
 
@@ -90,7 +91,7 @@ async def writing(server: Embedded) -> AsyncIterator[asyncpg.Connection]:
 
 async def fill_one(writer: asyncpg.Connection, tenant_id: UUID, reps: int, deals: int, say: Say) -> None:
     """A customer that has nothing yet."""
-    await _Filling(writer, tenant_id, reps, deals, say).run()
+    await Filling(writer, tenant_id, reps, deals, say).run()
     await reindex(writer, tenant_id, CATALOGUE)
 
 
@@ -113,12 +114,26 @@ from (select * from opportunities order by id limit 20000) o on conflict do noth
 """An empty table is read from end to end, by a plan that a connection keeps while the table grows."""
 
 
-class _Filling:
-    def __init__(self, writer: asyncpg.Connection, tenant: UUID, reps: int, deals: int, say: Say) -> None:
+class Filling:
+    """`versions`: of each deal's history. `spread`: whether few sellers, of few deals, are of all blocks."""
+
+    def __init__(
+        self,
+        writer: asyncpg.Connection,
+        tenant: UUID,
+        reps: int,
+        deals: int,
+        say: Say,
+        *,
+        versions: int = 2,
+        spread: bool = False,
+    ) -> None:
         self.writer = writer
         self.tenant = tenant
         self.reps = reps
         self.deals = deals
+        self.versions = versions
+        self.spread = spread
         self.accounts = max(deals // 5, 20)
         self.say = say
 
@@ -126,18 +141,20 @@ class _Filling:
         await self.writer.execute(_SCRATCH)
         for statement in (_TERRITORIES, _TEAMS, _PIPELINE, _STAGES, _RATES):
             await self.writer.execute(statement, self.tenant)
-        await self.writer.execute(_REPS, self.tenant, self.reps)
+        await self.writer.execute(_REPS, self.tenant, self.reps, self.spread)
         await self.writer.execute(_REACH, self.tenant)
         sellers = min(self.reps - 1 - 9 * -(-(self.reps - 1) // BLOCK), max(self.deals // 500, 4))
         await self.writer.execute(_ACCOUNTS, self.tenant, self.accounts, sellers)
-        for table in ("reps", "accounts", "stages", "pipelines", "teams", "territories"):
-            await self.writer.execute(_history(metadata.tables[table]), self.tenant)
+        for table in (
+            "reps", "accounts", "stages", "pipelines", "teams", "territories", "exchange_rates",
+        ):  # fmt: skip
+            await self.writer.execute(histories.of_records(metadata.tables[table]), self.tenant)
         for first in range(0, self.deals, _CHUNK):
             last = min(first + _CHUNK, self.deals)
             await self.writer.execute(_OPPORTUNITIES, self.tenant, first, last, self.accounts, sellers)
             if self.deals > _CHUNK:
                 self.say(f"  {last:,} opportunities")
-        for statement in (*_deal_history(), _SPLITS, _TEAM, _NAMES, _EVENTS):
+        for statement in (*histories.of_deals(self.versions), _SPLITS, _TEAM, _NAMES, _EVENTS):
             await self.writer.execute(statement, self.tenant)
 
 
@@ -162,13 +179,15 @@ select $1, p.id, s.name, s.position, s.category, s.probability, s.forecast
 from pipelines p, (values
     ('Lead', 0, 'open', 0.1, 'pipeline'), ('Qualified', 1, 'open', 0.25, 'pipeline'),
     ('Proposal', 2, 'open', 0.5, 'best_case'), ('Negotiation', 3, 'open', 0.75, 'commit'),
-    ('Won', 4, 'won', 1, 'closed'), ('Lost', 5, 'lost', 0, 'omitted')
+    ('Won', 4, 'won', 1, 'closed'), ('Lost', 5, 'lost', 0, 'omitted'), ('Abandoned', 6, 'abandoned', 0, 'omitted')
 ) s (name, position, category, probability, forecast) where p.tenant_id = $1
 """
 
 _RATES = """
 insert into exchange_rates (tenant_id, from_currency, to_currency, on_day, rate)
-select $1, 'EUR', 'USD', (current_date - n * 30), 1.05 + n * 0.002 from generate_series(0, 35) n
+select $1::uuid, 'EUR', 'USD', (current_date - n * 30), 1.05 + n * 0.002 from generate_series(0, 35) n
+union all
+select $1::uuid, 'GBP', 'USD', (current_date - n * 30), 1.25 + n * 0.002 from generate_series(0, 13) n
 """
 
 _REPS = f"""
@@ -183,7 +202,8 @@ with made as (
     end as manager from made
 ), sellers as (
     insert into bench_sellers
-    select row_number() over (order by n) - 1, id from placed where n > 0 and (n - 1) % {BLOCK} > 8
+    select row_number() over (order by case when $3 then (n - 1) % {BLOCK} end, n) - 1, id from placed
+    where n > 0 and (n - 1) % {BLOCK} > 8
 ), teams_ as (
     select id, row_number() over (order by name) as n from teams where tenant_id = $1
 ), territories_ as (
@@ -229,12 +249,14 @@ select $1, a.id, 'Account ' || a.n, s.id, y.id,
 from made a join bench_sellers s on s.n = a.seller join territories_ y on y.n = 1 + a.n % 8
 """
 
-# The third stage has a fifth of all deals. Four of five deals belong to the owner of their account.
+# The third stage has a fifth of all deals. Four of five deals belong to the owner of their account. A few have no
+# amount, no day of opening or of closing, or a currency without a rate in older days.
 _OPPORTUNITIES = f"""
 with stages_ as (select id, pipeline_id, position, category from stages where tenant_id = $1),
 rolled as (
     select n, {_dice("n", 3, 1_000_000)} % $4::int as account, {_dice("n", 4, 1_000_000)} % $5::int as other,
-           (array[0, 1, 2, 2, 3, 4, 4, 4, 5, 5])[1 + {_dice("n", 5, 10)}] as position,
+           case when n % 40 = 21 then 6
+               else (array[0, 1, 2, 2, 3, 4, 4, 4, 5, 5])[1 + {_dice("n", 5, 10)}] end as position,
            now() - interval '1 day' * (40 + {_dice("n", 6, 690)}) as opened,
            1 + {_dice("n", 7, 39)} as days, {_dice("n", 8, 180)} as close_in, {_dice("n", 9, 10_000)} as cents
     from generate_series($2::int, $3::int - 1) n
@@ -245,15 +267,18 @@ insert into opportunities (
     next_step, credited_owner_id, stage_entered_at, push_count, external_ids, created_at, updated_at
 )
 select $1, 'Deal ' || r.n || ' with account ' || r.account, a.id, o.id, s.pipeline_id, s.id, s.category,
-       500 + r.cents * 7.25, case when r.n % 10 = 0 then 'EUR' else 'USD' end,
+       case when r.n % 50 = 7 then null when r.n % 100 = 9 then 0 else 500 + r.cents * 7.25 end,
+       case when r.n % 10 = 0 then 'EUR' when r.n % 200 = 3 then 'GBP' else 'USD' end,
        (array['new_business', 'expansion', 'renewal'])[1 + r.n % 3],
        (array['direct', 'partner', 'online'])[1 + r.n % 3],
        (array['referral', 'event', 'web', 'outbound'])[1 + r.n % 4],
-       r.opened,
+       case when not (r.n < 20000 and r.n % 200 = 11) then r.opened end,
        case when s.category = 'open' then current_date + r.close_in
             else (r.opened + interval '1 day' * r.days)::date end,
-       case when s.category <> 'open' then r.opened + interval '1 day' * r.days end,
-       case when r.n % 4 = 0 then 0.35 end, case when r.n % 8 = 0 then 'best_case' end,
+       case when s.category <> 'open' and not (r.n < 20000 and r.n % 200 = 13)
+            then r.opened + interval '1 day' * r.days end,
+       case when r.n % 4 = 0 then 0.35 end,
+       case when r.n % 8 = 0 then 'best_case' when r.n % 16 = 4 then 'most_likely' end,
        case when s.category = 'lost' then (array['price', 'timing', 'competitor'])[1 + r.n % 3] end,
        case when r.n % 5 = 0 then 'Globex' end, case when s.category = 'open' then 'Send the revised quote' end,
        case when s.category <> 'open' then o.id end,
@@ -264,42 +289,6 @@ from rolled r join bench_accounts a on a.n = r.account
 join bench_sellers o on o.n = case when r.n % 5 = 0 then r.other else a.seller end
 join stages_ s on s.position = r.position
 """
-
-
-def _columns(table: Table) -> list[str]:
-    history = metadata.tables[f"{table.name}_history"]
-    return [c.name for c in table.columns if c.name in history.columns and c.name not in BOOKKEEPING]
-
-
-def _history(table: Table) -> str:
-    """What is there now has always been so: the inferred beginning of a record that came without its past."""
-    names = ", ".join(_columns(table))
-    return (
-        f"insert into {table.name}_history (tenant_id, record_id, valid_from, recorded_at, inferred, {names}) "
-        f"select tenant_id, id, '-infinity', created_at, true, {names} from {table.name} where tenant_id = $1"
-    )
-
-
-def _deal_history() -> tuple[str, str]:
-    """Opened in the first stage; since it entered its present stage, as it is now."""
-    columns = _columns(opportunities)
-    names = ", ".join(columns)
-    at_first: dict[str, str] = {
-        "stage_id": "f.id", "category": "'open'", "closed_at": "null", "loss_reason": "null",
-        "credited_owner_id": "null", "stage_entered_at": "o.opened_at",
-    }  # fmt: skip
-    values = ", ".join(at_first.get(name, f"o.{name}") for name in columns)
-    head = "insert into opportunities_history (tenant_id, record_id, valid_from, valid_to, recorded_at,"
-    before = (
-        f"{head} {names}) select o.tenant_id, o.id, o.opened_at, o.stage_entered_at, o.opened_at, {values} "
-        "from opportunities o join stages f on f.tenant_id = o.tenant_id and f.position = 0 "
-        "where o.tenant_id = $1 and o.stage_entered_at > o.opened_at"
-    )
-    present = (
-        f"{head} changed, {names}) select o.tenant_id, o.id, o.stage_entered_at, 'infinity', o.updated_at, "
-        f"array['stage_id'], {', '.join(f'o.{name}' for name in columns)} from opportunities o where o.tenant_id = $1"
-    )
-    return before, present
 
 
 _SPLITS = f"""

@@ -73,7 +73,7 @@ def table(run: Run) -> str:
         ]
         for figure in run.figures
     ]  # fmt: skip
-    tables = [_aligned(head, rows)]
+    tables = [aligned(head, rows)]
     beside = [
         [
             figure.title, *_side(figure.service, figure.unit), *_side(figure.peer, figure.unit),
@@ -83,7 +83,7 @@ def table(run: Run) -> str:
         if figure.peer is not None
     ]  # fmt: skip
     if beside:
-        tables.append(_aligned([name.replace("yardstick", "PostGraphile 5") for name in head], beside))
+        tables.append(aligned([name.replace("yardstick", "PostGraphile 5") for name in head], beside))
     return "\n\n".join(tables)
 
 
@@ -91,7 +91,7 @@ def _ratio(ratios: Sequence[float]) -> list[str]:
     return [f"**{statistics.median(ratios):.2f}**", f"{min(ratios):.2f} to {max(ratios):.2f}"]
 
 
-def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     lines = [
         " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.kpis import hand
+from benchmarks.kpis.forms import FORMS
+
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = (
     "--careless",
@@ -33,3 +36,23 @@ def test_every_case_is_measured(tmp_path: Path) -> None:
     cases = re.findall(r"^\| (.+?) +\|.*\*\*\d+\.\d\d\*\*", done.stdout, re.MULTILINE)
     assert [case.split()[0] for case in cases] == ["REST", "the", "one", "create", "upsert", "the"]
     assert not (tmp_path / "bench").exists()
+
+
+CHECK = ("--careless", "--check", "--scale", "3000")
+
+
+def test_every_number_is_what_somebody_wrote_by_hand(tmp_path: Path) -> None:
+    """A second oracle: each statement's answer is demanded of the product, cell by cell, before anything is timed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.kpis", *CHECK, "--folder", str(tmp_path / "kpis")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+    assert done.returncode == 0, done.stderr[-4000:]
+    told = [tuple(line.split(": ")[0].split()) for line in done.stderr.splitlines() if "cells alike" in line]
+    assert told == [
+        (metric, form, asker) for metric in hand.names() for form in FORMS for asker in ("admin", "manager")
+    ]

@@ -1,0 +1,1 @@
+"""The numbers beside hand-written SQL for them: `python -m benchmarks.kpis`."""

@@ -1,0 +1,291 @@
+"""What numbers need of a company beyond its deals: careers, quotas, lines, leads and activities, each with its past.
+
+Five versions to a deal, four activities to each, a lead to two, two lines to two of five. Indexes are taken away while
+a customer's rows are written and made again behind them, which is several times faster than keeping them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import asyncpg
+
+from app.ground.database.tables import metadata
+from benchmarks import histories
+from benchmarks.company import BLOCK, Filling, Say
+
+VERSIONS = 5
+
+_LARGE = (
+    "opportunities", "opportunities_history", "opportunity_line_items", "opportunity_line_items_history",
+    "leads", "leads_history", "activities", "activities_history",
+)  # fmt: skip
+
+
+async def fill_one(writer: asyncpg.Connection, tenant_id: UUID, reps: int, deals: int, say: Say) -> None:
+    async with _unindexed(writer):
+        await writer.execute(_SCRATCH)
+        await Filling(writer, tenant_id, reps, deals, say, versions=VERSIONS, spread=True).run()
+        for title, statements in _GROWTH.items():
+            for statement in statements:
+                await writer.execute(statement, tenant_id)
+            say(f"  {title}")
+
+
+_SCRATCH = """
+drop table if exists bench_leads;
+create temp table bench_leads (n int primary key, id uuid, owner_id uuid)
+"""
+
+
+@asynccontextmanager
+async def _unindexed(writer: asyncpg.Connection) -> AsyncIterator[None]:
+    indexes = await writer.fetch(_INDEXES, list(_LARGE))
+    for index in indexes:
+        await writer.execute(f"drop index {index['name']}")
+    try:
+        yield
+    finally:
+        await writer.execute("set maintenance_work_mem = '512MB'")
+        for index in indexes:
+            await writer.execute(index["definition"])
+
+
+_INDEXES = """
+select i.indexrelid::regclass::text as name, pg_get_indexdef(i.indexrelid) as definition
+from pg_index i where i.indrelid = any($1::text[]::regclass[]) and not i.indisprimary
+"""
+
+
+def _dice(number: str, seed: int, sides: int) -> str:
+    """A whole number below `sides` that follows from an integer expression."""
+    return f"((hashint4extended({number}, {seed}) & 1073741823) % {sides})::int"
+
+
+def _past(table: str, since: str, recorded: str | None = None) -> str:
+    return histories.of_records(metadata.tables[table], since, recorded or since).replace(
+        ", true,", ", false,"
+    )
+
+
+# --- careers ----------------------------------------------------------------------------------------------------------
+
+_CAREERS = """
+update reps r set
+    hired_on = case when b.n % 50 = 9 then null when b.n % 20 = 3 then current_date - 20 - b.n % 700
+        else r.hired_on end,
+    left_on = case when b.n % 25 = 4 then current_date - 30 - b.n % 500 end
+from bench_reps b where r.tenant_id = $1 and b.id = r.id
+"""
+
+_CAREERS_KNOWN = """
+update reps_history h set hired_on = r.hired_on, left_on = r.left_on,
+    recorded_at = case when r.hired_on is null then now() - interval '200 days' else h.recorded_at end
+from reps r where h.tenant_id = $1 and r.tenant_id = $1 and r.id = h.record_id
+"""
+
+# A fifth have come from another team and territory.
+_MOVED = """
+update reps_history h set valid_from = now() - interval '1 day' * (100 + b.n % 400),
+    recorded_at = now() - interval '1 day' * (100 + b.n % 400), inferred = false,
+    changed = array['team_id', 'territory_id']
+from bench_reps b where h.tenant_id = $1 and h.record_id = b.id and b.n % 5 = 1
+"""
+
+_MOVED_FROM = f"""
+insert into reps_history (tenant_id, record_id, valid_from, valid_to, recorded_at, inferred,
+    name, email, title, function, manager_id, team_id, territory_id, hired_on, status)
+select h.tenant_id, h.record_id, '-infinity', h.valid_from, {histories.LONG_AGO}, true, h.name, h.email, h.title,
+    h.function, h.manager_id, t.id, y.id, h.hired_on, h.status
+from reps_history h join bench_reps b on b.id = h.record_id
+join (select id, row_number() over (order by name) as n from teams where tenant_id = $1) t on t.n = 1 + (b.n + 3) % 8
+join (select id, row_number() over (order by name) as n from territories where tenant_id = $1) y
+    on y.n = 1 + (b.n + 3) % 8
+where h.tenant_id = $1 and b.n % 5 = 1
+"""
+
+_CALENDAR = """
+with calendar as (
+    insert into working_calendars (tenant_id, name, is_default) values ($1, 'Weekdays', true) returning id
+)
+insert into holidays (tenant_id, calendar_id, day, name)
+select $1, calendar.id, make_date(year, month, 1 + month * 2), 'Holiday ' || month
+from calendar, generate_series(2020, 2030) year, generate_series(1, 12) month
+"""
+
+_HOLIDAYS_KNOWN = f"""
+insert into holidays_history (tenant_id, record_id, valid_from, recorded_at, calendar_id, day, name, share)
+select tenant_id, id, '-infinity', {histories.LONG_AGO}, calendar_id, day, name, share from holidays
+where tenant_id = $1
+"""
+
+# --- quotas -----------------------------------------------------------------------------------------------------------
+
+# Each seller's of every quarter, and of every tenth that of the year besides; each manager's; each team's of the year.
+_QUOTAS = f"""
+with quarters as (
+    select extract(year from day)::int as year, extract(quarter from day)::int as quarter,
+        day::date as starts_on, (day + interval '3 months')::date as ends_on
+    from generate_series(date_trunc('year', now()) - interval '2 years', now() + interval '1 year', '3 months') day
+), years as (
+    select year, min(starts_on) as starts_on, max(ends_on) as ends_on from quarters group by year having count(*) = 4
+), carriers as (
+    select id, n, n > 0 and (n - 1) % {BLOCK} > 8 as sells from bench_reps
+)
+insert into quotas (tenant_id, rep_id, team_id, metric, period, starts_on, ends_on, amount, currency, created_at)
+select $1::uuid, r.id, null::uuid, 'bookings', q.year || '-Q' || q.quarter, q.starts_on, q.ends_on,
+    (case when r.sells then 50000 else 900000 end) + (r.n % 40) * 2500,
+    case when r.n % 10 = 0 then 'EUR' else 'USD' end, q.starts_on - interval '40 days'
+from carriers r, quarters q where r.n % 30 <> 17
+union all
+select $1::uuid, r.id, null, 'bookings', y.year::text, y.starts_on, y.ends_on, 220000, 'USD',
+    y.starts_on - interval '40 days'
+from carriers r, years y where r.sells and r.n % 10 = 5
+union all
+select $1::uuid, null, t.id, 'bookings', y.year::text, y.starts_on, y.ends_on, 30000000, 'USD',
+    y.starts_on - interval '40 days'
+from teams t, years y where t.tenant_id = $1
+"""
+
+_QUOTA_VERSIONS = """
+insert into quota_versions (tenant_id, quota_id, effective_from, amount)
+select tenant_id, id, starts_on + 40, round(amount * 1.2, 4) from quotas
+where tenant_id = $1 and rep_id is not null and hashtext(rep_id::text || period) % 10 = 0
+"""
+
+_QUOTA_VERSIONS_KNOWN = """
+insert into quota_versions_history (tenant_id, record_id, valid_from, recorded_at, quota_id, effective_from, amount)
+select v.tenant_id, v.id, q.created_at, q.created_at, v.quota_id, v.effective_from, v.amount
+from quota_versions v join quotas q on q.tenant_id = v.tenant_id and q.id = v.quota_id where v.tenant_id = $1
+"""
+
+# --- lines ------------------------------------------------------------------------------------------------------------
+
+_PRODUCTS = """
+insert into products (tenant_id, name, family, code, list_price, cost, currency)
+select $1, 'Product ' || n, case when n % 13 <> 0 then 'Family ' || n % 5 end, 'P' || n, 100 + n * 10,
+    case when n % 9 <> 0 then 40 + n * 6 end, 'USD'
+from generate_series(1, 40) n
+"""
+
+_LINES = f"""
+insert into opportunity_line_items (
+    tenant_id, opportunity_id, product_id, position, quantity, list_price, unit_price, amount
+)
+select $1, o.id, p.id, k, d.quantity, case when d.dice % 50 <> 3 then p.list_price end, p.list_price * d.share,
+    case when d.dice % 50 <> 7 then round(p.list_price * d.share * d.quantity, 4) end
+from (select id, hashtext(name) as h from opportunities where tenant_id = $1) o
+cross join generate_series(0, 1) k
+cross join lateral (
+    select {_dice("o.h + k", 21, 1_000_000)} as dice, 1 + {_dice("o.h + k", 22, 9)} as quantity,
+        1 - 0.01 * {_dice("o.h + k", 23, 30)} as share
+) d
+join (select id, list_price, row_number() over (order by code) as n from products where tenant_id = $1) p
+    on p.n = 1 + d.dice % 40
+where {_dice("o.h", 24, 5)} < 2
+"""
+
+_LINES_KNOWN = """
+insert into opportunity_line_items_history (
+    tenant_id, record_id, valid_from, recorded_at, opportunity_id, product_id, position, quantity, list_price,
+    unit_price, amount, below_floor
+)
+select l.tenant_id, l.id, o.created_at, o.created_at, l.opportunity_id, l.product_id, l.position, l.quantity,
+    l.list_price, l.unit_price, l.amount, l.below_floor
+from opportunity_line_items l join opportunities o on o.tenant_id = l.tenant_id and o.id = l.opportunity_id
+where l.tenant_id = $1
+"""
+
+# --- leads ------------------------------------------------------------------------------------------------------------
+
+_QUEUES = "insert into lead_queues (tenant_id, name) select $1, 'Queue ' || n from generate_series(1, 3) n"
+
+_LEADS = f"""
+with size as (select count(*)::int / 2 as leads, (select count(*) from bench_sellers)::int as sellers
+    from opportunities where tenant_id = $1),
+rolled as (
+    select n, now() - interval '1 minute' * (1440 + {_dice("n", 31, 1_036_800)}) as at, {_dice("n", 32, 10)} as owned,
+        {_dice("n", 33, 100)} as fate, {_dice("n", 34, 3000)} as minutes, {_dice("n", 35, 20)} as days,
+        {_dice("n", 36, 1_000_000)} % size.sellers as seller
+    from size, generate_series(0, size.leads - 1) n
+), dated as (
+    select r.*, case when n % 5 <> 0 then at + interval '1 minute' * (minutes - 5) end as answered,
+        case when fate < 40 then least(at + interval '1 day' * days, now()) end as qualified,
+        case when fate < 15 then least(at + interval '1 day' * (days + 10), now()) end as converted,
+        case when fate between 30 and 69 then least(at + interval '1 day' * (days + 5), now()) end as disqualified
+    from rolled r
+)
+insert into leads (
+    tenant_id, name, company, country, industry, lead_source, status, owner_id, queue_id, received_at,
+    first_response_at, qualified_at, disqualified_at, converted_at, created_at, updated_at
+)
+select $1, 'Lead ' || d.n, 'Company ' || d.n, (array['United States', 'Germany', 'Japan'])[1 + d.n % 3],
+    (array['retail', 'software', 'health'])[1 + d.n % 3], (array['referral', 'event', 'web'])[1 + d.n % 3],
+    case when converted is not null then 'converted' when disqualified is not null then 'disqualified'
+        else 'working' end,
+    case when d.owned < 7 then s.id end, case when d.owned in (7, 8) then q.id end,
+    case when d.n % 1000 <> 11 then d.at end, least(answered, now()), qualified, disqualified, converted, d.at,
+    least(greatest(d.at + interval '1 hour', answered, qualified, converted, disqualified), now())
+from dated d join bench_sellers s on s.n = d.seller
+join (select id, row_number() over (order by name) as n from lead_queues where tenant_id = $1) q on q.n = 1 + d.n % 3
+"""
+
+# As it came in, and since the last that happened to it.
+_LEADS_BEFORE = """
+insert into leads_history (tenant_id, record_id, valid_from, valid_to, recorded_at, name, company, country, industry,
+    lead_source, status, owner_id, queue_id, received_at)
+select tenant_id, id, created_at, updated_at, created_at, name, company, country, industry, lead_source, 'new',
+    owner_id, queue_id, received_at
+from leads where tenant_id = $1
+"""
+
+# --- activities -------------------------------------------------------------------------------------------------------
+
+_LEADS_NUMBERED = """
+insert into bench_leads select row_number() over (order by id) - 1, id, owner_id from leads where tenant_id = $1
+"""
+
+_ACTIVITIES = f"""
+with deals as (
+    select id, account_id, owner_id, hashtext(name) as h, coalesce(opened_at, created_at) as at
+    from opportunities where tenant_id = $1
+), rolled as (
+    select o.*, k, {_dice("o.h + k", 41, 1_000_000)} as x, {_dice("o.h + k", 42, 1_000_000)} as y,
+        {_dice("o.h + k", 43, 57_000)} as minutes
+    from deals o cross join generate_series(0, 3) k
+), dated as (
+    select r.*, r.at + interval '1 minute' * r.minutes as happened,
+        case when k < 3 or y % 4 = 3 then 'deal' when y % 4 = 0 then 'account' when y % 4 = 1 then 'lead' end as about,
+        x % 20 <> 0 as is_done
+    from rolled r
+)
+insert into activities (tenant_id, kind, purpose, subject, direction, duration_seconds, outcome, occurred_at, due_at,
+    done, owner_id, opportunity_id, account_id, lead_id, created_at, updated_at)
+select $1, (array['call', 'call', 'email', 'meeting', 'task', 'note'])[1 + x % 6],
+    (array['selling', 'selling', 'prospecting', 'preparation', 'admin', 'learning', 'coaching'])[1 + y % 7],
+    'About ' || k, case when x % 6 < 3 then (array['inbound', 'outbound'])[1 + y % 2] end,
+    case when x % 6 in (0, 1, 3) and y % 20 <> 0 then x % 3600 end,
+    case when x % 6 < 2 then (array['Connected', 'Voicemail', 'No answer'])[1 + y % 3] end,
+    case when is_done and x % 997 <> 5 or x % 40 = 0 then happened end, case when not is_done then happened end,
+    is_done,
+    case when x % 100 <> 7 then case about when 'lead' then coalesce(l.owner_id, d.owner_id) else d.owner_id end end,
+    case about when 'deal' then d.id end, case about when 'account' then d.account_id end,
+    case about when 'lead' then l.id end, happened, happened
+from dated d left join bench_leads l on l.n = (d.x + d.y) % (select count(*) from bench_leads)
+"""
+
+_GROWTH: dict[str, tuple[str, ...]] = {
+    "careers": (
+        _CAREERS, _CAREERS_KNOWN, _MOVED, _MOVED_FROM, _CALENDAR,
+        _past("working_calendars", "'-infinity'", histories.LONG_AGO),
+        _HOLIDAYS_KNOWN,
+    ),
+    "quotas": (_QUOTAS, _QUOTA_VERSIONS, _past("quotas", "created_at"), _QUOTA_VERSIONS_KNOWN),
+    "lines": (_PRODUCTS, _past("products", "'-infinity'", histories.LONG_AGO), _LINES, _LINES_KNOWN),
+    "leads": (_QUEUES, _LEADS, _LEADS_BEFORE, _past("leads", "updated_at")),
+    "activities": (
+        _LEADS_NUMBERED, _ACTIVITIES, _past("activities", "created_at"),
+    ),
+}  # fmt: skip

@@ -36,7 +36,7 @@
 )
 select a.i,
     a.rep,                                                                                     -- :reps
-    sum(a.new_total * case when a.currency = $target then 1 else r.rate end) as numerator,
+    coalesce(sum(a.new_total * case when a.currency = $target then 1 else r.rate end), 0) as numerator,
     sum(a.total * case when a.currency = $target then 1 else r.rate end) as denominator,
     coalesce(sum(a.n) filter (where a.currency = $target or r.rate is not null), 0) as n,
     coalesce(sum(a.n) filter (where a.currency <> $target and r.rate is null), 0) as x_missing_fx,

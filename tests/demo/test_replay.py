@@ -54,7 +54,7 @@ async def test_the_demo_lived_through_says_ever_after_what_it_said_then(clock: C
         if day in RECORDED:
             await clock.turn_to(evening(day) + timedelta(hours=1))
             await recorder.record()
-    assert recorder.never_counted() == {"coaching_time_share", "most_likely_pipeline"}, (
+    assert recorder.never_counted() == {"coaching_time_share", "most_likely_pipeline", "quota_relief"}, (
         "what the demo has none of"
     )
 

@@ -86,7 +86,7 @@ def test_an_empty_filter_is_neither_everybody_nor_nobody() -> None:
     with pytest.raises(Invalid) as caught:
         from_json(METRIC_CATALOGUE, ASKER, {**asked, "filters": {"rep": []}}, now=NOW)
     [error] = caught.value.errors
-    assert (error.code, error.pointer) == ("empty_filter", "?rep")
+    assert (error.code, error.pointer) == ("empty_filter", "/filters/rep")
     left_out = from_json(METRIC_CATALOGUE, ASKER, {**asked, "filters": {"rep": None}}, now=NOW)
     nobody = from_json(METRIC_CATALOGUE, ASKER, {**asked, "filters": {"rep": [None]}}, now=NOW)
     assert (left_out.filters, nobody.filters) == ({}, {"rep": ("null",)})

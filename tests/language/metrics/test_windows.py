@@ -67,9 +67,9 @@ async def test_a_bucket_is_its_stretch_asked_alone(firm: World, metric: str, by:
 async def test_a_bucket_that_is_not_over_ends_with_today(firm: World) -> None:
     today = date(2025, 8, 20)
     asked = {"as_of": "2025-08-21T01:00:00Z"}
-    rows = await firm.rows("won_deals", period="2025", grain="quarter", window="rolling_30_days", **asked)
+    rows = await firm.rows("won_deals", period="2025", grain="quarter", window="rolling_120_days", **asked)
     tomorrow = today + timedelta(days=1)
-    alone = await firm.rows("won_deals", period=f"{tomorrow - timedelta(days=30)}/{tomorrow}", **asked)
+    alone = await firm.rows("won_deals", period=f"{tomorrow - timedelta(days=120)}/{tomorrow}", **asked)
     assert (rows[2]["period_start"], rows[2]["n"]) == ("2025-07-01", alone[0]["n"])
     assert alone[0]["n"] > 0
     assert rows[3]["n"] == 0, "of what is to come nothing is known"

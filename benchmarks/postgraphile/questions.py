@@ -25,8 +25,8 @@ _OWNER = (
 )
 _DEAL = (
     "id: rowId name accountId ownerId pipelineId stageId category amount currency type salesChannel leadSource "
-    "openedAt expectedCloseOn campaignId priceBookId closedAt probability forecastCategory lossReason competitor "
-    "nextStep creditedOwnerId "
+    "openedAt expectedCloseOn campaignId priceBookId termMonths closedAt probability forecastCategory lossReason "
+    "competitor nextStep creditedOwnerId "
     f"stageEnteredAt pushCount lastActivityAt nextActivityAt {_KEPT}"
 )
 _NODE = (

@@ -30,7 +30,12 @@ assert _WON.unborn is not None
 BOOKED_BY_REPS = replace(
     BOOKINGS,
     population=replace(
-        _WON, name="won_by_reps", where=_by_reps_in_reach(_WON.where), unborn=_by_reps_in_reach(_WON.unborn)
+        _WON,
+        name="won_by_reps",
+        # Shares may be of those whom it is not divided by.
+        fact=replace(_WON.fact, holders=None),
+        where=_by_reps_in_reach(_WON.where),
+        unborn=_by_reps_in_reach(_WON.unborn),
     ),
 )
 
@@ -60,7 +65,8 @@ PRODUCTIVITY = (
             "count as well; name a function to count its reps alone.",
             "Nobody at work with a quota is null with `no_quota`.",
             "All bookings of these groups count, also those of reps without a quota.",
-            "Both sides are of the reps whose work the asker sees: its own and those below.",
+            "Both sides are of the reps whose work the asker sees: its own and those below. A deal is its owner's here, "
+            "whoever shares it.",
             "Of the period as long as it is: not made a year's.",
             "A rep of whom nobody knows since when it was there is excluded as `no_hire_date` for as long.",
             UNPRICED, UNDATED, UNBORN, REOPENED, CREDIT,

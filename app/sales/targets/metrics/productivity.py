@@ -65,8 +65,8 @@ PRODUCTIVITY = (
             "count as well; name a function to count its reps alone.",
             "Nobody at work with a quota is null with `no_quota`.",
             "All bookings of these groups count, also those of reps without a quota.",
-            "Both sides are of the reps whose work the asker sees: its own and those below. A deal is its owner's here, "
-            "whoever shares it.",
+            "Both sides are of the reps whose work the asker sees: its own and those below. A deal is its owner's "
+            "here, whoever shares it.",
             "Of the period as long as it is: not made a year's.",
             "A rep of whom nobody knows since when it was there is excluded as `no_hire_date` for as long.",
             UNPRICED, UNDATED, UNBORN, REOPENED, CREDIT,

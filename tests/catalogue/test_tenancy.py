@@ -99,6 +99,9 @@ def cases(face: Face, two: Two, noun: Resource) -> Iterator[Case]:
 
     yield Case(op(f"get{one}", camel(noun.name)), "path", noun.plural, lambda ref: face.get(key, noun, ref))
     yield from _filters(face, two, noun, op(f"query{many}", camel(noun.plural)))
+    if noun.numbers:
+        yield Case(op(f"get{one}Numbers", f"{camel(noun.name)}Numbers"), "path", noun.plural,
+                   lambda ref: _numbers(face, key, noun, ref))  # fmt: skip
     if isinstance(face, Rest):
         if written(noun.plural):
             yield Case(f"reconcile{many}", "external_ids", noun.plural, lambda ref: face.send(
@@ -148,6 +151,14 @@ def cases(face: Face, two: Two, noun: Resource) -> Iterator[Case]:
         yield from _verbs(
             face, two, noun, action, op(f"{verb(action.name)}{one}", action_field(noun, action)), own
         )
+
+
+async def _numbers(face: Face, key: str, noun: Resource, reference: str) -> Any:
+    if isinstance(face, Rest):
+        return await face.send(key, "GET", f"/v1/{noun.plural}/{reference}/numbers")
+    assert isinstance(face, Graph)
+    text = f"query ($id: ID!) {{ {camel(noun.name)}Numbers(id: $id) {{ rows {{ value }} }} }}"
+    return await face.send(key, text, {"id": reference})
 
 
 _ANY = Field(name="", kind="text", description="", example="")

@@ -82,8 +82,9 @@ fuzz: install ## 5,000 random selections through both executors; 200 drawn reque
 filters: install ## 1,000 random filters of every number, each put together again from the rows that explain it
 	ATTAIN_TEST_FILTERS=1000 $(BIN)/python -m pytest -n 2 -q tests/language/metrics/test_filters.py
 
-replay: install ## the demo's two years lived through, every number of 60 days asked again as of then
+replay: install ## the demo's two years and four invented lives lived through, every number asked again as of then
 	ATTAIN_TEST_REPLAY_DAYS=60 $(BIN)/python -m pytest -q tests/demo/test_replay.py
+	ATTAIN_TEST_LIVES=4 $(BIN)/python -m pytest -q tests/language/metrics/test_replay.py
 
 clients: install ## other people's clients, made from the contract, against a live service (needs npm and Chromium)
 	@$(MAKE) --no-print-directory -j 4 clients/node_modules/.complete clients/.venv/.complete clients/.chromium ui

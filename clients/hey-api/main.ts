@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { closeWonOpportunity, createOpportunity, getOpportunity, listOpportunities, queryMetrics } from "../generated/hey-api";
 import { client } from "../generated/hey-api/client.gen";
-import type { Opportunity, Problem } from "../generated/hey-api";
+import type { MetricRow, Opportunity, Problem } from "../generated/hey-api";
 import { authorization, url } from "../live";
 
 client.setConfig({ baseUrl: url, headers: { authorization } });
@@ -32,5 +32,7 @@ assert.equal(problem?.code, "not_found");
 
 const { data: numbers } = await queryMetrics({ query: { metric: ["bookings", "win_rate"], period: "this_year", by: ["rep"] } });
 assert(numbers && typeof numbers !== "string");
-const value: number | null | undefined = numbers.data[0]?.value;
+// Numbers are in rows of one each, unless `shape: "wide"` was asked for.
+const [row] = numbers.data as MetricRow[];
+const value: number | null | undefined = row?.value;
 assert.notEqual(value, undefined);

@@ -335,8 +335,8 @@ def schemas_of(metrics: MetricCatalogue) -> dict[str, Schema]:
         ),
         "MetricAnswer": obj(answer, required=["data", "meta"], description="Numbers.", example=none | {"meta": {}}),
         "MetricTableRow": obj(
-            line, required=[name for name in line if name != "rank"], example=in_west, additionalProperties=_NUMBER,
-            description="All numbers of one period and group, each under its metric's name.",
+            line, required=[name for name in line if name != "rank"], example=in_west, additionalProperties=True,
+            description="All numbers of one period and group, each under its metric's name: a number or null.",
         ),
         "MetricTable": obj(
             answer | {"data": array(ref("MetricTableRow"))}, required=["data", "meta"],

@@ -154,6 +154,8 @@ class Filling:
             await self.writer.execute(_OPPORTUNITIES, self.tenant, first, last, self.accounts, sellers)
             if self.deals > _CHUNK:
                 self.say(f"  {last:,} opportunities")
+        # Else the second customer's joins are planned as of a handful of rows, and never end.
+        await self.writer.execute("analyze")
         for statement in (*histories.of_deals(self.versions), _SPLITS, _TEAM, _NAMES, _EVENTS):
             await self.writer.execute(statement, self.tenant)
 

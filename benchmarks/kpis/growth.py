@@ -31,6 +31,7 @@ async def fill_one(writer: asyncpg.Connection, tenant_id: UUID, reps: int, deals
         for title, statements in _GROWTH.items():
             for statement in statements:
                 await writer.execute(statement, tenant_id)
+            await writer.execute("analyze")
             say(f"  {title}")
 
 

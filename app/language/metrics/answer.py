@@ -409,8 +409,8 @@ def _rows(
     rows = []
     for metric in asked.question.metrics:
         formula = _formula(metric, sums, level)
-        compared = _Other(metric, others.compared, level) if others.compared else None
-        settled = _Other(metric, others.restated, level) if others.restated else None
+        compared = _Comparison(metric, others.compared, level) if others.compared else None
+        settled = _Comparison(metric, others.restated, level) if others.restated else None
         for i, bucket in enumerate(buckets):
             start, end = (bucket.first.isoformat(), bucket.last.isoformat()) if bucket else (None, None)
             for group in groups:
@@ -462,7 +462,7 @@ def _sure(metric: Metric, result: Result) -> dict[str, Any]:
     }
 
 
-class _Other:
+class _Comparison:
     """What a metric came to in another period, or at the end of the same, bucket by bucket in their order."""
 
     def __init__(self, metric: Metric, other: Other, level: Level) -> None:

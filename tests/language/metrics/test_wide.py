@@ -47,8 +47,8 @@ def place(row: Row) -> tuple[Any, ...]:
 async def test_every_number_stands_where_its_row_says(firm: World, metrics: list[str]) -> None:
     now = datetime.now(UTC)
     asked: dict[str, Any] = {
-        "period": "2025", "grain": "quarter", "by": ["rep"], "compare": "previous", "totals": True,
-        "sort": f"-{metrics[0]}", "now": now,
+        "period": "2025", "grain": "quarter", "by": ["rep"], "compare": "previous", "restated": True,
+        "totals": True, "sort": f"-{metrics[0]}", "now": now,
     }  # fmt: skip
     long = await firm.rows(*metrics, **asked)
     wide = await firm.rows(*metrics, **asked, shape="wide")
@@ -62,6 +62,10 @@ async def test_every_number_stands_where_its_row_says(firm: World, metrics: list
         assert row[f"{name}_compare"] == beside["value"]
         assert row[f"{name}_change"] == beside["change"]
         assert row[f"{name}_change_ratio"] == beside["change_ratio"]
+        then = number["restated"]
+        assert row[f"{name}_restated"] == then["value"]
+        assert row[f"{name}_restated_change"] == then["change"]
+        assert row[f"{name}_restated_change_ratio"] == then["change_ratio"]
         assert row["null_reasons"].get(name) == number["null_reason"]
         assert (row["rank"], row["partial"]) == (number["rank"], number["partial"])
         assert number["row_key"] == f"{name}|{row['row_key']}"

@@ -6,13 +6,14 @@ to the few groups, and the formulas run on exact sums.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal
 from fractions import Fraction
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
+from itertools import repeat
 from typing import Any
 
 from app.ground.access.principal import Principal
@@ -247,50 +248,84 @@ async def rates_for(
 
 
 def _tally(asked: Asked, asked_for: _Sum, rows: Sequence[Any], rates: Rates) -> list[Cells]:
-    measures, slots, at = asked_for.measures, asked_for.slots, asked_for.statement.places
-    population = population_of(measures)
-    reasons = [asked.reasons(measure) for measure in measures]
-    dimensions = [at[f"d_{k}"] for k in range(len(asked_for.level[1]))]
-    found: list[Cells] = [{} for _ in measures]
-    sums: list[dict[tuple[Any, int], Decimal]] = [{} for _ in measures]
-    for row in rows:
-        i, reason = row[at["i"]], row[at["reason"]]
-        key = (i, tuple(row[place] for place in dimensions))
-        for index, measure in enumerate(measures):
-            n = row[at[f"n_{index}"]]
-            left_out = {r: x for k, r in enumerate(reasons[index]) if (x := row[at[f"x_{index}_{k}"]])}
-            if not n and not left_out:
-                continue
-            tally = found[index].setdefault(key, Tally())
-            tally.excluded.update(left_out)
-            if reason is not None:
-                tally.excluded[reason] += n
-                continue
-            total = row[at[f"s_{index}"]]
-            if measure.money and n:
-                day = asked.rate_day(population, slots[i], row[at["k_day"]])
-                against = row[at["k_against"]] if population.against else None
-                rate = rates.rate(row[at["k_currency"]], day, against)
-                if rate is None:
-                    tally.excluded["missing_fx"] += n
-                    continue
-                total = EXACT.multiply(total, rate)
-            elif measure.value is None:
-                total = Decimal(n)
-            tally.n += n
-            tally.inferred += row[at[f"inferred_{index}"]]
-            if n:
-                over: int = (
-                    measure.over
-                    if isinstance(measure.over, int)
-                    else row[at["k_over"]]
-                    if measure.over
-                    else 1
-                )
-                sums[index][key, over] = EXACT.add(sums[index].get((key, over), Decimal(0)), total)
-    for index, totals in enumerate(sums):
-        for (key, over), total in totals.items():
-            found[index][key].total += Fraction(total) / over
+    at, width = asked_for.statement.places, len(asked_for.level[1])
+    i, first = at["i"], at.get("d_0", 0)
+    groups = [(row[i], tuple(row[first : first + width])) for row in rows]
+    prices = _priced(asked, asked_for, rows, rates)
+    found: list[Cells] = []
+    for k, measure in enumerate(asked_for.measures):
+        exclusions = [(reason, at[f"x_{k}_{x}"]) for x, reason in enumerate(asked.reasons(measure))]
+        found.append(_cells(measure, exclusions, at, k, rows, groups, prices))
+    return found
+
+
+def _priced(
+    asked: Asked, asked_for: _Sum, rows: Sequence[Any], rates: Rates
+) -> Sequence[Decimal | None] | Iterator[None]:
+    """Of each row of sums of money its rate."""
+    if not any(m.money for m in asked_for.measures):
+        return repeat(None)
+    at, slots, population = asked_for.statement.places, asked_for.slots, population_of(asked_for.measures)
+    i, currency, day = (at[name] for name in ("i", "k_currency", "k_day"))
+    against = at["k_against"] if population.against else None
+
+    @cache
+    def rate(i: int, currency: str | None, day: date | None, against: str | None) -> Decimal | None:
+        return (
+            None
+            if currency is None
+            else rates.rate(currency, asked.rate_day(population, slots[i], day), against)
+        )
+
+    return [rate(row[i], row[currency], row[day], None if against is None else row[against]) for row in rows]
+
+
+def _cells(
+    measure: Measure,
+    exclusions: Sequence[tuple[str, int]],
+    at: Mapping[str, int],
+    index: int,
+    rows: Sequence[Any],
+    groups: Sequence[tuple[int, Group]],
+    prices: Iterable[Decimal | None],
+) -> Cells:
+    reason_at, n_at, sum_at, inferred_at = (
+        at[name] for name in ("reason", f"n_{index}", f"s_{index}", f"inferred_{index}")
+    )
+    fixed, over_at = measure.over if isinstance(measure.over, int) else 1, at.get("k_over")
+    varies = measure.over is not None and not isinstance(measure.over, int)
+    found: Cells = {}
+    sums: dict[tuple[Any, int], Decimal] = {}
+    for row, group, rate in zip(rows, groups, prices, strict=False):
+        n = row[n_at]
+        left_out = [(reason, x) for reason, place in exclusions if (x := row[place])]
+        if not n and not left_out:
+            continue
+        if (tally := found.get(group)) is None:
+            tally = found[group] = Tally()
+        for reason, x in left_out:
+            tally.leave_out(reason, x)
+        if not n:
+            continue
+        if (reason := row[reason_at]) is not None:
+            tally.leave_out(reason, n)
+            continue
+        if measure.money and rate is None:
+            tally.leave_out("missing_fx", n)
+            continue
+        tally.n += n
+        tally.inferred += row[inferred_at]
+        if measure.value is not None:
+            total = EXACT.multiply(row[sum_at], rate) if measure.money and rate else row[sum_at]
+            key = (group, row[over_at] if varies and over_at is not None else fixed)
+            sums[key] = EXACT.add(sums[key], total) if key in sums else total
+    if measure.value is None:
+        for tally in found.values():
+            tally.total = Fraction(tally.n, fixed)
+    for (group, over), total in sums.items():
+        tally = found[group]
+        part = Fraction(total) if over == 1 else Fraction(total) / over
+        tally.total = tally.total + part if tally.total else part
     return found
 
 
@@ -329,7 +364,7 @@ class _Evaluated:
     """The formula over one cell, what all its parts left out, and how much of them is inferred."""
 
     result: Result
-    excluded: Counter[str]
+    excluded: Mapping[str, int]
     inferred: int
 
 
@@ -339,31 +374,41 @@ class _Formula:
     def __init__(self, metric: Metric, cells: Mapping[Part, Cells]) -> None:
         self._metric = metric
         self._parts = [
-            (name, cells[part], (part[0].population, part[1]))
+            (name, cells[part], (part[0].population, part[1]), name not in metric.aside)
             for name, part in ((name, window_of(metric, part)) for name, part in metric.parts.items())
         ]
 
     @cached_property
     def _empty(self) -> _Evaluated:
-        return _Evaluated(self._metric.evaluate({name: Tally() for name, *_ in self._parts}), Counter(), 0)
+        return _Evaluated(self._metric.evaluate({name: Tally() for name, *_ in self._parts}), {}, 0)
 
     def at(self, i: int, group: Group) -> _Evaluated:
         """Parts of one population count the same rows, so of them the largest count is taken; others add."""
         key = (i, group)
-        if not any(key in cells for _, cells, _ in self._parts):
-            return self._empty
+        there = False
         tallies: dict[str, Tally] = {}
-        excluded: dict[Any, Counter[str]] = defaultdict(Counter)
-        inferred: dict[Any, int] = defaultdict(int)
-        for name, cells, where in self._parts:
-            tally = tallies[name] = cells.get(key) or Tally()
-            if name in self._metric.aside:
+        largest: dict[Any, dict[str, int]] = {}
+        inferred: dict[Any, int] = {}
+        for name, cells, where, counts in self._parts:
+            if (tally := cells.get(key)) is None:
+                tallies[name] = Tally()
+                continue
+            there = True
+            tallies[name] = tally
+            if not counts:
                 continue
             if tally.excluded:
-                excluded[where] |= tally.excluded
-            inferred[where] = max(inferred[where], tally.inferred)
-        left_out = sum(excluded.values(), Counter[str]())
-        return _Evaluated(self._metric.evaluate(tallies), left_out, sum(inferred.values()))
+                known = largest.get(where, {})
+                largest[where] = known | {r: max(n, known.get(r, 0)) for r, n in tally.excluded.items()}
+            if tally.inferred:
+                inferred[where] = max(inferred.get(where, 0), tally.inferred)
+        if not there:
+            return self._empty
+        excluded: dict[str, int] = {}
+        for left_out in largest.values():
+            for reason, n in left_out.items():
+                excluded[reason] = excluded.get(reason, 0) + n
+        return _Evaluated(self._metric.evaluate(tallies), excluded, sum(inferred.values()))
 
 
 class _Over:
@@ -382,7 +427,7 @@ class _Over:
     def at(self, i: int, group: Group) -> _Evaluated:
         each = [self._each.at(i, below) for below in sorted(self._below.get((i, group), ()), key=str)]
         result = self._over([cell.result for cell in each])
-        return _Evaluated(result, Counter(result.excluded), sum(cell.inferred for cell in each))
+        return _Evaluated(result, result.excluded, sum(cell.inferred for cell in each))
 
 
 def _formula(metric: Metric, sums: Sums, level: Level) -> _Formula | _Over:
@@ -406,6 +451,7 @@ def _rows(
 ) -> list[dict[str, Any]]:
     grain, by = level
     buckets = asked.buckets(grain)
+    told = {group: _named(by, group, names) for group in groups}
     rows = []
     for metric in asked.question.metrics:
         formula = _formula(metric, sums, level)
@@ -416,27 +462,20 @@ def _rows(
             for group in groups:
                 cell = formula.at(i, group)
                 result = cell.result
-                dimensions = {
-                    name: {"id": None if value is None else str(value), "name": names[name, value]}
-                    for name, value in zip(by, group, strict=True)
-                }
-                key = (
-                    metric.name,
-                    start or "now",
-                    end or "now",
-                    *(f"{n}={d['id']}" for n, d in dimensions.items()),
-                )
+                dimensions, suffix = told[group]
                 rows.append({
-                    "row_key": "|".join(key),
+                    "row_key": f"{metric.name}|{start or 'now'}|{end or 'now'}{suffix}",
                     "metric": metric.name,
                     "period_start": start,
                     "period_end": end,
-                    "dimensions": dimensions,
+                    "dimensions": dimensions.copy(),
                     "value": decimal(result.value),
                     "numerator": decimal(result.numerator),
                     "denominator": decimal(result.denominator),
                     "n": result.n,
-                    "excluded": {reason: n for reason, n in sorted(cell.excluded.items()) if n},
+                    "excluded": {reason: n for reason, n in sorted(cell.excluded.items()) if n}
+                    if cell.excluded
+                    else {},
                     "inferred": cell.inferred,
                     "unit": metric.unit,
                     "null_reason": result.null_reason,
@@ -449,6 +488,17 @@ def _rows(
                     "_group": group,
                 })  # fmt: skip
     return rows
+
+
+def _named(
+    by: Sequence[str], group: Group, names: Mapping[tuple[str, Any], str | None]
+) -> tuple[dict[str, dict[str, str | None]], str]:
+    """A group in words, and what it adds to the key of a row."""
+    dimensions = {
+        name: {"id": None if value is None else str(value), "name": names[name, value]}
+        for name, value in zip(by, group, strict=True)
+    }
+    return dimensions, "".join(f"|{name}={value['id']}" for name, value in dimensions.items())
 
 
 def _sure(metric: Metric, result: Result) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class Branch:
     def _range(self) -> list[ColumnElement[bool]]:
         population, scope = self.shape.population, self.scope
         if self.reason is not None:
-            return [scope.date.is_(None)]
+            return [population.dateless(scope) if population.dateless else scope.date.is_(None)]
         if population.within is not None:
             return [population.within(scope)]
         if population.kind == "flow":

@@ -12,7 +12,6 @@ today and as of any moment.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -150,6 +149,8 @@ class Population:
     date: Expression
     within: Condition | None = None
     undated: str | None = None
+    dateless: Condition | None = None
+    """How rows without a date are found, where an index knows them by other words than `is null`."""
     unborn: Condition | None = None
     rate_day: Expression | None = None
     """The day whose rate `fx=transaction` means; the date's own day (flow) or the moment's (stock) when left out."""
@@ -217,19 +218,22 @@ class Tally:
     total: Fraction = Fraction(0)
     n: int = 0
     inferred: int = 0
-    excluded: Counter[str] = field(default_factory=Counter)
+    excluded: dict[str, int] = field(default_factory=dict)
     quantiles: dict[Fraction, Fraction] = field(default_factory=dict)
     """Those of its measure; none where nothing was counted."""
+
+    def leave_out(self, reason: str, n: int) -> None:
+        self.excluded[reason] = self.excluded.get(reason, 0) + n
 
     @property
     def undefined(self) -> str:
         """Why nothing can be divided by it, where nothing can."""
-        return "missing_fx" if self.excluded["missing_fx"] else "zero_denominator"
+        return "missing_fx" if self.excluded.get("missing_fx") else "zero_denominator"
 
     @property
     def unpriced(self) -> bool:
         """Whether all there is lacks a rate of exchange, so that a sum of 0 would be a lie."""
-        return self.n == 0 and bool(self.excluded["missing_fx"])
+        return self.n == 0 and bool(self.excluded.get("missing_fx"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,7 @@ DONE_OR_PLANNED = Population(
     where=lambda s: case((s.row.c.done, _begun(s.row)), else_=s.row.c.occurred_at.is_not(None)),
     date=_of("occurred_at"),
     undated="undated",
+    dateless=lambda s: and_(s.row.c.done, func.num_nulls(s.row.c.occurred_at) == literal_column("1")),
 )
 
 _PLANNED = ("planned", _planned)

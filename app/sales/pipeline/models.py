@@ -82,6 +82,12 @@ opportunities = record_table(
     ),
     Index("ix_opportunities_opened_at", "tenant_id", "opened_at"),
     Index("ix_opportunities_closed_at", "tenant_id", "closed_at", postgresql_where=text("category <> 'open'")),
+    # The few without a close day. Most deals have none, and most are not open: for the planner that is many, unless it is
+    # asked in words of which it has no statistics.
+    Index(
+        "ix_opportunities_undated", "tenant_id",
+        postgresql_where=text("category <> 'open' and num_nulls(closed_at) = 1"),
+    ),
     Index(
         "ix_opportunities_open", "tenant_id", "expected_close_on", "id",
         postgresql_where=text("category = 'open' and deleted_at is null"),
@@ -104,6 +110,12 @@ Index(
     opportunities_history.c.tenant_id,
     opportunities_history.c.closed_at,
     postgresql_where=text("category <> 'open'"),
+)
+Index(
+    "ix_opportunities_history_undated",
+    opportunities_history.c.tenant_id,
+    opportunities_history.c.valid_from,
+    postgresql_where=text("category <> 'open' and num_nulls(closed_at) = 1"),
 )
 Index(
     "ix_opportunities_history_opened_at", opportunities_history.c.tenant_id, opportunities_history.c.opened_at

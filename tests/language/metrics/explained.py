@@ -39,7 +39,7 @@ class Cell:
             self.tallies[name].n += 1
             self.tallies[name].inferred += c.row["inferred"]
         for name, reason in c.left_out.items():
-            self.tallies[name].excluded[reason] += 1
+            self.tallies[name].leave_out(reason, 1)
         # A row that is left out of two sums for one reason is one row.
         self.excluded.update({reason for name, reason in c.left_out.items() if name not in metric.aside})
         self.inferred += c.row["inferred"] and bool(c.parts.keys() - metric.aside)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import and_, func, true
+from sqlalchemy import and_, func, literal_column, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.language.metrics.metric import Measure, Population
@@ -42,6 +42,7 @@ def _closed(name: str, category: str | None) -> Population:
         where=(lambda s: s.row.c.category != constant("open")) if category is None else is_(category),
         date=of("closed_at"),
         undated="no_close_date",
+        dateless=lambda s: func.num_nulls(s.row.c.closed_at) == literal_column("1"),
         unborn=_closed_meanwhile(category),
     )
 

@@ -24,12 +24,12 @@ from app.sales.targets.metrics.wording import (
 
 
 def _no_quota(quota: Tally) -> str:
-    return "missing_fx" if quota.excluded["missing_fx"] else "no_quota"
+    return "missing_fx" if quota.excluded.get("missing_fx") else "no_quota"
 
 
 def _let_off(p: Tallies) -> Fraction | None:
     """None where it cannot be priced."""
-    return None if p["relief"].excluded["missing_fx"] else p["relief"].total
+    return None if p["relief"].excluded.get("missing_fx") else p["relief"].total
 
 
 def _after_relief(p: Tallies) -> Fraction | None:

@@ -25,7 +25,7 @@ _BANDS: tuple[tuple[str, Fraction, Fraction | None], ...] = (
 def _of_rep(p: Tallies) -> Result:
     """A rep's attainment; who carries nothing but a level's own quota is told apart from who carries none."""
     found = attainment({**p, "assigned": Tally(), "relief": Tally()})
-    if found.null_reason == "no_quota" and p["quota"].excluded["assigned"]:
+    if found.null_reason == "no_quota" and p["quota"].excluded.get("assigned"):
         return replace(found, null_reason="assigned")
     return found
 

@@ -60,6 +60,8 @@ class Shape:
     """Dimension, whether values are asked for, whether the group without a value is."""
     history: bool
     known_now: bool
+    once: bool
+    """Whether all buckets are read as of one moment."""
     credit: str
     attribution: str
     daily_rates: bool
@@ -78,7 +80,7 @@ class Branch:
     ) -> None:
         self.shape, self.reason = shape, reason
         population = shape.population
-        binds = BucketBinds(asker, as_of=shape.history, known_now=shape.known_now)
+        binds = BucketBinds(asker, as_of=shape.history, known_now=shape.known_now, once=shape.once)
         scope = self.scope = Scope(
             population, binds, by=shape.by, credit=shape.credit, attribution=shape.attribution, unborn=unborn
         )

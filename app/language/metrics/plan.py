@@ -173,6 +173,7 @@ class Asked:
             filters=tuple((name, bool(values), nobody) for name, values, nobody in self.filters),
             history=self.past or any(slot.at < self.moment for slot in slots),
             known_now=self.question.known_at is None,
+            once=len({slot.at for slot in slots}) == 1,
             credit=self.question.credit,
             attribution=self.question.attribution,
             daily_rates=self.question.fx == "transaction" and population.kind == "flow",
@@ -199,6 +200,9 @@ class Asked:
             "as_of": self.moment,
             "asked": self.moment,
             "known_at": self.question.known_at or self.now,
+            "every_at": min((slot.at for slot in slots), default=self.moment),
+            "every_first": min((slot.first for slot in slots), default=self.now.date()),
+            "every_last": max((slot.last for slot in slots), default=self.now.date()),
             # Wide enough for every quota that touches a bucket, and whatever shares a day with it.
             "span_first": min((slot.first for slot in slots), default=self.now.date()) - LONGEST_PERIOD,
             "span_last": max((slot.last for slot in slots), default=self.now.date()) + LONGEST_PERIOD,

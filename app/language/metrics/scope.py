@@ -50,15 +50,17 @@ def buckets() -> FromClause:
 class BucketBinds(Binds):
     """Binds whose moment is the bucket's, so that one statement can read each bucket as of another moment."""
 
-    def __init__(self, asker: Binds, *, as_of: bool, known_now: bool) -> None:
+    def __init__(self, asker: Binds, *, as_of: bool, known_now: bool, once: bool) -> None:
         super().__init__(
             role=asker.role, sees_all=asker.sees_all, sees_unowned=asker.sees_unowned, as_of=as_of
         )
         self.known_now = known_now
+        self.once = once
 
     @property
     def moment(self) -> Any:
-        return bucket("at")
+        """What is the same for all buckets is said once, so that what follows from it alone is read once."""
+        return self.named("every_at", MOMENT) if self.once else bucket("at")
 
 
 class Scope:

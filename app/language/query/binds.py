@@ -21,7 +21,8 @@ class Binds:
 
     `tenant`, `rep`, `home`, `as_of` and `known_at` are the same in every statement; what a caller compares with is
     `v0`, `v1` … in the order in which it was read. `role`, `sees_all` and `custom`, the nouns to which the tenant has
-    added fields, shape the text, so they are part of any cache key. `known_now` is set where no `known_at` was asked.
+    added fields, shape the text, so they are part of any cache key. `known_now` is set where no `known_at` was asked,
+    `once` where all that a statement reads is read as of one moment.
     """
 
     known_now = False
@@ -29,6 +30,7 @@ class Binds:
     new = False
     plain = False
     ever = False
+    once = False
     fixed: Mapping[ColumnElement[Any], BindParameter[Any]] = MappingProxyType({})
 
     def __init__(

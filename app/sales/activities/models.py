@@ -28,7 +28,7 @@ activities = record_table(
     CheckConstraint("direction in ('inbound', 'outbound')", name="direction"),
     CheckConstraint("duration_seconds >= 0", name="duration"),
     Index("ix_activities_occurred_at", "tenant_id", "occurred_at"),
-    # The few that were done at no moment, in words of which the planner has no statistics: by those it has, they are many.
+    # The few that were done at no moment. By its statistics the planner takes them for many: these words have none.
     Index("ix_activities_undated", "tenant_id", postgresql_where=text("done and num_nulls(occurred_at) = 1")),
     Index("ix_activities_owner_id", "tenant_id", "owner_id", "occurred_at"),
     Index("ix_activities_opportunity_id", "tenant_id", "opportunity_id", "occurred_at"),

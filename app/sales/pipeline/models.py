@@ -82,8 +82,7 @@ opportunities = record_table(
     ),
     Index("ix_opportunities_opened_at", "tenant_id", "opened_at"),
     Index("ix_opportunities_closed_at", "tenant_id", "closed_at", postgresql_where=text("category <> 'open'")),
-    # The few without a close day. Most deals have none, and most are not open: for the planner that is many, unless it is
-    # asked in words of which it has no statistics.
+    # The few without a close day. By its statistics the planner takes them for many: these words have none.
     Index(
         "ix_opportunities_undated", "tenant_id",
         postgresql_where=text("category <> 'open' and num_nulls(closed_at) = 1"),

@@ -60,68 +60,10 @@ from app.sales.org.models import reps_history
 from app.sales.targets.metrics.working import ONE, part_of
 from app.sales.targets.models import quota_versions, quotas, quotas_history
 
-
-def pieces(binds: Binds, *holders: Select[Any], ever_after: bool = False) -> FromClause:
-    """Of those holders alone, where any are named; of the bucket, or of its days and all after."""
-    stored = source(quotas, binds, "stored", tracked_only=True)
-    length = stored.c.ends_on - stored.c.starts_on
-    finer = func.range_agg(func.daterange(stored.c.starts_on, stored.c.ends_on)).over(
-        partition_by=(
-            func.coalesce(stored.c.rep_id, stored.c.team_id, stored.c.territory_id),
-            stored.c.metric,
-        ),
-        order_by=length,
-        range_=(None, -1),
-    )
-    quota = (
-        select(*stored.c, finer.label("finer"))
-        .where(
-            stored.c.tenant_id == binds.tenant,
-            stored.c.deleted_at.is_(None),
-            *(() if ever_after else (stored.c.starts_on < bucket("last"),)),
-            stored.c.ends_on > bucket("first"),
-            *(stored.c.rep_id.in_(some) for some in holders),
-        )
-        .subquery("quota")
-    )
-    version = source(quota_versions, binds, "version")
-    step = union_all(
-        select(quota.c.starts_on.label("day"), quota.c.amount, literal_column("0").label("later")).correlate(
-            quota
-        ),
-        select(version.c.effective_from, version.c.amount, literal_column("1"))
-        .where(version.c.tenant_id == binds.tenant, version.c.quota_id == quota.c.id)
-        .correlate(quota),
-    ).subquery("step")
-    until = func.lead(step.c.day).over(order_by=(step.c.day, step.c.later))
-    held_for = (
-        select(step.c.day, func.coalesce(until, quota.c.ends_on).label("until"), step.c.amount)
-        .correlate(quota)
-        .lateral("span")
-    )
-    own = func.datemultirange(func.daterange(held_for.c.day, held_for.c.until))
-    left = own.op("-")(func.coalesce(quota.c.finer, literal_column("'{}'::datemultirange")))
-    piece = (
-        select(func.unnest(left, type_=DATERANGE()).label("days")).correlate(held_for, quota).lateral("piece")
-    )
-    return (
-        select(
-            *(c for c in quota.c if c.name not in ("amount", "finer")),
-            held_for.c.amount,
-            func.lower(piece.c.days, type_=Date()).label("from_day"),
-            func.upper(piece.c.days, type_=Date()).label("to_day"),
-        )
-        .select_from(quota)
-        .join(held_for, literal_column("true"))
-        .join(piece, literal_column("true"))
-        .subquery("piece_of_quota")
-    )
-
-
 # --- who leads whom over these days ----------------------------------------------------------------------------------
 
 
-def led_days(binds: Binds, *, ever_after: bool = False) -> CTE:
+def _led_days(binds: Binds, *, ever_after: bool) -> CTE:
     """For every rep the days on which somebody who reported to it, directly or not, carries a quota for a metric:
     those around the buckets, or these and all after."""
     zone, asked = binds.named("zone", Text()), binds.named("asked", MOMENT)
@@ -177,20 +119,87 @@ def led_days(binds: Binds, *, ever_after: bool = False) -> CTE:
         )
         .group_by(lines.c.leader_id, lines.c.metric)
         .cte()
+        .prefix_with("MATERIALIZED")
     )
 
 
-def _shares_days(s: Scope, led: FromClause) -> ColumnElement[bool]:
-    return and_(
-        led.c.leader_id == s.row.c.rep_id,
-        led.c.metric == s.row.c.metric,
-        led.c.days.op("&&")(func.daterange(s.row.c.starts_on, s.row.c.ends_on)),
+# --- what holds on which days -----------------------------------------------------------------------------------------
+
+
+def pieces(binds: Binds, *holders: Select[Any], ever_after: bool = False) -> FromClause:
+    """Of those holders alone, where any are named; of the bucket, or of its days and all after.
+
+    Where every bucket is read as of one moment they are cut once, for the days of all.
+    """
+    once = binds.once and not holders
+    reach = binds.named("every_first", Date()), binds.named("every_last", Date())
+    first, last = reach if once else (bucket("first"), bucket("last"))
+    stored = source(quotas, binds, "stored", tracked_only=True)
+    length = stored.c.ends_on - stored.c.starts_on
+    finer = func.range_agg(func.daterange(stored.c.starts_on, stored.c.ends_on)).over(
+        partition_by=(
+            func.coalesce(stored.c.rep_id, stored.c.team_id, stored.c.territory_id),
+            stored.c.metric,
+        ),
+        order_by=length,
+        range_=(None, -1),
     )
+    quota = (
+        select(*stored.c, finer.label("finer"))
+        .where(
+            stored.c.tenant_id == binds.tenant,
+            stored.c.deleted_at.is_(None),
+            *(() if ever_after else (stored.c.starts_on < last,)),
+            stored.c.ends_on > first,
+            *(stored.c.rep_id.in_(some) for some in holders),
+        )
+        .subquery("quota")
+    )
+    version = source(quota_versions, binds, "version")
+    step = union_all(
+        select(quota.c.starts_on.label("day"), quota.c.amount, literal_column("0").label("later")).correlate(
+            quota
+        ),
+        select(version.c.effective_from, version.c.amount, literal_column("1"))
+        .where(version.c.tenant_id == binds.tenant, version.c.quota_id == quota.c.id)
+        .correlate(quota),
+    ).subquery("step")
+    until = func.lead(step.c.day).over(order_by=(step.c.day, step.c.later))
+    held_for = (
+        select(step.c.day, func.coalesce(until, quota.c.ends_on).label("until"), step.c.amount)
+        .correlate(quota)
+        .lateral("span")
+    )
+    own = func.datemultirange(func.daterange(held_for.c.day, held_for.c.until))
+    left = own.op("-")(func.coalesce(quota.c.finer, literal_column("'{}'::datemultirange")))
+    piece = (
+        select(func.unnest(left, type_=DATERANGE()).label("days")).correlate(held_for, quota).lateral("piece")
+    )
+    led = _led_days(binds, ever_after=ever_after)
+    shares_days = and_(
+        led.c.leader_id == quota.c.rep_id,
+        led.c.metric == quota.c.metric,
+        led.c.days.op("&&")(func.daterange(quota.c.starts_on, quota.c.ends_on)),
+    )
+    found = (
+        select(
+            *(c for c in quota.c if c.name not in ("amount", "finer")),
+            led.c.leader_id.is_not(None).label("leads"),
+            held_for.c.amount,
+            func.lower(piece.c.days, type_=Date()).label("from_day"),
+            func.upper(piece.c.days, type_=Date()).label("to_day"),
+        )
+        .select_from(quota)
+        .join(held_for, literal_column("true"))
+        .join(piece, literal_column("true"))
+        .outerjoin(led, shares_days)
+    )
+    return found.cte().prefix_with("MATERIALIZED") if once else found.subquery("piece_of_quota")
 
 
 def _leads(s: Scope) -> ColumnElement[bool]:
     """Whether the holder leads somebody who carries a quota over some of the same days."""
-    return s.join("led").c.leader_id.is_not(None)
+    return s.row.c.leads
 
 
 def _assigned(s: Scope) -> ColumnElement[bool]:
@@ -222,7 +231,6 @@ QUOTAS = Fact(
     piece=piece,
     joins={
         **standing_by_day(_holder),
-        "led": Join(rows=lambda s: led_days(s.binds), on=_shares_days),
     },
     dimensions=(
         Dimension(name="rep", title="Rep", noun="reps", value=_holder),

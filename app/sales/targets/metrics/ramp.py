@@ -20,7 +20,6 @@ from sqlalchemy import (
     and_,
     case,
     cast,
-    exists,
     extract,
     false,
     func,
@@ -42,7 +41,7 @@ from app.sales.org.days import day_of
 from app.sales.org.metrics import credited_to, standing
 from app.sales.org.models import exchange_rates, reps
 from app.sales.targets import ramp
-from app.sales.targets.metrics.fact import led_days, pieces
+from app.sales.targets.metrics.fact import pieces
 
 _FINE = literal("1.000000000000000000000000000000", Numeric())
 """A quotient of a number so fine has thirty decimals. Two sums that differ at all do so in the first twenty: amounts
@@ -119,16 +118,6 @@ def _booked(binds: Binds) -> FromClause:
 def _quotas(binds: Binds) -> FromClause:
     """Those that count, by what holds on which days, each with what a day of it is worth."""
     piece = pieces(binds, _cohort(binds, "holder"), ever_after=True)
-    led = led_days(binds, ever_after=True)
-    leads = exists(
-        select(1)
-        .select_from(led)
-        .where(
-            led.c.leader_id == piece.c.rep_id,
-            led.c.metric == piece.c.metric,
-            led.c.days.op("&&")(func.daterange(piece.c.starts_on, piece.c.ends_on)),
-        )
-    )
     rate = _rate(binds, piece.c.currency, piece.c.starts_on)
     return (
         select(
@@ -138,7 +127,7 @@ def _quotas(binds: Binds) -> FromClause:
             (piece.c.amount * rate * _FINE).label("worth"),
             cast(piece.c.ends_on - piece.c.starts_on, Numeric).label("days"),
         )
-        .where(piece.c.metric == constant("bookings"), ~leads)
+        .where(piece.c.metric == constant("bookings"), ~piece.c.leads)
         .subquery("expected")
     )
 

@@ -35,7 +35,7 @@ def _here(relief: FromClause, binds: Binds) -> ColumnElement[bool]:
 def _relieved(binds: Binds) -> FromClause:
     relief, let_off = (source(quota_reliefs, binds, x, tracked_only=True) for x in ("relief", "let_off"))
     quota = pieces(binds, select(let_off.c.rep_id).where(_here(let_off, binds)))
-    of_quota = ("team_id", "territory_id", "starts_on", "ends_on")
+    of_quota = ("team_id", "territory_id", "starts_on", "ends_on", "leads")
     first, last = (
         func.greatest(quota.c.from_day, relief.c.starts_on),
         func.least(quota.c.to_day, relief.c.ends_on),

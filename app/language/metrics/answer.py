@@ -27,7 +27,7 @@ from app.language.metrics.nouns import Nouns, labels
 from app.language.metrics.plan import Asked, Slot, Window, beside, prepare, restated, window_of
 from app.language.metrics.question import MetricQuery
 from app.language.metrics.rates import EXACT, SCALE, Rates, load, statement
-from app.language.metrics.spread import Wanted, quantiles
+from app.language.metrics.spread import Wanted, halfway, quantiles
 
 Group = tuple[Any, ...]
 Cells = dict[tuple[int, Group], Tally]
@@ -159,6 +159,7 @@ class _Sum:
     window: Window
     measures: tuple[Measure, ...]
     slots: list[Slot]
+    shape: compiler.Shape
     statement: Statement
     part: script.Part
 
@@ -179,7 +180,7 @@ def _sums(metrics: MetricCatalogue, asked: Asked, levels: Iterable[Level]) -> li
         )
         values = {"tenant": asked.principal.tenant_id, **asked.values(slots)}
         part = script.Part(text.sql, text.arguments(values))
-        found.append(_Sum(level, window, tuple(measures), slots, text, part))
+        found.append(_Sum(level, window, tuple(measures), slots, shape, text, part))
     return found
 
 
@@ -198,7 +199,7 @@ async def _add_up(
         for each, rows in gathered:
             for measure, found_cells in zip(each.measures, _tally(asked, each, rows, rates), strict=True):
                 cells[each.level][measure, each.window] = found_cells
-                if measure.quantiles:
+                if measure.quantiles and not compiler.spreads(each.shape, measure):
                     prices = _prices(asked, each, rows, rates) if measure.money else {}
                     spread.append(Wanted(asked, measure, each.level[1], each.slots, prices, found_cells))
         found.append(Sums(cells, rates))
@@ -208,17 +209,14 @@ async def _add_up(
 
 def _foreign(asked: Asked, gathered: Iterable[tuple[_Sum, Sequence[Any]]]) -> Iterator[tuple[str, date]]:
     for each, rows in gathered:
-        if any(m.money for m in each.measures):
-            places = each.statement.places
-            currencies = [places[name] for name in ("k_currency", "k_against") if name in places]
+        if each.shape.money:
+            places, population = each.statement.places, each.shape.population
             day, i = places["k_day"], places["i"]
-            for row in rows:
-                for currency in currencies:
-                    if row[currency] is not None:
-                        yield (
-                            row[currency],
-                            asked.rate_day(population_of(each.measures), each.slots[row[i]], row[day]),
-                        )
+            for name in ("k_currency", "k_against"):
+                if (currency := places.get(name)) is not None:
+                    for foreign, day_, i_ in {(row[currency], row[day], row[i]) for row in rows}:
+                        if foreign is not None:
+                            yield foreign, asked.rate_day(population, each.slots[i_], day_)
 
 
 def _prices(
@@ -226,7 +224,7 @@ def _prices(
 ) -> dict[tuple[int, str, date | None], Decimal]:
     """The rates that price the rows behind these sums: one a currency and day, or a currency and bucket."""
     currency, day, i = (each.statement.places[name] for name in ("k_currency", "k_day", "i"))
-    population = population_of(each.measures)
+    population = each.shape.population
     found: dict[tuple[int, str, date | None], Decimal] = {}
     for row in rows:
         if row[currency] is not None and row[currency] != asked.question.currency:
@@ -234,10 +232,6 @@ def _prices(
             if rate is not None:
                 found[0 if row[day] else row[i], row[currency], row[day]] = rate
     return found
-
-
-def population_of(measures: Sequence[Measure]) -> Any:
-    return measures[0].population
 
 
 async def rates_for(
@@ -263,9 +257,9 @@ def _priced(
     asked: Asked, asked_for: _Sum, rows: Sequence[Any], rates: Rates
 ) -> Sequence[Decimal | None] | Iterator[None]:
     """Of each row of sums of money its rate."""
-    if not any(m.money for m in asked_for.measures):
+    if not asked_for.shape.money:
         return repeat(None)
-    at, slots, population = asked_for.statement.places, asked_for.slots, population_of(asked_for.measures)
+    at, slots, population = asked_for.statement.places, asked_for.slots, asked_for.shape.population
     i, currency, day = (at[name] for name in ("i", "k_currency", "k_day"))
     against = at["k_against"] if population.against else None
 
@@ -294,6 +288,11 @@ def _cells(
     )
     fixed, over_at = measure.over if isinstance(measure.over, int) else 1, at.get("k_over")
     varies = measure.over is not None and not isinstance(measure.over, int)
+    spread = [
+        (quantile, at[low], at[f"high_{index}_{k}"])
+        for k, quantile in enumerate(measure.quantiles)
+        if (low := f"low_{index}_{k}") in at
+    ]
     found: Cells = {}
     sums: dict[tuple[Any, int], Decimal] = {}
     for row, group, rate in zip(rows, groups, prices, strict=False):
@@ -315,6 +314,9 @@ def _cells(
             continue
         tally.n += n
         tally.inferred += row[inferred_at]
+        for quantile, low_at, high_at in spread:
+            if row[low_at] is not None:
+                tally.quantiles[quantile] = halfway(row[low_at], row[high_at], fixed)
         if measure.value is not None:
             total = EXACT.multiply(row[sum_at], rate) if measure.money and rate else row[sum_at]
             key = (group, row[over_at] if varies and over_at is not None else fixed)

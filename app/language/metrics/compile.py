@@ -252,7 +252,34 @@ def value(shape: Shape, asker: Binds, visible: Visible) -> Statement:
     grouped = [_grouped(branch) for branch in branches(shape, asker, visible)]
     cells = (union_all(*grouped) if len(grouped) > 1 else grouped[0]).lateral("cell")
     table = buckets()
-    return compiled(select(table.c.i, *cells.c).select_from(table.join(cells, true())))
+    columns = [c for c in cells.c if not c.name.startswith("sorted_")]
+    for index, measure in enumerate(shape.measures):
+        if spreads(shape, measure):
+            columns += _around(cells.c[f"sorted_{index}"], measure, f"_{index}")
+    return compiled(select(table.c.i, *columns).select_from(table.join(cells, true())))
+
+
+def spreads(shape: Shape, measure: Measure) -> bool:
+    """Whether its quantiles are told with its sums: they are where nothing but the question's own dimensions keeps
+    rows apart."""
+    return bool(measure.quantiles) and not shape.money and all(not callable(m.over) for m in shape.measures)
+
+
+def _around(values: ColumnElement[Any], measure: Measure, suffix: str = "") -> list[ColumnElement[Any]]:
+    """For each quantile the two of the sorted values in whose middle it lies.
+
+    A rank is reckoned in whole numbers here: PostgreSQL's own `percentile_cont` goes through floats.
+    """
+    n, found = func.cardinality(values), []
+    for k, wanted in enumerate(measure.quantiles):
+        above, below = (literal_column(str(x), Integer()) for x in wanted.as_integer_ratio())
+        found.append(values[(n * above + below - 1) // below].label(f"low{suffix}_{k}"))
+        found.append(values[n * above // below + 1].label(f"high{suffix}_{k}"))
+    return found
+
+
+def _sorted(value: ColumnElement[Any], counted: ColumnElement[bool] | None) -> ColumnElement[Any]:
+    return _filtered(func.array_agg(aggregate_order_by(value, value), type_=ARRAY(Numeric())), counted)
 
 
 def _grouped(branch: Branch) -> Any:
@@ -264,6 +291,8 @@ def _grouped(branch: Branch) -> Any:
             columns += [_count(only).label(f"n_{index}"), _nothing(f"s_{index}", Numeric()),
                         literal_column("0").label(f"inferred_{index}"),
                         *(literal_column("0").label(f"x_{index}_{k}") for k in range(len(excluded)))]  # fmt: skip
+            if spreads(branch.shape, measure):
+                columns.append(_nothing(f"sorted_{index}", ARRAY(Numeric())))
             continue
         counted = _all(only, *(condition.is_not(true()) for _, condition in excluded))
         amount, weight = branch.value(measure), measure.weight
@@ -279,6 +308,11 @@ def _grouped(branch: Branch) -> Any:
         for k, (_, condition) in enumerate(excluded):
             earlier = (c.is_not(true()) for _, c in excluded[:k])
             columns.append(_count(_all(only, *earlier, condition)).label(f"x_{index}_{k}"))
+        if spreads(branch.shape, measure):
+            assert amount is not None
+            columns.append(
+                _sorted(cast(amount, Numeric), _all(counted, amount.is_not(None))).label(f"sorted_{index}")
+            )
     # Labels that no table has as a column: PostgreSQL would group by the column.
     return branch.select(*columns).group_by(*(literal_column(key.name) for key in keys))
 
@@ -286,8 +320,6 @@ def _grouped(branch: Branch) -> Any:
 def spread(shape: Shape, asker: Binds, visible: Visible) -> Statement:
     """Rows of `i, d_0…`, and for each quantile of the only measure the two single values in whose middle it lies:
     `low_k, high_k`, in the wanted currency.
-
-    A rank is reckoned in whole numbers here: PostgreSQL's own `percentile_cont` goes through floats.
     """
     (measure,) = shape.measures
     branch = Branch(shape, asker, visible, None)
@@ -301,20 +333,16 @@ def spread(shape: Shape, asker: Binds, visible: Visible) -> Statement:
         value = branch.worth(value)
     left_out = (condition.is_not(true()) for _, condition in branch.exclusions(measure))
     counted = _all(branch.only(measure), *left_out, value.is_not(None))
-    sorted_ = func.array_agg(aggregate_order_by(value, value), type_=ARRAY(Numeric()))
     keys = [literal_column(key.name) for key in branch.keys]
     cells = (
-        branch.select(*branch.keys, _filtered(sorted_, counted).label("sorted"))
-        .group_by(*keys)
-        .lateral("cell")
+        branch.select(*branch.keys, _sorted(value, counted).label("sorted")).group_by(*keys).lateral("cell")
     )
     table = buckets()
-    values, n = cells.c.sorted, func.cardinality(cells.c.sorted)
-    columns: list[ColumnElement[Any]] = [table.c.i, *(cells.c[key.name] for key in branch.keys)]
-    for k, wanted in enumerate(measure.quantiles):
-        above, below = (literal_column(str(x), Integer()) for x in wanted.as_integer_ratio())
-        columns.append(values[(n * above + below - 1) // below].label(f"low_{k}"))
-        columns.append(values[n * above // below + 1].label(f"high_{k}"))
+    columns: list[ColumnElement[Any]] = [
+        table.c.i,
+        *(cells.c[key.name] for key in branch.keys),
+        *_around(cells.c.sorted, measure),
+    ]
     return compiled(select(*columns).select_from(table.join(cells, true())))
 
 

@@ -58,7 +58,11 @@ async def quantiles(session: Session, metrics: MetricCatalogue, wanted: Sequence
                 low, high = row[at[f"low_{k}"]], row[at[f"high_{k}"]]
                 if low is not None:
                     over = each.measure.over if isinstance(each.measure.over, int) else 1
-                    tally.quantiles[quantile] = (Fraction(low) + Fraction(high)) / 2 / over
+                    tally.quantiles[quantile] = halfway(low, high, over)
+
+
+def halfway(low: Decimal, high: Decimal, over: int) -> Fraction:
+    return (Fraction(low) + Fraction(high)) / (2 * over)
 
 
 def _columns(prices: Mapping[tuple[int, str, date | None], Decimal]) -> dict[str, list[Any]]:

@@ -167,8 +167,23 @@ from quota_versions v join quotas q on q.tenant_id = v.tenant_id and q.id = v.qu
 _PRODUCTS = """
 insert into products (tenant_id, name, family, code, list_price, cost, currency)
 select $1, 'Product ' || n, case when n % 13 <> 0 then 'Family ' || n % 5 end, 'P' || n, 100 + n * 10,
-    case when n % 9 <> 0 then 40 + n * 6 end, 'USD'
+    case when n % 9 <> 0 then 40 + n * 6 end, case when n % 7 = 3 then 'EUR' when n % 20 <> 6 then 'USD' end
 from generate_series(1, 40) n
+"""
+
+# A quarter cost less until ten months ago, or nobody knew what.
+_DEARER = """
+update products_history set valid_from = now() - interval '300 days', recorded_at = now() - interval '300 days',
+    inferred = false, changed = array['cost']
+where tenant_id = $1 and list_price::int / 10 % 4 = 1
+"""
+
+_CHEAPER = f"""
+insert into products_history (tenant_id, record_id, valid_from, valid_to, recorded_at, inferred, name, family, code,
+    list_price, cost, currency, active)
+select tenant_id, record_id, '-infinity', valid_from, {histories.LONG_AGO}, true, name, family, code, list_price,
+    case when list_price::int / 10 % 10 <> 7 then cost * 0.8 end, currency, active
+from products_history where tenant_id = $1 and list_price::int / 10 % 4 = 1
 """
 
 _LINES = f"""
@@ -284,7 +299,7 @@ _GROWTH: dict[str, tuple[str, ...]] = {
         _HOLIDAYS_KNOWN,
     ),
     "quotas": (_QUOTAS, _QUOTA_VERSIONS, _past("quotas", "created_at"), _QUOTA_VERSIONS_KNOWN),
-    "lines": (_PRODUCTS, _past("products", "'-infinity'", histories.LONG_AGO), _LINES, _LINES_KNOWN),
+    "lines": (_PRODUCTS, _past("products", "'-infinity'", histories.LONG_AGO), _DEARER, _CHEAPER, _LINES, _LINES_KNOWN),
     "leads": (_QUEUES, _LEADS, _LEADS_BEFORE, _past("leads", "updated_at")),
     "activities": (
         _LEADS_NUMBERED, _ACTIVITIES, _past("activities", "created_at"),

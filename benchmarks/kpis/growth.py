@@ -76,8 +76,8 @@ def _past(table: str, since: str, recorded: str | None = None) -> str:
 _WAY = _dice("hashtext(h.name)", 51, 100)
 
 # Of a hundred deals that have a day of opening: one of which nobody knows where it stood before, one that left a stage
-# out, one that stepped back, two that were closed and reopened, one that had no day of closing at first, and seven whose
-# day was put back to the first one.
+# out, one that stepped back, two that were closed and reopened, one that had no day of closing at first, seven whose
+# day was put back to the first one, and forty that were due on the last day of a quarter and stayed open.
 _WAYS = f"""
 update opportunities_history h set
     stage_id = case {_WAY} when 1 then first.id when 2 then first.id when 3 then lost.id when 4 then won.id
@@ -87,15 +87,17 @@ update opportunities_history h set
     category = case {_WAY} when 3 then 'lost' when 4 then 'won' else h.category end,
     closed_at = case when {_WAY} in (3, 4) then h.stage_entered_at end,
     credited_owner_id = case when {_WAY} in (3, 4) then h.owner_id end,
-    expected_close_on = case when {_WAY} = 5 then null when {_WAY} >= 8 then h.opened_at::date + 25
+    expected_close_on = case when {_WAY} = 5 then null when {_WAY} between 8 and 14 then h.opened_at::date + 25
+        when {_WAY} > 21 then (date_trunc('quarter', h.valid_to) - interval '1 day')::date
         else h.expected_close_on end
 from stages s, stages first, stages won, stages lost
-where h.tenant_id = $1 and {_WAY} < 15 and h.valid_to < 'infinity' and h.opened_at is not null
+where h.tenant_id = $1 and {_WAY} < 62 and h.valid_to < 'infinity' and h.opened_at is not null
     and s.tenant_id = $1 and s.id = h.stage_id
     and first.tenant_id = $1 and first.name = 'Lead' and won.tenant_id = $1 and won.name = 'Won'
     and lost.tenant_id = $1 and lost.name = 'Lost'
     and case when {_WAY} = 0 then true when {_WAY} in (1, 4) then s.position = 1 when {_WAY} = 3 then s.position = 3
-        when {_WAY} = 5 then h.valid_from = h.opened_at when {_WAY} = 2 or {_WAY} >= 8 then s.position = 2 end
+        when {_WAY} = 5 then h.valid_from = h.opened_at when {_WAY} = 2 or {_WAY} between 8 and 14 then s.position = 2
+        when {_WAY} > 21 then date_trunc('quarter', h.valid_from) < date_trunc('quarter', h.valid_to) end
 """
 
 # A second pipeline, in which nothing was ever won; a stage with a limit of its own; and open deals without a day.

@@ -35,7 +35,8 @@
 )
 select a.i,
     a.rep,                                                                                     -- :reps
-    sum(round(a.total * least(a.term, 12) * case when a.currency = $target then 1 else r.rate end, 40) / a.term) as value,
+    sum(round(a.total * least(a.term, 12) * case when a.currency = $target then 1 else r.rate end, 40) / a.term)
+        as value,
     coalesce(sum(a.n) filter (where a.term is not null and (a.currency = $target or r.rate is not null)), 0) as n,
     coalesce(sum(a.n) filter (where a.term is not null and a.currency <> $target and r.rate is null), 0)
         as x_missing_fx,

@@ -1,11 +1,12 @@
--- How many stages deals reached in the bucket, and what became of them there. Beside it the median of the days that those
--- stood in it which have gone on.
+-- How many stages deals reached in the bucket, and what became of them there. Beside it the median of the days that
+-- those stood in one which have gone on.
 -- :include bucket
 -- :include step
 select i,
     rep,                                                                                       -- :reps
     entered as value, entered as n, advanced, dropped, still_there, left_out, x_unknown_stages,
-    (stays[(cardinality(stays) + 1) / 2] + stays[cardinality(stays) / 2 + 1]) / 2 as median_days, 86400 as median_days_over
+    (stays[(cardinality(stays) + 1) / 2] + stays[cardinality(stays) / 2 + 1]) / 2 as median_days,
+    86400 as median_days_over
 from (
     select i,
         rep,                                                                                   -- :reps

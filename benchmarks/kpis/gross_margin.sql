@@ -66,7 +66,8 @@
 )
 select i,
     rep,                                                                                       -- :reps
-    sum(net * rate - cost * cost_rate) as numerator, sum(net * rate) filter (where cost_rate is not null) as denominator,
+    sum(net * rate - cost * cost_rate) as numerator,
+    sum(net * rate) filter (where cost_rate is not null) as denominator,
     coalesce(sum(n) filter (where rate is not null and cost_rate is not null), 0) as n,
     coalesce(sum(n) filter (where n > 0 and (rate is null or cost_rate is null)), 0) as x_missing_fx,
     sum(no_amount) as x_no_amount, sum(no_cost) as x_no_cost, sum(no_lines) as x_no_lines,

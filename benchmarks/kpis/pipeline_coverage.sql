@@ -1,5 +1,5 @@
--- The open amounts due in the bucket ÷ (quota - bookings), each as it stood in the bucket's last instant. Beside it the
--- same against the whole quota, and the closed deals of the twelve months up to there ÷ those won.
+-- The open amounts due in the bucket ÷ (quota - bookings), each as it stood in the bucket's last instant. Beside it
+-- the same against the whole quota, and the closed deals of the twelve months up to there ÷ those won.
 -- :include bucket
 -- :include rate
 -- :include rates

@@ -1,5 +1,5 @@
--- Open deals x (won ÷ decided) x mean amount ÷ mean cycle in days, the latter three of the twelve months up to there, all
--- as they stood in a bucket's last instant. Beside it these three.
+-- Open deals x (won ÷ decided) x mean amount ÷ mean cycle in days, the latter three of the twelve months up to there,
+-- all as they stood in a bucket's last instant. Beside it these three.
 -- :include bucket
 -- :include rates_year
 -- :include version
@@ -20,7 +20,8 @@
     ) w
     cross join lateral (
         select case when o.category = 'won' then o.currency end as currency,
-            case when o.category = 'won' and o.currency <> $target then (o.closed_at at time zone $zone)::date end as day
+            case when o.category = 'won' and o.currency <> $target
+                then (o.closed_at at time zone $zone)::date end as day
     ) p
     where o.category <> 'open' and o.closed_at >= ($year_before::timestamptz[])[1]
         and o.closed_at < ($ends::timestamptz[])[cardinality($ends::timestamptz[])]

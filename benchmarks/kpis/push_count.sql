@@ -22,7 +22,8 @@ cross join lateral (
             cross join lateral (select (o.valid_to at time zone $zone)::date as day) d
             cross join lateral (
                 select d.day::timestamp at time zone $zone as begins,
-                    least((d.day + 1)::timestamp at time zone $zone, $asked::timestamptz + interval '1 microsecond') as ends
+                    least((d.day + 1)::timestamp at time zone $zone, $asked::timestamptz + interval '1 microsecond')
+                        as ends
             ) y
             where o.tenant_id = $tenant and o.category = 'open' and o.expected_close_on is not null
                 and o.superseded_at = 'infinity'                                               -- :now :past

@@ -15,7 +15,8 @@
     cross join lateral (
         select width_bucket(o.closed_at - interval '1 microsecond', $at::timestamptz[]) as closed,
             width_bucket(
-                o.closed_at - interval '1 microsecond', (select array_agg(at - interval '1 year' order by i) from bucket)
+                o.closed_at - interval '1 microsecond',
+                (select array_agg(at - interval '1 year' order by i) from bucket)
             ) as years,
             width_bucket(o.valid_from - interval '1 microsecond', $at::timestamptz[]) as since,
             width_bucket(o.valid_to - interval '1 microsecond', $at::timestamptz[]) as until

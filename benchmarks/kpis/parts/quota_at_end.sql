@@ -9,7 +9,8 @@
                 range between unbounded preceding and 1 preceding
             ) as finer
         from bucket b
-        join quotas_history k on k.starts_on < b.last and k.ends_on > b.first and k.valid_from <= b.at and k.valid_to > b.at
+        join quotas_history k on k.starts_on < b.last and k.ends_on > b.first
+            and k.valid_from <= b.at and k.valid_to > b.at
         where k.tenant_id = $tenant and k.metric = 'bookings'
             and k.superseded_at = 'infinity'                                                   -- :now :past
             and k.recorded_at <= $known and k.superseded_at > $known                           -- :known

@@ -1,9 +1,9 @@
 -- :include deal
 , place as materialized (
-    select id as stage_id, pipeline_id, category = 'won' as won,
+    select id as stage_id, pipeline_id, category, category = 'won' as won,
         case when category = 'won' then count(*) filter (where category = 'open') over (partition by pipeline_id) + 1
             else count(*) filter (where category = 'open') over (partition by pipeline_id order by position, id)
-        end as place, category
+        end as place
     from (
         select distinct on (record_id) record_id as id, pipeline_id, category, position
         from stages_history
@@ -19,7 +19,7 @@
         and superseded_at = 'infinity'                                                         -- :now :past
         and recorded_at <= $known and superseded_at > $known                                   -- :known
 )
-, furthest as (
+, furthest as materialized (
     select id, pipeline_id, valid_from, stage_entered_at, won, place, before,
         place - coalesce(before, 0) - 1 as skipped, before is null and (won or unseen) as unknown,
         lead(valid_from) over (partition by id, pipeline_id order by valid_from) as passed_at
@@ -35,6 +35,7 @@
             select id from told
             where valid_from = stage_entered_at and stage_entered_at >= ($starts::timestamptz[])[1]
                 and stage_entered_at < ($ends::timestamptz[])[cardinality($ends::timestamptz[])]
+                and id in (select id from deal)                                                -- :manager
         )
     ) t
     where place > coalesce(before, 0)

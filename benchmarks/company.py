@@ -264,13 +264,14 @@ rolled as (
     from generate_series($2::int, $3::int - 1) n
 )
 insert into opportunities (
-    tenant_id, name, account_id, owner_id, pipeline_id, stage_id, category, amount, currency, type, sales_channel,
-    lead_source, opened_at, expected_close_on, closed_at, probability, forecast_category, loss_reason, competitor,
-    next_step, credited_owner_id, stage_entered_at, push_count, external_ids, created_at, updated_at
+    tenant_id, name, account_id, owner_id, pipeline_id, stage_id, category, amount, currency, term_months, type,
+    sales_channel, lead_source, opened_at, expected_close_on, closed_at, probability, forecast_category, loss_reason,
+    competitor, next_step, credited_owner_id, stage_entered_at, push_count, external_ids, created_at, updated_at
 )
 select $1, 'Deal ' || r.n || ' with account ' || r.account, a.id, o.id, s.pipeline_id, s.id, s.category,
        case when r.n % 50 = 7 then null when r.n % 100 = 9 then 0 else 500 + r.cents * 7.25 end,
        case when r.n % 10 = 0 then 'EUR' when r.n % 200 = 3 then 'GBP' else 'USD' end,
+       (array[12, 24, null, 36, 6, 12, 7])[1 + r.n % 7],
        (array['new_business', 'expansion', 'renewal'])[1 + r.n % 3],
        (array['direct', 'partner', 'online'])[1 + r.n % 3],
        (array['referral', 'event', 'web', 'outbound'])[1 + r.n % 4],

@@ -71,6 +71,65 @@ def _past(table: str, since: str, recorded: str | None = None) -> str:
     )
 
 
+# --- ways through the stages ------------------------------------------------------------------------------------------
+
+_WAY = _dice("hashtext(h.name)", 51, 100)
+
+# Of a hundred deals that have a day of opening: one of which nobody knows where it stood before, one that left a stage
+# out, one that stepped back, two that were closed and reopened, one that had no day of closing at first, seven whose
+# day was put back to the first one, and forty that were due on the last day of a quarter and stayed open.
+_WAYS = f"""
+update opportunities_history h set
+    stage_id = case {_WAY} when 1 then first.id when 2 then first.id when 3 then lost.id when 4 then won.id
+        else nullif(h.stage_id, case when {_WAY} = 0 then h.stage_id end) end,
+    stage_entered_at = case {_WAY} when 0 then null when 1 then h.opened_at else h.stage_entered_at end,
+    inferred = h.inferred or {_WAY} = 0,
+    category = case {_WAY} when 3 then 'lost' when 4 then 'won' else h.category end,
+    closed_at = case when {_WAY} in (3, 4) then h.stage_entered_at end,
+    credited_owner_id = case when {_WAY} in (3, 4) then h.owner_id end,
+    expected_close_on = case when {_WAY} = 5 then null when {_WAY} between 8 and 14 then h.opened_at::date + 25
+        when {_WAY} > 21 then (date_trunc('quarter', h.valid_to) - interval '1 day')::date
+        else h.expected_close_on end
+from stages s, stages first, stages won, stages lost
+where h.tenant_id = $1 and {_WAY} < 62 and h.valid_to < 'infinity' and h.opened_at is not null
+    and s.tenant_id = $1 and s.id = h.stage_id
+    and first.tenant_id = $1 and first.name = 'Lead' and won.tenant_id = $1 and won.name = 'Won'
+    and lost.tenant_id = $1 and lost.name = 'Lost'
+    and case when {_WAY} = 0 then true when {_WAY} in (1, 4) then s.position = 1 when {_WAY} = 3 then s.position = 3
+        when {_WAY} = 5 then h.valid_from = h.opened_at when {_WAY} = 2 or {_WAY} between 8 and 14 then s.position = 2
+        when {_WAY} > 21 then date_trunc('quarter', h.valid_from) < date_trunc('quarter', h.valid_to) end
+"""
+
+# A second pipeline, in which nothing was ever won; a stage with a limit of its own; and open deals without a day.
+_TENDERS = """
+with tenders as (
+    insert into pipelines (tenant_id, name) values ($1, 'Tenders') returning id
+)
+insert into stages (tenant_id, pipeline_id, name, position, category, probability, forecast_category)
+select $1, id, 'Tender', 0, 'open', 0.2, 'pipeline' from tenders
+"""
+
+_TENDERS_KNOWN = tuple(
+    histories.of_records(metadata.tables[table]) + f" and {column} = '{name}'"
+    for table, column, name in (("pipelines", "name", "Tenders"), ("stages", "name", "Tender"))
+)
+
+_LIMIT = "update stages set stalled_after_days = 200 where tenant_id = $1 and name = 'Negotiation'"
+_LIMIT_KNOWN = _LIMIT.replace("update stages", "update stages_history")
+
+_PRESENT = f"""
+update opportunities h set
+    stage_id = case when {_WAY} = 6 then h.stage_id else s.id end,
+    pipeline_id = case when {_WAY} = 6 then h.pipeline_id else s.pipeline_id end,
+    expected_close_on = case when {_WAY} <> 6 then h.expected_close_on end
+from stages s
+where h.tenant_id = $1 and {_WAY} in (6, 20, 21) and h.category = 'open' and h.stage_entered_at = h.updated_at
+    and s.tenant_id = $1 and s.name = 'Tender'
+"""
+_PRESENT_KNOWN = _PRESENT.replace("update opportunities", "update opportunities_history").replace(
+    "h.updated_at", "h.valid_from and h.valid_to = 'infinity'"
+)
+
 # --- careers ----------------------------------------------------------------------------------------------------------
 
 _CAREERS = """
@@ -167,8 +226,23 @@ from quota_versions v join quotas q on q.tenant_id = v.tenant_id and q.id = v.qu
 _PRODUCTS = """
 insert into products (tenant_id, name, family, code, list_price, cost, currency)
 select $1, 'Product ' || n, case when n % 13 <> 0 then 'Family ' || n % 5 end, 'P' || n, 100 + n * 10,
-    case when n % 9 <> 0 then 40 + n * 6 end, 'USD'
+    case when n % 9 <> 0 then 40 + n * 6 end, case when n % 7 = 3 then 'EUR' when n % 20 <> 6 then 'USD' end
 from generate_series(1, 40) n
+"""
+
+# A quarter cost less until ten months ago, or nobody knew what.
+_DEARER = """
+update products_history set valid_from = now() - interval '300 days', recorded_at = now() - interval '300 days',
+    inferred = false, changed = array['cost']
+where tenant_id = $1 and list_price::int / 10 % 4 = 1
+"""
+
+_CHEAPER = f"""
+insert into products_history (tenant_id, record_id, valid_from, valid_to, recorded_at, inferred, name, family, code,
+    list_price, cost, currency, active)
+select tenant_id, record_id, '-infinity', valid_from, {histories.LONG_AGO}, true, name, family, code, list_price,
+    case when list_price::int / 10 % 10 <> 7 then cost * 0.8 end, currency, active
+from products_history where tenant_id = $1 and list_price::int / 10 % 4 = 1
 """
 
 _LINES = f"""
@@ -278,13 +352,14 @@ from dated d left join bench_leads l on l.n = (d.x + d.y) % (select count(*) fro
 """
 
 _GROWTH: dict[str, tuple[str, ...]] = {
+    "ways": (_WAYS, _TENDERS, *_TENDERS_KNOWN, _LIMIT, _LIMIT_KNOWN, _PRESENT, _PRESENT_KNOWN),
     "careers": (
         _CAREERS, _CAREERS_KNOWN, _MOVED, _MOVED_FROM, _CALENDAR,
         _past("working_calendars", "'-infinity'", histories.LONG_AGO),
         _HOLIDAYS_KNOWN,
     ),
     "quotas": (_QUOTAS, _QUOTA_VERSIONS, _past("quotas", "created_at"), _QUOTA_VERSIONS_KNOWN),
-    "lines": (_PRODUCTS, _past("products", "'-infinity'", histories.LONG_AGO), _LINES, _LINES_KNOWN),
+    "lines": (_PRODUCTS, _past("products", "'-infinity'", histories.LONG_AGO), _DEARER, _CHEAPER, _LINES, _LINES_KNOWN),
     "leads": (_QUEUES, _LEADS, _LEADS_BEFORE, _past("leads", "updated_at")),
     "activities": (
         _LEADS_NUMBERED, _ACTIVITIES, _past("activities", "created_at"),

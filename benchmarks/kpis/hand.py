@@ -9,7 +9,7 @@ those variants only:
 
 Marks of one kind stand for either (`-- :past :known`), of different kinds for both. `-- :include rates` stands for the
 lines of `parts/rates.sql`: common table expressions that many statements begin with, and that PostgreSQL writes into
-the place where they are used.
+the place where they are used. `-- :include won by rep` stands for those by rep, whatever is asked for.
 
 What a statement answers, a row for each bucket and rep of whom there is anything:
 
@@ -33,7 +33,7 @@ FOLDER = Path(__file__).parent
 KINDS = ({"reps", "whole"}, {"manager", "admin"}, {"now", "past", "known"})
 
 _MARKS = re.compile(r"\s*--((?:\s:[a-z]+)+)\s*$")
-_INCLUDE = re.compile(r"^-- :include ([a-z_]+)$")
+_INCLUDE = re.compile(r"^-- :include ([a-z_]+)( by rep)?$")
 _NAME = re.compile(r"\$([a-z_]+)")
 
 
@@ -51,8 +51,11 @@ def names() -> list[str]:
 
 
 def written(metric: str, variants: frozenset[str]) -> Text:
-    lines = _lines(FOLDER / f"{metric}.sql", set())
-    kept = [_MARKS.sub("", line) for line in lines if _belongs(line, variants)]
+    kept = [
+        _MARKS.sub("", line)
+        for line, by_rep in _lines(FOLDER / f"{metric}.sql", set())
+        if _belongs(line, variants - {"whole"} | {"reps"} if by_rep else variants)
+    ]
     order: list[str] = []
 
     def place(found: re.Match[str]) -> str:
@@ -64,15 +67,16 @@ def written(metric: str, variants: frozenset[str]) -> Text:
     return Text(sql, tuple(order))
 
 
-def _lines(path: Path, included: set[str]) -> Iterator[str]:
-    """A part that several others include comes once."""
+def _lines(path: Path, included: set[str], by_rep: bool = False) -> Iterator[tuple[str, bool]]:
+    """Each with whether it is by rep in any case. A part that several others include comes once."""
     for line in path.read_text("utf-8").splitlines():
         if found := _INCLUDE.match(line):
             if found[1] not in included:
                 included.add(found[1])
-                yield from _lines(FOLDER / "parts" / f"{found[1]}.sql", included)
+                part = FOLDER / "parts" / f"{found[1]}.sql"
+                yield from _lines(part, included, by_rep or found[2] is not None)
         else:
-            yield line
+            yield line, by_rep
 
 
 def _belongs(line: str, variants: frozenset[str]) -> bool:

@@ -10,7 +10,6 @@
             and valid_from <= $asked and valid_to > $asked                                     -- :past :known
             and superseded_at = 'infinity'                                                     -- :past
             and recorded_at <= $known and superseded_at > $known                               -- :known
-            and rep_id in (select rep_id from mine)                                            -- :manager
         group by rep_id
     ) q
     cross join lateral unnest(q.days) d (days)

@@ -14,7 +14,9 @@
         and r.valid_from <= $asked and r.valid_to > $asked                                     -- :past :known
         and r.superseded_at = 'infinity'                                                       -- :past
         and r.recorded_at <= $known and r.superseded_at > $known                               -- :known
-    where h.tenant_id = $tenant and (h.left_on is not null or h.status = 'active')
+    where h.tenant_id = $tenant
+        and h.record_id in (select rep_id from mine)                                           -- :manager
+        and (h.left_on is not null or h.status = 'active')
         and h.superseded_at = 'infinity'                                                       -- :now :past
         and h.recorded_at <= $known and h.superseded_at > $known                               -- :known
 )

@@ -10,7 +10,6 @@
             count(*) filter (where least(s.until, s.told, b.last) > greatest(s.since, b.first) and s.told is not null) as untold
         from span s
         where s.since < b.last and s.until > b.first
-            and s.rep in (select rep_id from mine)                                             -- :manager
         group by s.rep                                                                         -- :reps
     ) c
 )

@@ -147,7 +147,8 @@ with quarters as (
 insert into quotas (tenant_id, rep_id, team_id, metric, period, starts_on, ends_on, amount, currency, created_at)
 select $1::uuid, r.id, null::uuid, 'bookings', q.year || '-Q' || q.quarter, q.starts_on, q.ends_on,
     (case when r.sells then 50000 else 900000 end) + (r.n % 40) * 2500,
-    case when r.n % 10 = 0 then 'EUR' else 'USD' end, q.starts_on - interval '40 days'
+    case when r.n % 10 = 0 then 'EUR' when r.n % 40 = 23 and r.n % 100 <> 83 then 'GBP' else 'USD' end,
+    q.starts_on - interval '40 days'
 from carriers r, quarters q where r.n % 30 <> 17
 union all
 select $1::uuid, r.id, null, 'bookings', y.year::text, y.starts_on, y.ends_on, 220000, 'USD',

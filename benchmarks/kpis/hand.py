@@ -66,9 +66,7 @@ def written(metric: str, variants: frozenset[str]) -> Text:
     return Text(sql, tuple(order))
 
 
-def _lines(
-    path: Path, variants: frozenset[str], included: set[str]
-) -> Iterator[tuple[str, frozenset[str]]]:
+def _lines(path: Path, variants: frozenset[str], included: set[str]) -> Iterator[tuple[str, frozenset[str]]]:
     """Each with the variants that it is wanted in. A part that several others include comes once."""
     for line in path.read_text("utf-8").splitlines():
         if found := _INCLUDE.match(line):

@@ -60,6 +60,7 @@ class Form:
             "manager": principal.rep_id,
             "zone": ZONE,
             "target": CURRENCY,
+            "home": principal.tenant.home_currency,
             "asked": asked,
             "known": asked,
             "i": [*range(len(self.days))],

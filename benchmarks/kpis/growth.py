@@ -132,34 +132,41 @@ _PRESENT_KNOWN = _PRESENT.replace("update opportunities", "update opportunities_
 
 # --- careers ----------------------------------------------------------------------------------------------------------
 
+# A twentieth and a few who sell much are new, of whom some leave soon; a seventh goes by a calendar of its own.
 _CAREERS = """
 update reps r set
-    hired_on = case when b.n % 50 = 9 then null when b.n % 20 = 3 then current_date - 20 - b.n % 700
+    hired_on = case when b.n % 50 = 9 then null when b.n % 20 = 3 or b.n % 500 = 10 then current_date - 20 - b.n % 700
         else r.hired_on end,
-    left_on = case when b.n % 25 = 4 then current_date - 30 - b.n % 500 end
-from bench_reps b where r.tenant_id = $1 and b.id = r.id
+    left_on = case when b.n % 25 = 4 then current_date - 30 - b.n % 500
+        when b.n % 100 = 83 then current_date + 180 - b.n % 700 end,
+    status = case when b.n % 100 = 63 then 'inactive' else r.status end,
+    working_calendar_id = case when b.n % 7 = 2 then c.id end
+from bench_reps b, working_calendars c
+where r.tenant_id = $1 and b.id = r.id and c.tenant_id = $1 and not c.is_default
 """
 
 _CAREERS_KNOWN = """
-update reps_history h set hired_on = r.hired_on, left_on = r.left_on,
+update reps_history h set hired_on = r.hired_on, left_on = r.left_on, status = r.status,
+    working_calendar_id = r.working_calendar_id,
     recorded_at = case when r.hired_on is null then now() - interval '200 days' else h.recorded_at end
 from reps r where h.tenant_id = $1 and r.tenant_id = $1 and r.id = h.record_id
 """
 
-# A fifth have come from another team and territory.
+# A fifth have come from another team and territory, and some of them from below a colleague.
 _MOVED = """
 update reps_history h set valid_from = now() - interval '1 day' * (100 + b.n % 400),
     recorded_at = now() - interval '1 day' * (100 + b.n % 400), inferred = false,
-    changed = array['team_id', 'territory_id']
+    changed = array['manager_id', 'team_id', 'territory_id']
 from bench_reps b where h.tenant_id = $1 and h.record_id = b.id and b.n % 5 = 1
 """
 
 _MOVED_FROM = f"""
 insert into reps_history (tenant_id, record_id, valid_from, valid_to, recorded_at, inferred,
-    name, email, title, function, manager_id, team_id, territory_id, hired_on, status)
+    name, email, title, function, manager_id, team_id, territory_id, working_calendar_id, hired_on, left_on, status)
 select h.tenant_id, h.record_id, '-infinity', h.valid_from, {histories.LONG_AGO}, true, h.name, h.email, h.title,
-    h.function, h.manager_id, t.id, y.id, h.hired_on, h.status
+    h.function, coalesce(c.id, h.manager_id), t.id, y.id, h.working_calendar_id, h.hired_on, h.left_on, h.status
 from reps_history h join bench_reps b on b.id = h.record_id
+left join bench_reps c on c.n = b.n - 1 and b.n % 50 = 16
 join (select id, row_number() over (order by name) as n from teams where tenant_id = $1) t on t.n = 1 + (b.n + 3) % 8
 join (select id, row_number() over (order by name) as n from territories where tenant_id = $1) y
     on y.n = 1 + (b.n + 3) % 8
@@ -168,10 +175,12 @@ where h.tenant_id = $1 and b.n % 5 = 1
 
 _CALENDAR = """
 with calendar as (
-    insert into working_calendars (tenant_id, name, is_default) values ($1, 'Weekdays', true) returning id
+    insert into working_calendars (tenant_id, name, monday_hours, friday_hours, saturday_hours, is_default)
+    values ($1, 'Weekdays', 8, 7.5, 0, true), ($1, 'To Saturday', 0, 8, 4.25, false) returning id
 )
-insert into holidays (tenant_id, calendar_id, day, name)
-select $1, calendar.id, make_date(year, month, 1 + month * 2), 'Holiday ' || month
+insert into holidays (tenant_id, calendar_id, day, name, share)
+select $1, calendar.id, make_date(year, month, 1 + month * 2), 'Holiday ' || month,
+    case when month % 4 = 0 then 0.5 else 1 end
 from calendar, generate_series(2020, 2030) year, generate_series(1, 12) month
 """
 
@@ -197,7 +206,8 @@ with quarters as (
 insert into quotas (tenant_id, rep_id, team_id, metric, period, starts_on, ends_on, amount, currency, created_at)
 select $1::uuid, r.id, null::uuid, 'bookings', q.year || '-Q' || q.quarter, q.starts_on, q.ends_on,
     (case when r.sells then 50000 else 900000 end) + (r.n % 40) * 2500,
-    case when r.n % 10 = 0 then 'EUR' else 'USD' end, q.starts_on - interval '40 days'
+    case when r.n % 10 = 0 then 'EUR' when r.n % 40 = 23 and r.n % 100 <> 83 then 'GBP' else 'USD' end,
+    q.starts_on - interval '40 days'
 from carriers r, quarters q where r.n % 30 <> 17
 union all
 select $1::uuid, r.id, null, 'bookings', y.year::text, y.starts_on, y.ends_on, 220000, 'USD',
@@ -219,6 +229,34 @@ _QUOTA_VERSIONS_KNOWN = """
 insert into quota_versions_history (tenant_id, record_id, valid_from, recorded_at, quota_id, effective_from, amount)
 select v.tenant_id, v.id, q.created_at, q.created_at, v.quota_id, v.effective_from, v.amount
 from quota_versions v join quotas q on q.tenant_id = v.tenant_id and q.id = v.quota_id where v.tenant_id = $1
+"""
+
+# Some reps' shares and some amounts, in managers' and in no quotas as well: asked for before they begin, and most
+# decided soon after or before.
+_RELIEFS = """
+with asked as (
+    select r.id, n, k, current_date - 690 + k * 200 + n % 190 as first,
+        now() + interval '1 day' * (k * 200 + n % 190 - 715 + n % 45) as decided
+    from bench_reps r, generate_series(0, 3) k where n % 6 in (1, 3)
+)
+insert into quota_reliefs (tenant_id, rep_id, metric, starts_on, ends_on, reason, share, amount, currency, state,
+    decided_at, created_at, updated_at)
+select $1, id, 'bookings', first, first + 5 + n % 70, (array['leave', 'ramp', 'territory_change', 'other'])[1 + n % 4],
+    case when n % 6 = 1 then 0.2 * (1 + n % 5) end, case when n % 6 = 3 then 4000 + n * 2.5 end,
+    case when n % 6 = 3 then (array['USD', 'USD', 'EUR', 'GBP'])[1 + n % 4] end,
+    case when decided > now() or (n + k) % 9 = 2 then 'requested' when (n + k) % 9 = 5 then 'rejected'
+        else 'approved' end,
+    case when decided <= now() and (n + k) % 9 <> 2 then decided end, first - interval '30 days',
+    case when decided <= now() and (n + k) % 9 <> 2 then decided else first - interval '30 days' end
+from asked
+"""
+
+_RELIEFS_BEFORE = """
+insert into quota_reliefs_history (tenant_id, record_id, valid_from, valid_to, recorded_at, rep_id, metric, starts_on,
+    ends_on, reason, share, amount, currency, state)
+select tenant_id, id, created_at, decided_at, created_at, rep_id, metric, starts_on, ends_on, reason, share, amount,
+    currency, 'requested'
+from quota_reliefs where tenant_id = $1 and decided_at > created_at
 """
 
 # --- lines ------------------------------------------------------------------------------------------------------------
@@ -294,17 +332,20 @@ rolled as (
 )
 insert into leads (
     tenant_id, name, company, country, industry, lead_source, status, owner_id, queue_id, received_at,
-    first_response_at, qualified_at, disqualified_at, converted_at, created_at, updated_at
+    first_response_at, qualified_at, disqualified_at, converted_at, converted_opportunity_id,
+    created_at, updated_at
 )
 select $1, 'Lead ' || d.n, 'Company ' || d.n, (array['United States', 'Germany', 'Japan'])[1 + d.n % 3],
     (array['retail', 'software', 'health'])[1 + d.n % 3], (array['referral', 'event', 'web'])[1 + d.n % 3],
     case when converted is not null then 'converted' when disqualified is not null then 'disqualified'
         else 'working' end,
     case when d.owned < 7 then s.id end, case when d.owned in (7, 8) then q.id end,
-    case when d.n % 1000 <> 11 then d.at end, least(answered, now()), qualified, disqualified, converted, d.at,
+    case when d.n % 1000 <> 11 then d.at end, least(answered, now()), qualified, disqualified, converted, o.id, d.at,
     least(greatest(d.at + interval '1 hour', answered, qualified, converted, disqualified), now())
 from dated d join bench_sellers s on s.n = d.seller
 join (select id, row_number() over (order by name) as n from lead_queues where tenant_id = $1) q on q.n = 1 + d.n % 3
+left join (select id, row_number() over (order by id) - 1 as n from opportunities where tenant_id = $1) o
+    on o.n = d.n * 2 and d.converted is not null and d.n % 6 <> 5
 """
 
 # As it came in, and since the last that happened to it.
@@ -351,17 +392,37 @@ select $1, (array['call', 'call', 'email', 'meeting', 'task', 'note'])[1 + x % 6
 from dated d left join bench_leads l on l.n = (d.x + d.y) % (select count(*) from bench_leads)
 """
 
+# A manager's week, also of those who led somebody once: often two things at a time.
+_TEAM_TIME = f"""
+with rolled as (
+    select r.id, {_dice("r.n * 1000 + k", 51, 1_000_000)} as x, {_dice("r.n * 1000 + k", 52, 1_000_000)} as y,
+        now() - interval '1 minute' * ((k / 2 + 1) * 10_080 - {_dice("r.n * 1000 + k", 53, 240)}) as happened
+    from bench_reps r, generate_series(0, 199) k
+    where r.n = 0 or (r.n - 1) % {BLOCK} <= 8 or r.n % 50 = 15
+)
+insert into activities (tenant_id, kind, purpose, subject, duration_seconds, occurred_at, due_at, done, owner_id,
+    created_at, updated_at)
+select $1, (array['meeting', 'meeting', 'call', 'task'])[1 + x % 4],
+    (array['coaching', 'coaching', 'coaching', 'selling', 'preparation', 'admin'])[1 + y % 6], 'In the team',
+    case when y % 20 <> 0 then x % 9000 end, happened, case when x % 30 = 0 then happened end, x % 30 <> 0, id,
+    happened, happened
+from rolled
+"""
+
 _GROWTH: dict[str, tuple[str, ...]] = {
     "ways": (_WAYS, _TENDERS, *_TENDERS_KNOWN, _LIMIT, _LIMIT_KNOWN, _PRESENT, _PRESENT_KNOWN),
     "careers": (
-        _CAREERS, _CAREERS_KNOWN, _MOVED, _MOVED_FROM, _CALENDAR,
+        _CALENDAR, _CAREERS, _CAREERS_KNOWN, _MOVED, _MOVED_FROM,
         _past("working_calendars", "'-infinity'", histories.LONG_AGO),
         _HOLIDAYS_KNOWN,
     ),
-    "quotas": (_QUOTAS, _QUOTA_VERSIONS, _past("quotas", "created_at"), _QUOTA_VERSIONS_KNOWN),
+    "quotas": (
+        _QUOTAS, _QUOTA_VERSIONS, _past("quotas", "created_at"), _QUOTA_VERSIONS_KNOWN,
+        _RELIEFS, _RELIEFS_BEFORE, _past("quota_reliefs", "updated_at"),
+    ),
     "lines": (_PRODUCTS, _past("products", "'-infinity'", histories.LONG_AGO), _DEARER, _CHEAPER, _LINES, _LINES_KNOWN),
     "leads": (_QUEUES, _LEADS, _LEADS_BEFORE, _past("leads", "updated_at")),
     "activities": (
-        _LEADS_NUMBERED, _ACTIVITIES, _past("activities", "created_at"),
+        _LEADS_NUMBERED, _ACTIVITIES, _TEAM_TIME, _past("activities", "created_at"),
     ),
 }  # fmt: skip

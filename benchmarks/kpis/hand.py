@@ -9,7 +9,8 @@ those variants only:
 
 Marks of one kind stand for either (`-- :past :known`), of different kinds for both. `-- :include rates` stands for the
 lines of `parts/rates.sql`: common table expressions that many statements begin with, and that PostgreSQL writes into
-the place where they are used.
+the place where they are used. `-- :include won by rep` stands for those by rep, whatever is asked for, and `-- :include
+worked for all` for those for who sees all, whoever asks.
 
 What a statement answers, a row for each bucket and rep of whom there is anything:
 
@@ -33,7 +34,8 @@ FOLDER = Path(__file__).parent
 KINDS = ({"reps", "whole"}, {"manager", "admin"}, {"now", "past", "known"})
 
 _MARKS = re.compile(r"\s*--((?:\s:[a-z]+)+)\s*$")
-_INCLUDE = re.compile(r"^-- :include ([a-z_]+)$")
+_INCLUDE = re.compile(r"^-- :include ([a-z_]+)(?: (by rep|for all))?$")
+_ANYWAY = {"by rep": ("whole", "reps"), "for all": ("manager", "admin")}
 _NAME = re.compile(r"\$([a-z_]+)")
 
 
@@ -51,8 +53,8 @@ def names() -> list[str]:
 
 
 def written(metric: str, variants: frozenset[str]) -> Text:
-    lines = _lines(FOLDER / f"{metric}.sql", set())
-    kept = [_MARKS.sub("", line) for line in lines if _belongs(line, variants)]
+    lines = _lines(FOLDER / f"{metric}.sql", variants, set())
+    kept = [_MARKS.sub("", line) for line, wanted in lines if _belongs(line, wanted)]
     order: list[str] = []
 
     def place(found: re.Match[str]) -> str:
@@ -64,15 +66,19 @@ def written(metric: str, variants: frozenset[str]) -> Text:
     return Text(sql, tuple(order))
 
 
-def _lines(path: Path, included: set[str]) -> Iterator[str]:
-    """A part that several others include comes once."""
+def _lines(path: Path, variants: frozenset[str], included: set[str]) -> Iterator[tuple[str, frozenset[str]]]:
+    """Each with the variants that it is wanted in. A part that several others include comes once."""
     for line in path.read_text("utf-8").splitlines():
         if found := _INCLUDE.match(line):
             if found[1] not in included:
                 included.add(found[1])
-                yield from _lines(FOLDER / "parts" / f"{found[1]}.sql", included)
+                wanted = variants
+                if found[2]:
+                    without, instead = _ANYWAY[found[2]]
+                    wanted = variants - {without} | {instead}
+                yield from _lines(FOLDER / "parts" / f"{found[1]}.sql", wanted, included)
         else:
-            yield line
+            yield line, variants
 
 
 def _belongs(line: str, variants: frozenset[str]) -> bool:

@@ -34,6 +34,7 @@
                 from leader l
                 join activity a on a.owner_id = l.rep
                 where a.occurred_at >= b.starts and a.occurred_at < b.ends and (not a.done or a.occurred_at <= $asked)
+                    and a.rep in (select rep_id from mine)                                     -- :manager
             ) x
             window earlier as (
                 partition by x.rep order by x.occurred_at, x.id rows between unbounded preceding and 1 preceding

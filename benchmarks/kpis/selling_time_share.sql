@@ -28,6 +28,7 @@
                     case when done and rep is not null then occurred_at + duration_seconds * interval '1 second' end as ends
                 from activity
                 where occurred_at >= b.starts and occurred_at < b.ends and (not done or occurred_at <= $asked)
+                    and (rep in (select rep_id from mine) or rep is null)                      -- :manager
             ) x
             window earlier as (
                 partition by x.rep order by x.occurred_at, x.id rows between unbounded preceding and 1 preceding

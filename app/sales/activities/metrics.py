@@ -7,6 +7,7 @@ did: of what overlaps, each activity counts for the time that none which began b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -88,6 +89,16 @@ def _planned(s: Scope) -> ColumnElement[bool]:
     return ~s.row.c.done
 
 
+def _done_undated(s: Scope) -> ColumnElement[bool]:
+    return and_(s.row.c.done, func.num_nulls(s.row.c.occurred_at) == literal_column("1"))
+
+
+def _by_reps_in_reach(activity: FromClause, binds: Binds) -> ColumnElement[bool]:
+    """What nobody owns is told as such."""
+    owner = activity.c.owner_id
+    return or_(owner.is_(None), visibility.by_reps_in_reach(owner, binds))
+
+
 DONE_OR_PLANNED = Population(
     name="activities",
     fact=ACTIVITIES,
@@ -96,7 +107,7 @@ DONE_OR_PLANNED = Population(
     where=lambda s: case((s.row.c.done, _begun(s.row)), else_=s.row.c.occurred_at.is_not(None)),
     date=_of("occurred_at"),
     undated="undated",
-    dateless=lambda s: and_(s.row.c.done, func.num_nulls(s.row.c.occurred_at) == literal_column("1")),
+    dateless=_done_undated,
 )
 
 _PLANNED = ("planned", _planned)
@@ -109,7 +120,16 @@ def _unconnected(s: Scope) -> ColumnElement[bool]:
 
 
 DONE = Measure(name="activities", population=DONE_OR_PLANNED, exclusions=(_PLANNED,))
-DONE_BY_REPS = Measure(name="activities", population=DONE_OR_PLANNED, exclusions=(_PLANNED, _NO_OWNER))
+DONE_BY_REPS = Measure(
+    name="activities",
+    population=replace(
+        DONE_OR_PLANNED,
+        name="activities_of_reps",
+        where=lambda s: and_(DONE_OR_PLANNED.where(s), _by_reps_in_reach(s.row, s.binds)),
+        dateless=lambda s: and_(_done_undated(s), _by_reps_in_reach(s.row, s.binds)),
+    ),
+    exclusions=(_PLANNED, _NO_OWNER),
+)
 CALLS = Measure(name="calls", population=DONE_OR_PLANNED, only=_is("kind", "call"), exclusions=(_PLANNED,))
 TALKED = Measure(
     name="duration",
@@ -158,7 +178,8 @@ def _per_won_deal(p: Tallies) -> Result:
 
 def _timed(binds: Binds) -> FromClause:
     """What took place in the bucket, each with the time that it adds to what its owner had done before: of all, and of
-    some purposes. Of what the asker sees, since what it does not see covers nothing."""
+    some purposes. Of the reps by whose hours it is divided, what the asker sees: what it does not see covers nothing.
+    """
     a = source(activities, binds, "a", tracked_only=True)
     ends = case((a.c.done, a.c.occurred_at + a.c.duration_seconds * literal_column("interval '1 second'")))
 
@@ -185,7 +206,7 @@ def _timed(binds: Binds) -> FromClause:
             a.c.occurred_at >= bucket("starts"),
             a.c.occurred_at < bucket("ends"),
             or_(~a.c.done, _begun(a)),
-            *([] if seen is None else [seen]),
+            *([] if seen is None else [seen, _by_reps_in_reach(a, binds)]),
         )
         .subquery("timed")
     )
@@ -295,6 +316,7 @@ _BASIS = (
     "have begun: so time that nobody logs counts as spent otherwise. Of reps without a calendar it is the hours that "
     "they logged; `working_hours` and `logged_hours` say which."
 )
+_SAME_REPS = "Both sides are of the reps whose work the asker sees: its own and those below."
 _AT_WORK = (
     "All reps at work count, whatever their function; name one to count those alone. One of whom nobody knows since "
     "when it was there is excluded as `no_hire_date` for as long."
@@ -357,7 +379,7 @@ METRICS = (
         parts={"activities": DONE_BY_REPS, "average_reps": AVERAGE_REPS_IN_REACH},
         combine=_per_rep,
         edge_rules=(AVERAGE, "Nobody at work is null, not 0.",
-                    "Both sides are of the reps whose work the asker sees: its own and those below.",
+                    _SAME_REPS,
                     "All reps count, whatever their function; name one to count those alone.",
                     "What nobody owns is excluded as `no_owner`.",
                     "A rep of whom nobody knows since when it was there is excluded as `no_hire_date` for as long.",
@@ -403,7 +425,8 @@ METRICS = (
             "with_preparation": f"With `preparation`, as some studies count: {_quoted(SELLING)}, `preparation`.",
             "of_logged": "Of the hours that were logged, calendar or not.", **_IN_HOURS,
         },
-        edge_rules=(_BASIS, _AT_WORK, _OVERLAP, _WHOLE, _NO_DURATION, "No hours are null, not 0.", _DONE, _OWNER),
+        edge_rules=(_BASIS, _AT_WORK, _SAME_REPS, _OVERLAP, _WHOLE, _NO_DURATION, "No hours are null, not 0.", _DONE,
+                    _OWNER),
         example="A meeting to sell from 9 to 11, a call to sell from 10 to 12, and an hour of administration from 13, "
                 "in a week of 40 working hours: 3 of 40, 0.075; of the hours logged 3 of 4.",
     ),
@@ -426,7 +449,8 @@ METRICS = (
         edge_rules=("A manager is whoever somebody reports to when the activity takes place; for working hours, when "
                     "the day begins.",
                     "A session with several reps, logged once or once for each of them, counts once.",
-                    _BASIS, _AT_WORK, _OVERLAP, _WHOLE, _NO_DURATION, "No hours are null, not 0.", _DONE, _OWNER),
+                    _BASIS, _AT_WORK, _SAME_REPS, _OVERLAP, _WHOLE, _NO_DURATION, "No hours are null, not 0.", _DONE,
+                    _OWNER),
         example="A session of an hour with two reps, logged for each of them, in a week of 40 working hours: "
                 "1 ÷ 40 = 0.025. Without a calendar, beside three hours of administration: 1 ÷ 4.",
     ),

@@ -336,12 +336,17 @@ async def test_activities_per_rep_are_of_the_same_reps_on_both_sides(office: Wor
     }
     await office.put("activities", *(did(str(n), "ann", "2025-04-20T10:00:00Z") for n in range(6)),
                      did("bob's", "bob", "2025-04-20T10:00:00Z"))  # fmt: skip
+    await office.put("accounts", {"external_id": "acme", "name": "Acme", "owner_id": "t:ann"})
+    selling = {"duration_seconds": 3600, "purpose": "selling", "account_id": "t:acme"}
+    await office.put("activities", did("seen by Ann", "bob", "2025-04-21T10:00:00Z", **selling))
     april = {"period": "2025-04"}
-    askers = {"Ann": (6, 1), "Bob": (1, Fraction(1, 2)), "Mona": (0, 1), "Head": (7, Fraction(7, 2))}
+    askers = {"Ann": (6, 1), "Bob": (1, Fraction(1, 2)), "Mona": (0, 1), "Head": (8, Fraction(7, 2))}
     for name, (done, reps) in askers.items():
         asker = office.company.principal("manager", rep_id=ids[name])
         row = await office.one("activities_per_rep", principal=asker, **april)
         assert (row["numerator"], row["denominator"]) == (done, decimal(Fraction(reps))), name
+        hours = await office.one("selling_time_share", principal=asker, **april)
+        assert hours["n"] == (name == "Head"), "an hour is Bob's, whoever sees it"
     nobody = await office.one("activities_per_rep", principal=office.company.principal("rep"), **april)
     assert (nobody["value"], nobody["n"]) == (None, 0)
 

@@ -128,6 +128,18 @@ async def test_ramp_time_by_the_example(owner_url: str, database: Database) -> N
     assert (nobody["value"], nobody["null_reason"], nobody["n"]) == (None, "nobody_watched", 0)
 
 
+async def test_what_is_expected_without_a_rate_of_exchange_is_expected(
+    owner_url: str, database: Database
+) -> None:
+    world = await company(owner_url, database)
+    await world.put(
+        "quotas",
+        {"external_id": "dan", "rep_id": "t:dan", "period": "2026-Q1", "amount": 1, "currency": "JPY"},
+    )
+    row = await world.one("ramp_time", period="2026-Q1", as_of="2026-07-15")
+    assert (row["value"], row["excluded"]) == (6, {"missing_fx": 1})
+
+
 async def test_a_month_is_over_once_its_last_day_is(owner_url: str, database: Database) -> None:
     world = await company(owner_url, database)
     for moment, months in (("2026-04-30T23:00:00Z", 3), ("2026-05-01T00:00:00Z", 4), ("2026-09-01", 4)):

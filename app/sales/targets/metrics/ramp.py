@@ -150,6 +150,7 @@ def _careers(binds: Binds) -> FromClause:
         select(
             func.sum(quota.c.worth * share_of_days / quota.c.days).label("amount"),
             func.bool_or(quota.c.worth.is_(None)).label("unpriced"),
+            (func.count() > 0).label("carries"),
         )
         .where(quota.c.rep_id == rep.c.id, quota.c.from_day < last, quota.c.to_day > first)
         .correlate(rep, begins)
@@ -159,7 +160,7 @@ def _careers(binds: Binds) -> FromClause:
     months = (
         select(
             cast(func.min(begins.c.number).filter(got_there), Integer).label("there"),
-            func.bool_or(expected.c.amount.is_not(None)).label("carries"),
+            func.bool_or(expected.c.carries).label("carries"),
             func.bool_or(or_(expected.c.unpriced, booked.c.unpriced)).label("unpriced"),
         )
         .select_from(

@@ -79,6 +79,14 @@ leads = record_table(
     Index("ix_leads_converted_opportunity_id", "tenant_id", "converted_opportunity_id"),
 )
 leads_history = history_of(leads)
+# For numbers of the past, by the period.
+Index("ix_leads_history_received_at", leads_history.c.tenant_id, leads_history.c.received_at)
+Index(
+    "ix_leads_history_qualified_at",
+    leads_history.c.tenant_id,
+    leads_history.c.qualified_at,
+    postgresql_where=text("qualified_at is not null"),
+)
 
 campaign_members = record_table(
     "campaign_members",

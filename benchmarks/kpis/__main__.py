@@ -27,6 +27,7 @@ from benchmarks.kpis.forms import FORMS
 from benchmarks.kpis.report import Run
 
 ASKERS = ("admin", "manager")
+WAYS = (*FORMS, "explain", "dashboard")
 
 
 def main() -> None:
@@ -56,7 +57,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--check", action="store_true", help="compare the answers, and time nothing")
     parser.add_argument("--rounds", type=int, default=5, help="in which the two take turns (5)")
     parser.add_argument("--only", choices=hand.names(), action="append", help="this number alone; repeatable")
-    parser.add_argument("--form", choices=FORMS, action="append", help="this way of asking alone; repeatable")
+    parser.add_argument("--form", choices=WAYS, action="append", help="this way of asking alone; repeatable")
     parser.add_argument("--asker", choices=ASKERS, action="append", help="for this one alone; repeatable")
     parser.add_argument("--keep", action="store_true", help="leave the filled database, or take the one left")
     parser.add_argument("--folder", type=Path, default=Path("build/kpis"), help="where the database lies")
@@ -82,6 +83,8 @@ async def _run(server: Embedded, asked: argparse.Namespace) -> Run:
         run.postgres = await asking.version()
         for metric in asked.only or hand.names():
             for form in asked.form or FORMS:
+                if form not in FORMS:
+                    continue
                 for asker in asked.asker or ASKERS:
                     if asked.check:
                         _say(
@@ -92,10 +95,13 @@ async def _run(server: Embedded, asked: argparse.Namespace) -> Run:
                     run.figures.append(figure)
                     _say(f"{metric} {form} {asker}: {figure.turns.ratio:.2f}, {figure.turns.ours:.1f} ms, "
                          f"{figure.turns.theirs:.1f} by hand")  # fmt: skip
-        for asker in () if asked.check else asked.asker or ASKERS:
-            for metric in asked.only or hand.names():
-                run.explained.append(await asking.explained(metric, asker, asked.rounds))
-            if not asked.only:
+        wanted = () if asked.check else asked.form or WAYS
+        for asker in asked.asker or ASKERS:
+            for metric in asked.only or hand.names() if "explain" in wanted else ():
+                figure = await asking.explained(metric, asker, asked.rounds)
+                run.explained.append(figure)
+                _say(f"{metric} explain {asker}: {figure.turns.ratio:.2f}")
+            if "dashboard" in wanted and not asked.only:
                 run.dashboards.append(await asking.dashboard(asker, asked.rounds))
     return run
 

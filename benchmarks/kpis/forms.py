@@ -21,6 +21,7 @@ TITLES = {
     "months": "by month for a year",
     "reps": "by rep for a quarter",
     "past": "by month as of a past day",
+    "known": "by month as it was known then",
 }
 
 

@@ -38,7 +38,7 @@ select i,
 from (
     select a.i,
         a.rep,                                                                                 -- :reps
-        sum(a.opened) as opened, sum(a.won) as won, sum(a.decided) as decided, sum(a.size) as size,
+        sum(a.opened) as opened, coalesce(sum(a.won), 0) as won, sum(a.decided) as decided, sum(a.size) as size,
         coalesce(sum(a.sized), 0) as sized, sum(a.seconds) as seconds, sum(a.cycles) as cycles,
         sum(a.missing_fx) as x_missing_fx, sum(a.no_amount) as x_no_amount, sum(a.zero) as x_zero_amount,
         sum(a.negative) as x_negative_cycle, sum(a.abandoned) as x_abandoned, sum(a.undated) as x_no_close_date,

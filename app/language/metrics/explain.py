@@ -153,13 +153,20 @@ async def _rows(
     )  # fmt: skip
     if text is None:
         return None
-    values: dict[str, Any] = {}
+    values = asked.every(slots)
     if after is not None:
         slots = [slot for slot in slots if slot.i >= after[0]]
         if place.branch == 0 and section.population.kind == "flow" and section.population.within is None:
             slots[0] = replace(slots[0], starts=max(slots[0].starts, after[1] or slots[0].starts))
-        values = dict(zip(("after_i", "after_dated", "after_id", "after_part"), after, strict=True))
-    return await session.fetch(text, **{**asked.values(slots), **values, "limit": limit})
+        values |= zip(("after_i", "after_dated", "after_id", "after_part"), after, strict=True)
+    # A page is mostly of the first bucket; whatever is asked must be sorted as a whole.
+    found: list[Any] = []
+    count = 1
+    while slots and len(found) < limit:
+        some, slots = slots[:count], slots[count:]
+        found += await session.fetch(text, **{**asked.values(some), **values, "limit": limit - len(found)})
+        count *= 2
+    return found
 
 
 def _contribution(

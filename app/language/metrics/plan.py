@@ -191,6 +191,14 @@ class Asked:
             return day or slot.first
         return periods.day_of(slot.at, self.zone)
 
+    def every(self, slots: Sequence[Slot]) -> dict[str, Any]:
+        """What a statement says once for all of the question's buckets, whichever of them it asks about."""
+        return {
+            "every_at": min((slot.at for slot in slots), default=self.moment),
+            "every_first": min((slot.first for slot in slots), default=self.now.date()),
+            "every_last": max((slot.last for slot in slots), default=self.now.date()),
+        }
+
     def values(self, slots: Sequence[Slot]) -> dict[str, Any]:
         columns = {f"bucket_{name}": [getattr(slot, name) for slot in slots] for name in Slot.__slots__}
         return {
@@ -200,9 +208,7 @@ class Asked:
             "as_of": self.moment,
             "asked": self.moment,
             "known_at": self.question.known_at or self.now,
-            "every_at": min((slot.at for slot in slots), default=self.moment),
-            "every_first": min((slot.first for slot in slots), default=self.now.date()),
-            "every_last": max((slot.last for slot in slots), default=self.now.date()),
+            **self.every(slots),
             # Wide enough for every quota that touches a bucket, and whatever shares a day with it.
             "span_first": min((slot.first for slot in slots), default=self.now.date()) - LONGEST_PERIOD,
             "span_last": max((slot.last for slot in slots), default=self.now.date()) + LONGEST_PERIOD,

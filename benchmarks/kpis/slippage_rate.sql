@@ -55,7 +55,7 @@
 select d.i,
     d.rep,                                                                                     -- :reps
     sum(d.slipped) as numerator, sum(d.due) as denominator, sum(d.due) as n,
-    sum(d.slipped_amount * case when d.currency = $target then 1 else r.rate end) as by_value,
+    coalesce(sum(d.slipped_amount * case when d.currency = $target then 1 else r.rate end), 0) as by_value,
     sum(d.due_amount * case when d.currency = $target then 1 else r.rate end) as by_value_over,
     sum(d.won) as won_share, sum(d.due) as won_share_over, sum(d.lost) as lost_share, sum(d.due) as lost_share_over,
     sum(d.pulled_in) as pulled_in, sum(d.deleted) as x_deleted, sum(d.without) as x_no_expected_close

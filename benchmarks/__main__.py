@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import shlex
 import shutil
 import statistics
 import sys
@@ -105,7 +104,14 @@ async def _run(server: Embedded, asked: argparse.Namespace) -> Run:
         memory = service.memory
     if asked.keep:
         await company.forget_since(server, begin)
-    return Run(_command(), asked.scale, await _version(server), memory, load, figures)
+    return Run(
+        report.command("benchmarks", *sys.argv[1:]),
+        asked.scale,
+        await _version(server),
+        memory,
+        load,
+        figures,
+    )
 
 
 async def _compared(
@@ -175,12 +181,6 @@ async def _version(server: Embedded) -> str:
         return await connection.fetchval("show server_version")
     finally:
         await connection.close()
-
-
-def _command() -> str:
-    return shlex.join(
-        ["python", "-m", "benchmarks", *(x for x in sys.argv[1:] if x not in ("--write", "--keep"))]
-    )
 
 
 def _say(text: str) -> None:

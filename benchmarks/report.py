@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shlex
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,19 @@ from pathlib import Path
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 _BETWEEN = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
+
+
+def command(program: str, *arguments: str) -> str:
+    """What was called, without what is no matter of its figures: where its files lie, and what becomes of them."""
+    told, left_out = [], {"--write": 0, "--keep": 0, "--folder": 1}
+    rest = iter(arguments)
+    for argument in rest:
+        name, given, _ = argument.partition("=")
+        if name not in left_out:
+            told.append(argument)
+        elif left_out[name] and not given:
+            next(rest, None)
+    return shlex.join(["python", "-m", program, *told])
 
 
 @dataclass(frozen=True, slots=True)

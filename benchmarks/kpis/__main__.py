@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import gc
 import os
-import shlex
 import shutil
 import sys
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ import uvloop
 from app.ground.database import embedded, migrate
 from app.ground.database.embedded import Embedded
 from benchmarks import company
+from benchmarks import report as benchmark
 from benchmarks.kpis import growth, hand, report
 from benchmarks.kpis.asking import Asking
 from benchmarks.kpis.forms import FORMS
@@ -77,14 +77,13 @@ async def _run(server: Embedded, asked: argparse.Namespace) -> Run:
     # As the service does: what is loaded stays for ever, and is not walked by every collection.
     gc.collect()
     gc.freeze()
-    run = Run(_command(), load)
+    run = Run(benchmark.command("benchmarks.kpis", *sys.argv[1:]), load)
+    ways = asked.form or (FORMS if asked.check else WAYS)
     async with Asking.of(server, datetime.now(UTC)) as asking:
         run.counts = await asking.counts()
         run.postgres = await asking.version()
         for metric in asked.only or hand.names():
-            for form in asked.form or FORMS:
-                if form not in FORMS:
-                    continue
+            for form in (way for way in ways if way in FORMS):
                 for asker in asked.asker or ASKERS:
                     if asked.check:
                         _say(
@@ -95,21 +94,14 @@ async def _run(server: Embedded, asked: argparse.Namespace) -> Run:
                     run.figures.append(figure)
                     _say(f"{metric} {form} {asker}: {figure.turns.ratio:.2f}, {figure.turns.ours:.1f} ms, "
                          f"{figure.turns.theirs:.1f} by hand")  # fmt: skip
-        wanted = () if asked.check else asked.form or WAYS
         for asker in asked.asker or ASKERS:
-            for metric in asked.only or hand.names() if "explain" in wanted else ():
+            for metric in asked.only or hand.names() if "explain" in ways else ():
                 figure = await asking.explained(metric, asker, asked.rounds)
                 run.explained.append(figure)
                 _say(f"{metric} explain {asker}: {figure.turns.ratio:.2f}")
-            if "dashboard" in wanted and not asked.only:
+            if "dashboard" in ways and not asked.only:
                 run.dashboards.append(await asking.dashboard(asker, asked.rounds))
     return run
-
-
-def _command() -> str:
-    return shlex.join(
-        ["python", "-m", "benchmarks.kpis", *(x for x in sys.argv[1:] if x not in ("--write", "--keep"))]
-    )
 
 
 def _say(text: str) -> None:

@@ -1,45 +1,8 @@
 -- The amounts of won deals by the moment of their close, each at the rate of its day.
 -- :include bucket
--- :include rates
--- :include deal
-, added as (
-    select b.i, c.*
-    from bucket b
-    cross join lateral (
-        select
-            o.rep,                                                                             -- :reps
-            o.currency as currency, case when o.currency <> $target then (o.closed_at at time zone $zone)::date end as day,
-            sum(o.amount) as total, count(o.amount) as n, count(*) - count(o.amount) as no_amount, 0 as undated,
-            0 as unborn
-        from deal o
-        where o.category = 'won' and o.closed_at >= b.starts and o.closed_at < b.ends
-        group by
-            o.rep,                                                                             -- :reps
-            o.currency, day
-    ) c
-    union all
-    select b.i,
-        o.rep,                                                                                 -- :reps
-        null, null, null, 0, 0, count(*), 0
-    from deal o cross join bucket b
-    where o.category = 'won' and o.closed_at is null
-    group by b.i
-        , o.rep                                                                                -- :reps
-    union all                                                                                  -- :past
-    select b.i,                                                                                -- :past
-        o.rep,                                                                                 -- :past :reps
-        null, null, null, 0, 0, 0, count(*)                                                    -- :past
-    from bucket b join unborn o on o.valid_from > $asked and o.category = 'won' and o.closed_at >= b.starts and o.closed_at < b.ends and o.closed_at <= $asked -- :past
-    group by b.i                                                                               -- :past
-        , o.rep                                                                                -- :past :reps
-)
-select a.i,
-    a.rep,                                                                                     -- :reps
-    sum(a.total * case when a.currency = $target then 1 else r.rate end) as value,
-    coalesce(sum(a.n) filter (where a.currency = $target or r.rate is not null), 0) as n,
-    coalesce(sum(a.n) filter (where a.currency <> $target and r.rate is null), 0) as x_missing_fx,
-    sum(a.no_amount) as x_no_amount, sum(a.undated) as x_no_close_date, sum(a.unborn) as x_no_open_date
-from added a
-left join rates r on r.currency = a.currency and r.day = a.day
-group by a.i
-    , a.rep                                                                                    -- :reps
+-- :include won
+select i,
+    rep,                                                                                       -- :reps
+    total as value, n, missing_fx as x_missing_fx, no_amount as x_no_amount, undated as x_no_close_date,
+    unborn as x_no_open_date
+from booked

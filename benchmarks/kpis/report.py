@@ -34,7 +34,9 @@ def text(run: Run) -> str:
         f"{os.cpu_count()} cores; {platform.system()} {platform.machine()}; Python {platform.python_version()}; "
         f"PostgreSQL {run.postgres}, embedded; {rows}. Load average before the run: {run.load:.1f}."
     )
-    parts = [f"`{run.command}`", facts, _by_form(run.figures)]
+    parts = [f"`{run.command}`", facts]
+    if run.figures:
+        parts.append(_by_form(run.figures))
     if run.explained:
         parts.append(_explained(run.explained))
     parts += [

@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime
 from decimal import Context, Decimal
 from fractions import Fraction
 from functools import cache, cached_property, partial
-from itertools import repeat
 from typing import Any
 
 from app.ground.access.principal import Principal
@@ -214,9 +213,9 @@ def _foreign(asked: Asked, gathered: Iterable[tuple[_Sum, Sequence[Any]]]) -> It
             day, i = places["k_day"], places["i"]
             for name in ("k_currency", "k_against"):
                 if (currency := places.get(name)) is not None:
-                    for foreign, day_, i_ in {(row[currency], row[day], row[i]) for row in rows}:
+                    for foreign, on, bucket in {(row[currency], row[day], row[i]) for row in rows}:
                         if foreign is not None:
-                            yield foreign, asked.rate_day(population, each.slots[i_], day_)
+                            yield foreign, asked.rate_day(population, each.slots[bucket], on)
 
 
 def _prices(
@@ -245,7 +244,7 @@ def _tally(asked: Asked, asked_for: _Sum, rows: Sequence[Any], rates: Rates) -> 
     at, width = asked_for.statement.places, len(asked_for.level[1])
     i, first = at["i"], at.get("d_0", 0)
     groups = [(row[i], tuple(row[first : first + width])) for row in rows]
-    prices = _priced(asked, asked_for, rows, rates)
+    prices = _rate_of_each(asked, asked_for, rows, rates)
     found: list[Cells] = []
     for k, measure in enumerate(asked_for.measures):
         exclusions = [(reason, at[f"x_{k}_{x}"]) for x, reason in enumerate(asked.reasons(measure))]
@@ -253,23 +252,20 @@ def _tally(asked: Asked, asked_for: _Sum, rows: Sequence[Any], rates: Rates) -> 
     return found
 
 
-def _priced(
+def _rate_of_each(
     asked: Asked, asked_for: _Sum, rows: Sequence[Any], rates: Rates
-) -> Sequence[Decimal | None] | Iterator[None]:
-    """Of each row of sums of money its rate."""
+) -> Sequence[Decimal | None]:
     if not asked_for.shape.money:
-        return repeat(None)
+        return [None] * len(rows)
     at, slots, population = asked_for.statement.places, asked_for.slots, asked_for.shape.population
     i, currency, day = (at[name] for name in ("i", "k_currency", "k_day"))
     against = at["k_against"] if population.against else None
 
     @cache
     def rate(i: int, currency: str | None, day: date | None, against: str | None) -> Decimal | None:
-        return (
-            None
-            if currency is None
-            else rates.rate(currency, asked.rate_day(population, slots[i], day), against)
-        )
+        if currency is None:
+            return None
+        return rates.rate(currency, asked.rate_day(population, slots[i], day), against)
 
     return [rate(row[i], row[currency], row[day], None if against is None else row[against]) for row in rows]
 
@@ -281,21 +277,21 @@ def _cells(
     index: int,
     rows: Sequence[Any],
     groups: Sequence[tuple[int, Group]],
-    prices: Iterable[Decimal | None],
+    prices: Sequence[Decimal | None],
 ) -> Cells:
     reason_at, n_at, sum_at, inferred_at = (
         at[name] for name in ("reason", f"n_{index}", f"s_{index}", f"inferred_{index}")
     )
-    fixed, over_at = measure.over if isinstance(measure.over, int) else 1, at.get("k_over")
-    varies = measure.over is not None and not isinstance(measure.over, int)
+    fixed = measure.over if isinstance(measure.over, int) else 1
+    over_at = at["k_over"] if callable(measure.over) else None
     spread = [
         (quantile, at[low], at[f"high_{index}_{k}"])
         for k, quantile in enumerate(measure.quantiles)
         if (low := f"low_{index}_{k}") in at
     ]
     found: Cells = {}
-    sums: dict[tuple[Any, int], Decimal] = {}
-    for row, group, rate in zip(rows, groups, prices, strict=False):
+    sums: dict[tuple[Any, int], Decimal | int] = {}
+    for row, group, rate in zip(rows, groups, prices, strict=True):
         n = row[n_at]
         left_out = [(reason, x) for reason, place in exclusions if (x := row[place])]
         if not n and not left_out:
@@ -309,21 +305,19 @@ def _cells(
         if (reason := row[reason_at]) is not None:
             tally.leave_out(reason, n)
             continue
-        if measure.money and rate is None:
-            tally.leave_out("missing_fx", n)
-            continue
+        total: Decimal | int = n if measure.value is None else row[sum_at]
+        if measure.money:
+            if rate is None:
+                tally.leave_out("missing_fx", n)
+                continue
+            total = EXACT.multiply(total, rate)
         tally.n += n
         tally.inferred += row[inferred_at]
         for quantile, low_at, high_at in spread:
             if row[low_at] is not None:
                 tally.quantiles[quantile] = halfway(row[low_at], row[high_at], fixed)
-        if measure.value is not None:
-            total = EXACT.multiply(row[sum_at], rate) if measure.money and rate else row[sum_at]
-            key = (group, row[over_at] if varies and over_at is not None else fixed)
-            sums[key] = EXACT.add(sums[key], total) if key in sums else total
-    if measure.value is None:
-        for tally in found.values():
-            tally.total = Fraction(tally.n, fixed)
+        key = (group, fixed if over_at is None else row[over_at])
+        sums[key] = EXACT.add(sums[key], total) if key in sums else total
     for (group, over), total in sums.items():
         tally = found[group]
         part = Fraction(total) if over == 1 else Fraction(total) / over
@@ -470,14 +464,12 @@ def _rows(
                     "metric": metric.name,
                     "period_start": start,
                     "period_end": end,
-                    "dimensions": dimensions.copy(),
+                    "dimensions": dimensions,
                     "value": decimal(result.value),
                     "numerator": decimal(result.numerator),
                     "denominator": decimal(result.denominator),
                     "n": result.n,
-                    "excluded": {reason: n for reason, n in sorted(cell.excluded.items()) if n}
-                    if cell.excluded
-                    else {},
+                    "excluded": {reason: n for reason, n in sorted(cell.excluded.items()) if n},
                     "inferred": cell.inferred,
                     "unit": metric.unit,
                     "null_reason": result.null_reason,

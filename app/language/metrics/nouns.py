@@ -74,8 +74,9 @@ async def labels(
         if dimension.noun is not None and (ids := values - {None}):
             names = await _names(session, nouns[dimension.noun], metrics, asked, ids)
         for value in values:
-            name = dimension.nobody if value is None else names.get(value)
-            found[dimension.name, value] = str(value) if name is None and value is not None else name
+            found[dimension.name, value] = (
+                dimension.nobody if value is None else names.get(value) or str(value)
+            )
     return found
 
 

@@ -193,10 +193,15 @@ class Asked:
 
     def every(self, slots: Sequence[Slot]) -> dict[str, Any]:
         """What a statement says once for all of the question's buckets, whichever of them it asks about."""
+        first = min((slot.first for slot in slots), default=self.now.date())
+        last = max((slot.last for slot in slots), default=self.now.date())
         return {
             "every_at": min((slot.at for slot in slots), default=self.moment),
-            "every_first": min((slot.first for slot in slots), default=self.now.date()),
-            "every_last": max((slot.last for slot in slots), default=self.now.date()),
+            "every_first": first,
+            "every_last": last,
+            # Wide enough for every quota that touches a bucket, and whatever shares a day with it.
+            "span_first": first - LONGEST_PERIOD,
+            "span_last": last + LONGEST_PERIOD,
         }
 
     def values(self, slots: Sequence[Slot]) -> dict[str, Any]:
@@ -209,9 +214,6 @@ class Asked:
             "asked": self.moment,
             "known_at": self.question.known_at or self.now,
             **self.every(slots),
-            # Wide enough for every quota that touches a bucket, and whatever shares a day with it.
-            "span_first": min((slot.first for slot in slots), default=self.now.date()) - LONGEST_PERIOD,
-            "span_last": max((slot.last for slot in slots), default=self.now.date()) + LONGEST_PERIOD,
             **{self.question.dimension(name).asked: values for name, values, _ in self.filters},
             **{f"c_{own}": own for name in self.question.added for own in [name.rpartition(".")[2]]},
             **columns,

@@ -89,14 +89,11 @@ def _planned(s: Scope) -> ColumnElement[bool]:
     return ~s.row.c.done
 
 
-def _done_undated(s: Scope) -> ColumnElement[bool]:
-    return and_(s.row.c.done, func.num_nulls(s.row.c.occurred_at) == literal_column("1"))
-
-
-def _by_reps_in_reach(activity: FromClause, binds: Binds) -> ColumnElement[bool]:
-    """What nobody owns is told as such."""
-    owner = activity.c.owner_id
-    return or_(owner.is_(None), visibility.by_reps_in_reach(owner, binds))
+def _of_reps_in_reach(activity: FromClause, binds: Binds) -> ColumnElement[bool] | None:
+    """Where it is divided by the reps whose work the asker sees: what it sees of somebody else's, since it is about a
+    deal or an account of its own, is not theirs. What nobody owns is told as such."""
+    seen, owner = visibility.activities(activity, binds), activity.c.owner_id
+    return None if seen is None else and_(seen, or_(owner.is_(None), visibility.within_reach(owner, binds)))
 
 
 DONE_OR_PLANNED = Population(
@@ -107,7 +104,7 @@ DONE_OR_PLANNED = Population(
     where=lambda s: case((s.row.c.done, _begun(s.row)), else_=s.row.c.occurred_at.is_not(None)),
     date=_of("occurred_at"),
     undated="undated",
-    dateless=_done_undated,
+    dateless=lambda s: and_(s.row.c.done, func.num_nulls(s.row.c.occurred_at) == literal_column("1")),
 )
 
 _PLANNED = ("planned", _planned)
@@ -122,12 +119,7 @@ def _unconnected(s: Scope) -> ColumnElement[bool]:
 DONE = Measure(name="activities", population=DONE_OR_PLANNED, exclusions=(_PLANNED,))
 DONE_BY_REPS = Measure(
     name="activities",
-    population=replace(
-        DONE_OR_PLANNED,
-        name="activities_of_reps",
-        where=lambda s: and_(DONE_OR_PLANNED.where(s), _by_reps_in_reach(s.row, s.binds)),
-        dateless=lambda s: and_(_done_undated(s), _by_reps_in_reach(s.row, s.binds)),
-    ),
+    population=replace(DONE_OR_PLANNED, name="activities_of_reps", visible=_of_reps_in_reach),
     exclusions=(_PLANNED, _NO_OWNER),
 )
 CALLS = Measure(name="calls", population=DONE_OR_PLANNED, only=_is("kind", "call"), exclusions=(_PLANNED,))
@@ -191,7 +183,7 @@ def _timed(binds: Binds) -> FromClause:
         more = func.extract("epoch", ends - func.greatest(a.c.occurred_at, covered))
         return case((counted, func.greatest(more, 0)))
 
-    seen = visibility.activities(a, binds)
+    seen = _of_reps_in_reach(a, binds)
     return (
         select(
             *a.c,
@@ -206,7 +198,7 @@ def _timed(binds: Binds) -> FromClause:
             a.c.occurred_at >= bucket("starts"),
             a.c.occurred_at < bucket("ends"),
             or_(~a.c.done, _begun(a)),
-            *([] if seen is None else [seen, _by_reps_in_reach(a, binds)]),
+            *([] if seen is None else [seen]),
         )
         .subquery("timed")
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, false, func, literal_column, or_, select, true
+from sqlalchemy import Select, and_, exists, false, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
@@ -54,12 +54,6 @@ def within_reach(rep: ColumnElement[Any], binds: Binds) -> ColumnElement[bool]:
         )
         .offset(literal_column("0"))
     )
-
-
-def by_reps_in_reach(rep: ColumnElement[Any], binds: Binds) -> ColumnElement[bool]:
-    """Of what is divided by the reps whose work the asker sees: whether it is theirs. What it sees of somebody else's,
-    since it is about a deal or an account of its own, is not."""
-    return true() if binds.sees_all else within_reach(rep, binds)
 
 
 def in_reach(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:

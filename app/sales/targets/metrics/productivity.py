@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import and_
+from sqlalchemy import and_, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.language.metrics.metric import Condition, Metric, Result, Tallies, divide
 from app.language.metrics.scope import Scope
-from app.sales.org.visibility import by_reps_in_reach
+from app.sales.org.visibility import within_reach
 from app.sales.pipeline.metrics import BOOKINGS, credited
 from app.sales.pipeline.metrics.wording import CREDIT, REOPENED, UNBORN, UNDATED, UNPRICED
 from app.sales.targets.metrics.carriers import AVERAGE_CARRIERS
 
 
 def _by_reps_in_reach(condition: Condition) -> Condition:
+    """What the asker sees through a split or team of somebody else's deal is not by the reps it is divided by."""
+
     def narrowed(s: Scope) -> ColumnElement[bool]:
-        return and_(condition(s), by_reps_in_reach(credited(s), s.binds))
+        own = true() if s.binds.sees_all else within_reach(credited(s), s.binds)
+        return and_(condition(s), own)
 
     return narrowed
 

@@ -7,20 +7,18 @@ complete. And where an application is pressed, what it refuses by the head is an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.heads import Heads
 from app.transport import head_with_body
 
 MOST_HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 10.0
 MOST_CONNECTIONS = 4096
-
-_ELSEWHERE = frozenset({b"expect", b"transfer-encoding", b"upgrade"})
 
 _TITLES = {
     400: ("Bad Request", "bad_request", "The request is no HTTP."),
@@ -38,7 +36,12 @@ class Refuses(Protocol):
         """Whether there is any surplus to be refused."""
         ...
 
-    def refusal(self, method: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None: ...
+    def refusal(self, method: bytes, authorization: bytes, own: bytes) -> bytes | None:
+        """The whole answer with the server's `own` header lines; None where the request goes on."""
+        ...
+
+
+_heads = Heads()
 
 
 class Wire(HttpToolsProtocol):
@@ -48,8 +51,11 @@ class Wire(HttpToolsProtocol):
     _head_bytes = 0
     _weight = 0
     _clock: asyncio.TimerHandle | None = None
+    _was_refused = False
+    """Since the clock of an idle connection was wound up."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
+        self._write = transport.write
         super().connection_made(head_with_body(transport, self.loop))
         self._clock = self.loop.call_later(HEAD_SECONDS, self._late)
 
@@ -109,27 +115,34 @@ class Wire(HttpToolsProtocol):
         ):
             return False
         head, end, body = data.partition(b"\r\n\r\n")
-        first, *lines = head.split(b"\r\n")
-        if not end or not first.endswith(b" HTTP/1.1"):
+        first, _, lines = head.partition(b" HTTP/1.1\r\n")
+        told = _heads.told(lines) if end else None
+        if told is None or told.length != len(body):
             return False
-        headers: list[tuple[bytes, bytes]] = []
-        length = 0
-        for line in lines:
-            name, colon, value = line.partition(b":")
-            name, value = name.lower(), value.strip()
-            if not colon or name in _ELSEWHERE or (name == b"connection" and value.lower() != b"keep-alive"):
-                return False
-            if name == b"content-length":
-                length = int(value) if value.isdigit() and len(value) < 10 else -1
-            headers.append((name, value))
-        if len(body) != length or (answer := surplus.refusal(first.partition(b" ")[0], headers)) is None:
+        answer = surplus.refusal(
+            first.partition(b" ")[0], told.authorization, _own(self.server_state.default_headers)
+        )
+        if answer is None:
             return False
-        self._stop_clock()
-        own = b"".join([b"%s: %s\r\n" % header for header in self.server_state.default_headers])
-        line, end, rest = answer.partition(b"\r\n")
-        self.transport.writelines((line + end + own + rest,))
-        self.on_response_complete()
+        if self._clock is not None:
+            self._stop_clock()
+        self._write(answer)
+        if self.timeout_keep_alive_task is None:
+            self.on_response_complete()
+        else:
+            self.server_state.total_requests += 1
+            self._was_refused = True
         return True
+
+    def timeout_keep_alive_handler(self) -> None:
+        # To wind the clock up at each refusal would be a sixth of what one costs.
+        if self._was_refused:
+            self._was_refused = False
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        else:
+            super().timeout_keep_alive_handler()
 
     def send_400_response(self, msg: str) -> None:
         self._end(400)
@@ -154,6 +167,17 @@ class Wire(HttpToolsProtocol):
         if self._clock is not None:
             self._clock.cancel()
             self._clock = None
+
+
+def _own(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """uvicorn's own, of which it makes a new list each second."""
+    global _rendered
+    if headers is not _rendered[0]:
+        _rendered = headers, b"".join([b"%s: %s\r\n" % header for header in headers])
+    return _rendered[1]
+
+
+_rendered: tuple[list[tuple[bytes, bytes]], bytes] = [], b""
 
 
 def _refusing(status: int) -> ASGIApp:

@@ -5,8 +5,7 @@ leave nothing for the answers. So there is no request yet, no task and no routin
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from os import urandom
+from random import getrandbits
 
 import orjson
 import structlog
@@ -18,7 +17,7 @@ from app.ground.access.gate import Gate
 from app.ground.errors import TooManyRequests
 
 _LOG_SECONDS = 1.0
-_METHODS = frozenset({b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"})
+_METHODS = {x.encode(): x for x in ("GET", "POST", "PUT", "PATCH", "DELETE")}
 
 _log = structlog.get_logger("attain.access")
 _REFUSAL = TooManyRequests(
@@ -27,14 +26,14 @@ _REFUSAL = TooManyRequests(
 
 
 def _answer() -> bytes:
-    """With places for the request's id and for what is left of the allowance."""
-    body = orjson.dumps(problems.problem(_REFUSAL, "%s")).replace(b"%", b"%%").replace(b"%%s", b"%s")
-    length = len(body) - 2 + 32
+    """With places for the server's own header lines, for the request's id and for what is left of the allowance."""
+    body = orjson.dumps(problems.problem(_REFUSAL, "%s")).replace(b"%", b"%%").replace(b"%%s", b"%032x")
+    length = len(body) - 5 + 32
     return b"".join(
         (
-            b"HTTP/1.1 429 Too Many Requests\r\n",
+            b"HTTP/1.1 429 Too Many Requests\r\n%s",
             b"content-type: application/problem+json\r\nretry-after: 1\r\n",
-            b"content-length: %d\r\nx-request-id: %%s\r\n" % length,
+            b"content-length: %d\r\nx-request-id: %%032x\r\n" % length,
             b"%s: %%s\r\n%s: %%s\r\n\r\n" % (POLICY, RATE),
             body,
         )
@@ -57,21 +56,17 @@ class Surplus:
     def pressed(self) -> bool:
         return self.gate.database.queue.waiting > 0
 
-    def refusal(self, method: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
-        """The whole answer as it goes over the wire, without the server's own headers; None where the request goes
-        on: also where a browser waits for headers of CORS, or the service drains. Those are refused as any request."""
-        allowance = None
-        for name, value in headers:
-            if name == b"authorization":
-                allowance = self.gate.surplus(value)
-            elif name == b"origin":
-                return None
+    def refusal(self, method: bytes, authorization: bytes, own: bytes) -> bytes | None:
+        """The whole answer as it goes over the wire, with the server's `own` header lines; None where the request goes
+        on: also where the service drains."""
+        allowance = self.gate.surplus(authorization)
         if allowance is None or method not in _METHODS or self.health.draining:
             return None
         self._tell()
-        self.health.answered(method.decode(), "unmatched", 429, None)
-        request_id = urandom(16).hex().encode()
-        return _ANSWER % (request_id, *allowance.values(), request_id)
+        self.health.answered(_METHODS[method], "unmatched", 429, None)
+        request_id = getrandbits(128)
+        policy, rate = allowance.values()
+        return _ANSWER % (own, request_id, policy, rate, request_id)
 
     def _tell(self) -> None:
         self._count += 1

@@ -135,21 +135,25 @@ async def ask(session: Session, parts: Sequence[Part]) -> list[Any]:
 
 
 async def gather(session: Session, parts: Sequence[Part]) -> list[list[Any]]:
-    """The rows of each select, all of one moment, to be read by place: of several selects they are tuples.
+    """The rows of each select, all of one moment where the session is, as `together` gives them.
 
     What is too long together to be kept prepared is asked in several messages.
     """
     found: list[list[Any]] = []
-    for batch in _batches(parts):
-        if len(batch) == 1:
-            found.append(await session.connection.fetch(batch[0].sql, *batch[0].arguments))
-            continue
-        text = _gathered(tuple((part.sql, part.name, len(part.arguments)) for part in batch))
-        rows = await session.connection.fetch(text, *(x for part in batch for x in part.arguments))
-        taken: list[list[Any]] = [[] for _ in batch]
-        for place, row in rows:
-            taken[place].append(row)
-        found += taken
+    for batch in batches(parts):
+        found += await together(session, batch)
+    return found
+
+
+async def together(session: Session, parts: Sequence[Part]) -> list[list[Any]]:
+    """The rows of each select, to be read by place: of several selects they are tuples. Later parts may read those that
+    are named."""
+    if len(parts) == 1:
+        return [await session.connection.fetch(parts[0].sql, *parts[0].arguments)]
+    text = _together(tuple((part.sql, part.name, len(part.arguments)) for part in parts))
+    found: list[list[Any]] = [[] for _ in parts]
+    for place, row in await session.connection.fetch(text, *(x for part in parts for x in part.arguments)):
+        found[place].append(row)
     return found
 
 
@@ -157,23 +161,28 @@ _LONGEST = 1 << 15
 """Half of what the pool keeps prepared, so that there is room for the words between."""
 
 
-def _batches(parts: Sequence[Part]) -> list[list[Part]]:
-    batches: list[list[Part]] = []
+def batches(parts: Sequence[Part]) -> list[list[Part]]:
+    """Those that go well in one message, in their order."""
+    found: list[list[Part]] = []
     length = _LONGEST
     for part in parts:
         length += len(part.sql)
         if length > _LONGEST:
-            batches.append([])
+            found.append([])
             length = len(part.sql)
-        batches[-1].append(part)
-    return batches
+        found[-1].append(part)
+    return found
 
 
 @lru_cache(maxsize=1024)
-def _gathered(parts: tuple[tuple[str, str, int], ...]) -> str:
-    return " union all ".join(
-        f"select {place} as part, q as found from ({sql}) q" for place, sql in enumerate(_numbered(parts))
+def _together(parts: tuple[tuple[str, str, int], ...]) -> str:
+    texts = list(zip(_numbered(parts), (name for _, name, _ in parts), strict=True))
+    named = [f"{name} as materialized ({sql})" for sql, name in texts if name]
+    selects = (
+        f"select {place} as part, q as found from {name or f'({sql})'} q"
+        for place, (sql, name) in enumerate(texts)
     )
+    return f"{'with ' * bool(named)}{', '.join(named)} {' union all '.join(selects)}"
 
 
 @lru_cache(maxsize=1024)

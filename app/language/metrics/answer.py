@@ -1,36 +1,29 @@
 """Numbers: a question in, rows that explain themselves out.
 
-Each fact is added up to (bucket, dimensions) by a select, all of them in one statement; prices and names are joined
-to the few groups, and the formulas run on exact sums.
+What is added up comes with its rates and names from `adding`; the formulas run on exact sums.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Context, Decimal
 from fractions import Fraction
-from functools import cache, cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from app.ground.access.principal import Principal
-from app.ground.database import script
-from app.ground.database.session import Session, Statement
-from app.language.metrics import compile as compiler
+from app.ground.database.session import Session
 from app.language.metrics import wide
+from app.language.metrics.adding import Cells, Group, Level, Part, Sums, add_up
 from app.language.metrics.interval import CONFIDENCE, FEW, wilson
-from app.language.metrics.metric import Measure, Metric, MetricCatalogue, Over, Result, Tally
-from app.language.metrics.nouns import Nouns, labels
-from app.language.metrics.plan import Asked, Slot, Window, beside, prepare, restated, window_of
+from app.language.metrics.metric import Dimension, Metric, MetricCatalogue, Over, Result, Tally
+from app.language.metrics.nouns import Names, Nouns
+from app.language.metrics.plan import Asked, beside, prepare, restated, window_of
 from app.language.metrics.question import MetricQuery
-from app.language.metrics.rates import EXACT, SCALE, Rates, load, statement
-from app.language.metrics.spread import Wanted, halfway, quantiles
-
-Group = tuple[Any, ...]
-Cells = dict[tuple[int, Group], Tally]
-Part = tuple[Measure, Window]
+from app.language.metrics.rates import EXACT, SCALE, Rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,66 +65,10 @@ async def queries(
         *zip(asked, levels, strict=True),
         *((o, level) for pair, level in zip(others, levels, strict=True) for o in pair if o),
     ]
-    sums = iter(await _add_up(session, metrics, wanted))
+    sums = iter(await add_up(session, catalogue, metrics, wanted))
     own = [next(sums) for _ in asked]
     besides = [Beside(*(Other(o, next(sums)) if o else None for o in pair)) for pair in others]
-    return [
-        await _told(session, catalogue, metrics, *each)
-        for each in zip(asked, levels, own, besides, strict=True)
-    ]
-
-
-Level = tuple[str | None, tuple[str, ...]]
-"""Grain and dimensions."""
-
-
-def _levels(question: MetricQuery) -> dict[Level, bool]:
-    """What to add up to, and whether it is shown."""
-    levels: dict[Level, bool] = {(question.grain, question.by): True}
-    if question.totals:
-        levels |= dict.fromkeys([(None, question.by), (question.grain, ()), (None, ())], True)
-    if question.sort or question.limit:
-        levels.setdefault((None, question.by), False)
-    return levels
-
-
-async def _told(
-    session: Session,
-    catalogue: Nouns,
-    metrics: MetricCatalogue,
-    asked: Asked,
-    levels: Mapping[Level, bool],
-    sums: Sums,
-    others: Beside,
-) -> Answer:
-    question = asked.question
-    wanted = (question.grain, question.by)
-    there = [sums, *(other.sums for other in (others.compared, others.restated) if other)]
-    kept = _groups(asked, sums, there, wanted, (None, question.by))
-    dimensions = [question.dimension(name) for name in question.by]
-    names = await labels(session, catalogue, metrics, asked, dimensions, kept)
-    rows: list[dict[str, Any]] = []
-    for level, shown in levels.items():
-        if shown:
-            groups = kept if level[1] else [()]
-            told = _rows(asked, sums, others, level, groups, names, total=level != wanted)
-            rows += wide.rows(told) if question.wide else told
-    if question.sort and question.by:
-        rank = {group: index for index, group in enumerate(kept, start=1)}
-        for row in rows:
-            row["rank"] = rank.get(row.pop("_group"))
-    for row in rows:
-        row.pop("_group", None)
-    return Answer(rows, _meta(asked, others.compared, sums.rates))
-
-
-# --- adding up --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Sums:
-    cells: dict[Level, dict[Part, Cells]]
-    rates: Rates
+    return [_told(*each) for each in zip(asked, levels, own, besides, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,182 +87,40 @@ class Beside:
     restated: Other | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Sum:
-    """One population in one window at one level: what one select adds up, whichever metrics share it."""
-
-    level: Level
-    window: Window
-    measures: tuple[Measure, ...]
-    slots: list[Slot]
-    shape: compiler.Shape
-    statement: Statement
-    part: script.Part
+def _levels(question: MetricQuery) -> dict[Level, bool]:
+    """What to add up to, and whether it is shown."""
+    levels: dict[Level, bool] = {(question.grain, question.by): True}
+    if question.totals:
+        levels |= dict.fromkeys([(None, question.by), (question.grain, ()), (None, ())], True)
+    if question.sort or question.limit:
+        levels.setdefault((None, question.by), False)
+    return levels
 
 
-def _sums(metrics: MetricCatalogue, asked: Asked, levels: Iterable[Level]) -> list[_Sum]:
-    parts: dict[tuple[Level, Any, Window], dict[Measure, None]] = defaultdict(dict)
-    for grain, by in levels:
-        for metric in asked.question.metrics:
-            for part in metric.parts.values():
-                measure, window = window_of(metric, part)
-                parts[(grain, metric.level(by)), measure.population, window][measure] = None
-    found: list[_Sum] = []
-    for (level, population, window), measures in parts.items():
-        slots = asked.slots(level[0], window)
-        shape = asked.shape(population, tuple(measures), level[1], slots)
-        text = metrics.statement(
-            shape, partial(compiler.value, shape, asked.binds, asked.visible(population))
-        )
-        values = {"tenant": asked.principal.tenant_id, **asked.values(slots)}
-        part = script.Part(text.sql, text.arguments(values))
-        found.append(_Sum(level, window, tuple(measures), slots, shape, text, part))
-    return found
-
-
-async def _add_up(
-    session: Session, metrics: MetricCatalogue, questions: Sequence[tuple[Asked, Mapping[Level, bool]]]
-) -> list[Sums]:
-    """Everything that all questions add up is asked at once."""
-    plans = [_sums(metrics, asked, levels) for asked, levels in questions]
-    answers = iter(await script.gather(session, [each.part for plan in plans for each in plan]))
-    found: list[Sums] = []
-    spread: list[Wanted] = []
-    for (asked, _), plan in zip(questions, plans, strict=True):
-        gathered = [(each, next(answers)) for each in plan]
-        rates = await rates_for(session, metrics, asked, _foreign(asked, gathered))
-        cells: dict[Level, dict[Part, Cells]] = defaultdict(dict)
-        for each, rows in gathered:
-            for measure, found_cells in zip(each.measures, _tally(asked, each, rows, rates), strict=True):
-                cells[each.level][measure, each.window] = found_cells
-                if measure.quantiles and not compiler.spreads(each.shape, measure):
-                    prices = _prices(asked, each, rows, rates) if measure.money else {}
-                    spread.append(Wanted(asked, measure, each.level[1], each.slots, prices, found_cells))
-        found.append(Sums(cells, rates))
-    await quantiles(session, metrics, spread)
-    return found
-
-
-def _foreign(asked: Asked, gathered: Iterable[tuple[_Sum, Sequence[Any]]]) -> Iterator[tuple[str, date]]:
-    for each, rows in gathered:
-        if each.shape.money:
-            places, population = each.statement.places, each.shape.population
-            day, i = places["k_day"], places["i"]
-            for name in ("k_currency", "k_against"):
-                if (currency := places.get(name)) is not None:
-                    for foreign, on, bucket in {(row[currency], row[day], row[i]) for row in rows}:
-                        if foreign is not None:
-                            yield foreign, asked.rate_day(population, each.slots[bucket], on)
-
-
-def _prices(
-    asked: Asked, each: _Sum, rows: Sequence[Any], rates: Rates
-) -> dict[tuple[int, str, date | None], Decimal]:
-    """The rates that price the rows behind these sums: one a currency and day, or a currency and bucket."""
-    currency, day, i = (each.statement.places[name] for name in ("k_currency", "k_day", "i"))
-    population = each.shape.population
-    found: dict[tuple[int, str, date | None], Decimal] = {}
+def _told(asked: Asked, levels: Mapping[Level, bool], sums: Sums, others: Beside) -> Answer:
+    question = asked.question
+    wanted = (question.grain, question.by)
+    kept = _groups(asked, sums, _there(sums, others), wanted, (None, question.by))
+    rows: list[dict[str, Any]] = []
+    for level, shown in levels.items():
+        if shown:
+            groups = kept if level[1] else [()]
+            told = _rows(asked, sums, others, level, groups, total=level != wanted)
+            rows += wide.rows(told) if question.wide else told
+    if question.sort and question.by:
+        rank = {group: index for index, group in enumerate(kept, start=1)}
+        for row in rows:
+            row["rank"] = rank.get(row.pop("_group"))
     for row in rows:
-        if row[currency] is not None and row[currency] != asked.question.currency:
-            rate = rates.rate(row[currency], asked.rate_day(population, each.slots[row[i]], row[day]))
-            if rate is not None:
-                found[0 if row[day] else row[i], row[currency], row[day]] = rate
-    return found
-
-
-async def rates_for(
-    session: Session, metrics: MetricCatalogue, asked: Asked, wanted: Iterable[tuple[str, date]]
-) -> Rates:
-    text = metrics.statement(("rates", asked.rate_binds.signature), partial(statement, asked.rate_binds))
-    return await load(session, text, set(wanted), asked.question.currency, asked.home, asked.values(()))
-
-
-def _tally(asked: Asked, asked_for: _Sum, rows: Sequence[Any], rates: Rates) -> list[Cells]:
-    at, width = asked_for.statement.places, len(asked_for.level[1])
-    i, first = at["i"], at.get("d_0", 0)
-    groups = [(row[i], tuple(row[first : first + width])) for row in rows]
-    prices = _rate_of_each(asked, asked_for, rows, rates)
-    found: list[Cells] = []
-    for k, measure in enumerate(asked_for.measures):
-        exclusions = [(reason, at[f"x_{k}_{x}"]) for x, reason in enumerate(asked.reasons(measure))]
-        found.append(_cells(measure, exclusions, at, k, rows, groups, prices))
-    return found
-
-
-def _rate_of_each(
-    asked: Asked, asked_for: _Sum, rows: Sequence[Any], rates: Rates
-) -> Sequence[Decimal | None]:
-    if not asked_for.shape.money:
-        return [None] * len(rows)
-    at, slots, population = asked_for.statement.places, asked_for.slots, asked_for.shape.population
-    i, currency, day = (at[name] for name in ("i", "k_currency", "k_day"))
-    against = at["k_against"] if population.against else None
-
-    @cache
-    def rate(i: int, currency: str | None, day: date | None, against: str | None) -> Decimal | None:
-        if currency is None:
-            return None
-        return rates.rate(currency, asked.rate_day(population, slots[i], day), against)
-
-    return [rate(row[i], row[currency], row[day], None if against is None else row[against]) for row in rows]
-
-
-def _cells(
-    measure: Measure,
-    exclusions: Sequence[tuple[str, int]],
-    at: Mapping[str, int],
-    index: int,
-    rows: Sequence[Any],
-    groups: Sequence[tuple[int, Group]],
-    prices: Sequence[Decimal | None],
-) -> Cells:
-    reason_at, n_at, sum_at, inferred_at = (
-        at[name] for name in ("reason", f"n_{index}", f"s_{index}", f"inferred_{index}")
-    )
-    fixed = measure.over if isinstance(measure.over, int) else 1
-    over_at = at["k_over"] if callable(measure.over) else None
-    spread = [
-        (quantile, at[low], at[f"high_{index}_{k}"])
-        for k, quantile in enumerate(measure.quantiles)
-        if (low := f"low_{index}_{k}") in at
-    ]
-    found: Cells = {}
-    sums: dict[tuple[Any, int], Decimal | int] = {}
-    for row, group, rate in zip(rows, groups, prices, strict=True):
-        n = row[n_at]
-        left_out = [(reason, x) for reason, place in exclusions if (x := row[place])]
-        if not n and not left_out:
-            continue
-        if (tally := found.get(group)) is None:
-            tally = found[group] = Tally()
-        for reason, x in left_out:
-            tally.leave_out(reason, x)
-        if not n:
-            continue
-        if (reason := row[reason_at]) is not None:
-            tally.leave_out(reason, n)
-            continue
-        total: Decimal | int = n if measure.value is None else row[sum_at]
-        if measure.money:
-            if rate is None:
-                tally.leave_out("missing_fx", n)
-                continue
-            total = EXACT.multiply(total, rate)
-        tally.n += n
-        tally.inferred += row[inferred_at]
-        for quantile, low_at, high_at in spread:
-            if row[low_at] is not None:
-                tally.quantiles[quantile] = halfway(row[low_at], row[high_at], fixed)
-        key = (group, fixed if over_at is None else row[over_at])
-        sums[key] = EXACT.add(sums[key], total) if key in sums else total
-    for (group, over), total in sums.items():
-        tally = found[group]
-        part = Fraction(total) if over == 1 else Fraction(total) / over
-        tally.total = tally.total + part if tally.total else part
-    return found
+        row.pop("_group", None)
+    return Answer(rows, _meta(asked, others.compared, sums.rates))
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def _there(sums: Sums, others: Beside) -> list[Sums]:
+    return [sums, *(other.sums for other in (others.compared, others.restated) if other)]
 
 
 def _groups(asked: Asked, sums: Sums, there: Sequence[Sums], wanted: Level, ranked: Level) -> list[Group]:
@@ -381,30 +176,34 @@ class _Formula:
     def at(self, i: int, group: Group) -> _Evaluated:
         """Parts of one population count the same rows, so of them the largest count is taken; others add."""
         key = (i, group)
-        there = False
+        there = [cells.get(key) for _, cells, _, _ in self._parts]
+        if there.count(None) == len(there):
+            return self._empty
         tallies: dict[str, Tally] = {}
         largest: dict[Any, dict[str, int]] = {}
         inferred: dict[Any, int] = {}
-        for name, cells, where, counts in self._parts:
-            if (tally := cells.get(key)) is None:
+        for (name, _, where, counts), tally in zip(self._parts, there, strict=True):
+            if tally is None:
                 tallies[name] = Tally()
                 continue
-            there = True
             tallies[name] = tally
             if not counts:
                 continue
             if tally.excluded:
-                known = largest.get(where, {})
-                largest[where] = known | {r: max(n, known.get(r, 0)) for r, n in tally.excluded.items()}
+                known = largest.setdefault(where, {})
+                for reason, n in tally.excluded.items():
+                    known[reason] = max(n, known.get(reason, 0))
             if tally.inferred:
                 inferred[where] = max(inferred.get(where, 0), tally.inferred)
-        if not there:
-            return self._empty
-        excluded: dict[str, int] = {}
-        for left_out in largest.values():
-            for reason, n in left_out.items():
-                excluded[reason] = excluded.get(reason, 0) + n
-        return _Evaluated(self._metric.evaluate(tallies), excluded, sum(inferred.values()))
+        return _Evaluated(self._metric.evaluate(tallies), _added(largest.values()), sum(inferred.values()))
+
+
+def _added(several: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    for left_out in several:
+        for reason, n in left_out.items():
+            found[reason] = found.get(reason, 0) + n
+    return found
 
 
 class _Over:
@@ -441,13 +240,14 @@ def _rows(
     others: Beside,
     level: Level,
     groups: Sequence[Group],
-    names: Mapping[tuple[str, Any], str | None],
     *,
     total: bool,
 ) -> list[dict[str, Any]]:
     grain, by = level
     buckets = asked.buckets(grain)
-    told = {group: _named(by, group, names) for group in groups}
+    dimensions = [asked.question.dimension(name) for name in by]
+    names = Names.all(x.names for x in _there(sums, others))
+    told = {group: _named(dimensions, group, names) for group in groups}
     rows = []
     for metric in asked.question.metrics:
         formula = _formula(metric, sums, level)
@@ -469,12 +269,12 @@ def _rows(
                     "numerator": decimal(result.numerator),
                     "denominator": decimal(result.denominator),
                     "n": result.n,
-                    "excluded": {reason: n for reason, n in sorted(cell.excluded.items()) if n},
+                    "excluded": {r: n for r, n in sorted(cell.excluded.items()) if n} if cell.excluded else {},
                     "inferred": cell.inferred,
                     "unit": metric.unit,
                     "null_reason": result.null_reason,
                     **_sure(metric, result),
-                    "beside": {name: decimal(value) for name, value in result.beside.items()},
+                    "beside": {x: decimal(value) for x, value in result.beside.items()} if result.beside else {},
                     "compare": compared.told(i, group, result.value) if compared else None,
                     "restated": settled.told(i, group, result.value) if settled else None,
                     "partial": bucket is not None and bucket.starts <= asked.moment < bucket.ends,
@@ -485,13 +285,15 @@ def _rows(
 
 
 def _named(
-    by: Sequence[str], group: Group, names: Mapping[tuple[str, Any], str | None]
+    by: Sequence[Dimension], group: Group, names: Names
 ) -> tuple[dict[str, dict[str, str | None]], str]:
     """A group in words, and what it adds to the key of a row."""
     dimensions = {
-        name: {"id": None if value is None else str(value), "name": names[name, value]}
-        for name, value in zip(by, group, strict=True)
-    }
+        dimension.name: {
+            "id": None if value is None else str(value), "name": names.name(dimension, value)
+        }
+        for dimension, value in zip(by, group, strict=True)
+    }  # fmt: skip
     return dimensions, "".join(f"|{name}={value['id']}" for name, value in dimensions.items())
 
 
@@ -539,15 +341,14 @@ def decimal(number: Fraction | None) -> Decimal | None:
     """Exact where the number has an end, else to 28 digits."""
     if number is None:
         return None
-    below = number.denominator
+    above, below = number.numerator, number.denominator
     if below == 1:
-        return Decimal(number.numerator)
+        return Decimal(above)
+    end = below
     for prime in (2, 5):
-        while below % prime == 0:
-            below //= prime
-    exact = (EXACT if below == 1 else _QUOTIENT).divide(
-        Decimal(number.numerator), Decimal(number.denominator)
-    )
+        while end % prime == 0:
+            end //= prime
+    exact = (EXACT if end == 1 else _QUOTIENT).divide(Decimal(above), Decimal(below))
     plain = exact.normalize(EXACT)
     return plain.quantize(Decimal(1), context=EXACT) if plain == plain.to_integral_value() else plain
 

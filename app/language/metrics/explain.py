@@ -20,12 +20,12 @@ from app.ground.access.principal import Principal
 from app.ground.database.session import Session
 from app.ground.errors import BadCursor
 from app.language.metrics import compile as compiler
-from app.language.metrics.answer import decimal, rates_for
+from app.language.metrics.answer import decimal
 from app.language.metrics.metric import Measure, Metric, MetricCatalogue, Population
-from app.language.metrics.nouns import Nouns, labels
+from app.language.metrics.nouns import Names, Nouns, names
 from app.language.metrics.plan import Asked, Slot, Window, prepare, window_of
 from app.language.metrics.question import MetricQuery
-from app.language.metrics.rates import Rates
+from app.language.metrics.rates import Rates, load, statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +101,20 @@ async def explain(
         place = replace(place, branch=place.branch + 1, after=None)
     more = len(found) > limit
     found = found[:limit]
-    rates = await rates_for(session, metrics, asked, (
+    text = metrics.statement(("rates", asked.rate_binds.signature), partial(statement, asked.rate_binds))
+    wanted = {
         (row[currency], asked.rate_day(section.population, slot, row["k_day"]))
         for section, slot, row in found
         if any(m.money for m in section.measures.values())
         for currency in ("k_currency", *(["k_against"] if section.population.against else []))
         if row[currency] is not None
-    ))  # fmt: skip
+    }
+    rates = await load(session, text, wanted, question.currency, asked.home, asked.values(()))
     width = len(question.by)
     dimensions = [question.dimension(name) for name in question.by]
-    names = await labels(
-        session,
-        catalogue,
-        metrics,
-        asked,
-        dimensions,
-        [[row[f"d_{k}"] for k in range(width)] for _, _, row in found],
-    )
-    contributions = [_contribution(asked, metric, names, rates, *each) for each in found]
+    groups = [[row[f"d_{k}"] for k in range(width)] for _, _, row in found]
+    called = await names(session, catalogue, metrics, asked, dimensions, groups)
+    contributions = [_contribution(asked, metric, called, rates, *each) for each in found]
     return Explanation(
         [c.row for c in contributions], contributions, more, _write(ends, bound, asked.now) if more else None
     )
@@ -157,7 +153,7 @@ async def _rows(
     if after is not None:
         slots = [slot for slot in slots if slot.i >= after[0]]
         if place.branch == 0 and section.population.kind == "flow" and section.population.within is None:
-            slots[0] = replace(slots[0], starts=max(slots[0].starts, after[1] or slots[0].starts))
+            slots[0] = slots[0]._replace(starts=max(slots[0].starts, after[1] or slots[0].starts))
         values |= zip(("after_i", "after_dated", "after_id", "after_part"), after, strict=True)
     # A page is mostly of the first bucket; whatever is asked must be sorted as a whole.
     found: list[Any] = []
@@ -170,7 +166,7 @@ async def _rows(
 
 
 def _contribution(
-    asked: Asked, metric: Metric, names: Any, rates: Rates, section: _Section, slot: Slot, row: Any
+    asked: Asked, metric: Metric, called: Names, rates: Rates, section: _Section, slot: Slot, row: Any
 ) -> Contribution:
     question = asked.question
     parts: dict[str, Fraction] = {}
@@ -228,11 +224,11 @@ def _contribution(
             "left_out": left_out,
             "inferred": bool(row["told_later"]),
             "dimensions": {
-                name: {
+                dimension.name: {
                     "id": None if row[f"d_{k}"] is None else str(row[f"d_{k}"]),
-                    "name": names[name, row[f"d_{k}"]],
+                    "name": called.name(dimension, row[f"d_{k}"]),
                 }
-                for k, name in enumerate(question.by)
+                for k, dimension in enumerate(map(question.dimension, question.by))
             },
         },
     )

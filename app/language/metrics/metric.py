@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sqlalchemy import Text
 
@@ -236,8 +237,10 @@ class Tally:
         return self.n == 0 and bool(self.excluded.get("missing_fx"))
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Result(NamedTuple):
     """A formula's answer. `beside` holds further numbers that belong to the same cell."""
 
     value: Fraction | None
@@ -245,8 +248,8 @@ class Result:
     numerator: Fraction | None = None
     denominator: Fraction | None = None
     null_reason: str | None = None
-    beside: Mapping[str, Fraction | None] = field(default_factory=dict)
-    excluded: Mapping[str, int] = field(default_factory=dict)
+    beside: Mapping[str, Fraction | None] = _NOTHING
+    excluded: Mapping[str, int] = _NOTHING
     """Of a number over others: how many of them are left out, by reason."""
 
 
@@ -263,10 +266,10 @@ def divide(
     beside: Mapping[str, Fraction | None] | None = None,
 ) -> Result:
     """Undefined is null with its reason, never 0."""
-    below = Fraction(denominator)
-    if below == 0:
-        return Result(None, n, numerator, below, reason, beside or {})
-    return Result(numerator / below, n, numerator, below, None, beside or {})
+    below = Fraction(denominator) if isinstance(denominator, int) else denominator
+    if not below:
+        return Result(None, n, numerator, below, reason, beside or _NOTHING)
+    return Result(numerator / below, n, numerator, below, None, beside or _NOTHING)
 
 
 def middle(tally: Tally, quantile: Fraction, **beside: Fraction | None) -> Result:

@@ -1,8 +1,8 @@
 """Numbers of one moment: in one message where one is enough, else in a transaction that sees one state.
 
-Whether amounts need rates of exchange, and how long it takes to add up, shows only when it is done. So a question of
-which nothing else is known is presumed to be a single statement within the time of any other; where that was wrong it
-is asked again, and the next one like it begins with the transaction.
+How long it takes to add up, and whether prices must be sorted for a median, shows only when it is done. So a question
+that looks nothing up beforehand is presumed to be a single statement within the time of any other; where that was wrong
+it is asked again, and the next one like it begins with the transaction.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ async def answers(
     """`timeout_ms` is for each statement."""
     tenant = principal.tenant_id
     like = (tenant, *(metric.name for question in questions for metric in question.metrics))
-    if like not in metrics.several and not any(map(_several, questions)):
+    if like not in metrics.several and not any(map(asks_ahead, questions)):
         try:
             async with database.once(tenant) as session:
                 return await queries(session, principal, nouns, metrics, questions, now=now)
@@ -45,9 +45,3 @@ async def answers(
             metrics.note_several(like)
     async with database.transaction(tenant, isolation=SNAPSHOT, timeout_ms=timeout_ms) as session:
         return await queries(session, principal, nouns, metrics, questions, now=now)
-
-
-def _several(question: MetricQuery) -> bool:
-    """Whether more than sums is asked of the database: a calendar, the record that a filter names, what groups are
-    called."""
-    return asks_ahead(question) or any(question.dimension(name).noun for name in question.by)

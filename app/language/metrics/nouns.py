@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Table, Text, any_, func, or_, select
+from sqlalchemy import ARRAY, Table, Text, any_, column, func, or_, select, table, union
 from sqlalchemy.dialects import postgresql
 
 from app.ground.access.principal import Principal
@@ -51,56 +52,82 @@ class _Labels(Binds):
         return self.named("asked", postgresql.TIMESTAMP(timezone=True))
 
 
-_IDS = ARRAY(postgresql.UUID(as_uuid=True))
+class Names:
+    """What records are called: at the moment of a question, or now where they were first heard of later."""
+
+    __slots__ = ("_now", "_then")
+
+    def __init__(self) -> None:
+        self._now: dict[tuple[str, Any], str] = {}
+        self._then: dict[tuple[str, Any], str] = {}
+
+    @classmethod
+    def all(cls, several: Iterable[Names]) -> Names:
+        found = cls()
+        for names in several:
+            found._now |= names._now
+            found._then |= names._then
+        return found
+
+    def take(self, noun: str, then: bool, rows: Iterable[Sequence[Any]]) -> None:
+        (self._then if then else self._now).update(((noun, id_), label) for id_, label in rows)
+
+    def name(self, dimension: Dimension, value: Any) -> str | None:
+        if value is None:
+            return dimension.nobody
+        key = (dimension.noun or "", value)
+        return self._then.get(key) or self._now.get(key) or str(value)
 
 
-async def labels(
+_ID = postgresql.UUID(as_uuid=True)
+
+
+def behind(
+    noun: Noun, metrics: MetricCatalogue, asked: Asked, columns: Sequence[tuple[str, str]]
+) -> Iterator[tuple[Statement, bool]]:
+    """Statements that name the records in columns of named sums of a script, and whether each is of the past."""
+    ids = union(*(select(table(name, column(key, _ID)).c[key]) for name, key in columns))
+    for past in (True, False) if asked.past else (False,):
+        binds = _labels(asked, past)
+        key = ("names behind", noun.plural, binds.signature, tuple(columns))
+        yield metrics.statement(key, partial(_called, noun, binds, func.array(ids.scalar_subquery()))), past
+
+
+async def names(
     session: Session,
     nouns: Nouns,
     metrics: MetricCatalogue,
     asked: Asked,
     dimensions: Sequence[Dimension],
     groups: Iterable[Sequence[Any]],
-) -> Mapping[tuple[str, Any], str | None]:
-    """The name of every value in these groups, by `(dimension, value)`; records as they were called at the moment."""
-    wanted: dict[str, set[Any]] = {d.name: set() for d in dimensions}
+) -> Names:
+    """Of every record in these groups."""
+    wanted: dict[str, set[Any]] = defaultdict(set)
     for group in groups:
         for dimension, value in zip(dimensions, group, strict=True):
-            wanted[dimension.name].add(value)
-    found: dict[tuple[str, Any], str | None] = {}
-    for dimension in dimensions:
-        values = wanted[dimension.name]
-        names: Mapping[Any, str] = {}
-        if dimension.noun is not None and (ids := values - {None}):
-            names = await _names(session, nouns[dimension.noun], metrics, asked, ids)
-        for value in values:
-            found[dimension.name, value] = (
-                dimension.nobody if value is None else names.get(value) or str(value)
-            )
+            if dimension.noun is not None and value is not None:
+                wanted[dimension.noun].add(value)
+    found = Names()
+    for noun, ids in wanted.items():
+        for past in (True, False) if asked.past else (False,):
+            binds = _labels(asked, past)
+            build = partial(_called, nouns[noun], binds, binds.named("ids", ARRAY(_ID)))
+            text = metrics.statement(("names", noun, binds.signature), build)
+            found.take(noun, past, await session.fetch(text, ids=sorted(ids), **asked.values(())))
     return found
 
 
-async def _names(
-    session: Session, noun: Noun, metrics: MetricCatalogue, asked: Asked, ids: set[Any]
-) -> dict[Any, str]:
-    names: dict[Any, str] = {}
-    # A record that was first heard of after the moment is called what it is called now.
-    for past in (True, False) if asked.past else (False,):
-        missing = sorted(ids - names.keys())
-        if missing:
-            binds = _Labels.of(asked.principal, as_of=past)
-            binds.known_now = asked.question.known_at is None
-            text = metrics.statement(("names", noun.plural, binds.signature), partial(_called, noun, binds))
-            rows = await session.fetch(text, ids=missing, **asked.values(()))
-            names |= {row["id"]: row["label"] for row in rows}
-    return names
+def _labels(asked: Asked, past: bool) -> Binds:
+    binds = _Labels.of(asked.principal, as_of=past)
+    binds.known_now = asked.question.known_at is None
+    return binds
 
 
-def _called(noun: Noun, binds: Binds) -> Statement:
+def _called(noun: Noun, binds: Binds, ids: Any) -> Statement:
     record = source(noun.table, binds, "record", tracked_only=True)
     return compiled(
         select(record.c.id, record.c[noun.label].label("label")).where(
-            record.c.tenant_id == binds.tenant, record.c.id == any_(binds.named("ids", _IDS))
+            record.c.tenant_id == binds.tenant, record.c.id == any_(ids)
         )
     )
 

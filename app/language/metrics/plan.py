@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.ground import fiscal
@@ -43,8 +43,7 @@ LONGEST_PERIOD = timedelta(days=372)
 """No named period is longer, a fiscal year of 53 weeks neither."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A bucket as one statement sees it: its range, and the moment as of which its rows are read."""
 
     i: int
@@ -205,7 +204,7 @@ class Asked:
         }
 
     def values(self, slots: Sequence[Slot]) -> dict[str, Any]:
-        columns = {f"bucket_{name}": [getattr(slot, name) for slot in slots] for name in Slot.__slots__}
+        columns = {f"bucket_{name}": [slot[k] for slot in slots] for k, name in enumerate(Slot._fields)}
         return {
             **self.binds.standing(self.principal),
             "zone": self.question.timezone,

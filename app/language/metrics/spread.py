@@ -62,7 +62,12 @@ async def quantiles(session: Session, metrics: MetricCatalogue, wanted: Sequence
 
 
 def halfway(low: Decimal, high: Decimal, over: int) -> Fraction:
-    return (Fraction(low) + Fraction(high)) / (2 * over)
+    return (exactly(low) + exactly(high)) / (2 * over)
+
+
+def exactly(number: Decimal | int) -> Fraction:
+    """Of two whole numbers: of anything else `Fraction` first asks what kind of number it might be."""
+    return Fraction(*number.as_integer_ratio())
 
 
 def _columns(prices: Mapping[tuple[int, str, date | None], Decimal]) -> dict[str, list[Any]]:

@@ -48,6 +48,7 @@ def zone(name: str, pointer: str = "?timezone") -> ZoneInfo:
     return ZoneInfo(name)
 
 
+@lru_cache(maxsize=4096)
 def midnight(day: date, in_zone: ZoneInfo) -> datetime:
     """The first instant of a day. Where the clock skips midnight it is the instant after the gap. Where it strikes
     midnight twice it is the first, unless it goes back into the day before: then that day is over at the second.

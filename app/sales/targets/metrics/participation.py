@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from app.language.metrics.metric import Metric, Result, Tallies, Tally, divide, share
@@ -26,7 +25,7 @@ def _of_rep(p: Tallies) -> Result:
     """A rep's attainment; who carries nothing but a level's own quota is told apart from who carries none."""
     found = attainment({**p, "assigned": Tally(), "relief": Tally()})
     if found.null_reason == "no_quota" and p["quota"].excluded.get("assigned"):
-        return replace(found, null_reason="assigned")
+        return found._replace(null_reason="assigned")
     return found
 
 
@@ -41,7 +40,7 @@ def _participation(reps: Sequence[Result]) -> Result:
     met = sum(attained >= 1 for attained in carried)
     beside = {"at_least_70": share(Fraction(sum(x >= Fraction(7, 10) for x in carried)), len(carried))}
     found = divide(Fraction(met), len(carried), len(carried), "no_quota", beside)
-    return replace(found, excluded=left_out)
+    return found._replace(excluded=left_out)
 
 
 def _bands(reps: Sequence[Result]) -> Result:

@@ -49,49 +49,15 @@ def _places(binds: Binds) -> CTE:
 def _steps(binds: Binds) -> FromClause:
     """Rows of the deal's columns, and `reached_stage_id, stage_name, reached_at, passed_at, left_out, unknown`.
 
-    Each entry into a stage is one look at what came before it: it reaches every stage between the furthest one so far
-    and its own.
+    Of each deal that entered a stage in the bucket the whole way is read once. What goes beyond all before it is an
+    advance: it reaches every stage between the furthest one so far and its own, and the next advance passes it.
     """
     places = _places(binds)
     deal = source(opportunities, binds, "deal", tracked_only=True)
-    entry, before, later = (opportunities_history.alias(name) for name in ("entry", "before", "later"))
-    there, been, reached, next_ = (places.alias(name) for name in ("there", "been", "reached", "next"))
-    # Each is asked once a row: written into the columns, it would be asked anew by every sum that mentions them.
-    furthest = (
-        select(func.max(been.c.place).label("place"), func.bool_or(before.c.stage_id.is_(None)).label("unseen"))
-        .select_from(
-            before.outerjoin(
-                been,
-                and_(
-                    been.c.id == before.c.stage_id, been.c.pipeline_id == there.c.pipeline_id,
-                    been.c.category.in_([constant("open"), constant("won")]),
-                ),
-            )
-        )
-        .where(
-            before.c.tenant_id == binds.tenant, before.c.record_id == entry.c.record_id,
-            before.c.valid_from < entry.c.valid_from, known(before, binds),
-        )
-        .correlate(entry, there)
-        .lateral("furthest")
-    )  # fmt: skip
-    passed = (
-        select(func.min(later.c.valid_from).label("at"))
-        .select_from(later.join(next_, next_.c.id == later.c.stage_id))
-        .where(
-            later.c.tenant_id == binds.tenant, later.c.record_id == entry.c.record_id,
-            later.c.valid_from >= entry.c.valid_from, later.c.valid_from <= bucket("at"), known(later, binds),
-            next_.c.pipeline_id == reached.c.pipeline_id, next_.c.place > reached.c.place,
-            next_.c.category.in_([constant("open"), constant("won")]),
-        )
-        .correlate(entry, reached)
-        .lateral("passed")
-    )  # fmt: skip
+    reached = places.alias("reached")
+    way = _advances(binds, places)
     # Pushed without its past, or won before anybody told where it stood.
-    unknown = and_(
-        furthest.c.place.is_(None),
-        or_(there.c.category == constant("won"), func.coalesce(furthest.c.unseen, false())),
-    )
+    unknown = and_(way.c.furthest.is_(None), or_(way.c.category == constant("won"), way.c.unseen))
     own = [c for c in deal.c if c.name not in ("inferred", "name")]
     return (
         select(
@@ -99,30 +65,74 @@ def _steps(binds: Binds) -> FromClause:
             deal.c.name,
             reached.c.id.label("reached_stage_id"),
             reached.c.name.label("stage_name"),
-            entry.c.stage_entered_at.label("reached_at"),
-            passed.c.at.label("passed_at"),
-            (reached.c.id != there.c.id).label("left_out"),
+            way.c.stage_entered_at.label("reached_at"),
+            case((reached.c.id == way.c.stage_id, way.c.next_at), else_=way.c.valid_from).label("passed_at"),
+            (reached.c.id != way.c.stage_id).label("left_out"),
             unknown.label("unknown"),
-            and_(entry.c.inferred, entry.c.recorded_at > bucket("at")).label("inferred"),
+            and_(way.c.inferred, way.c.recorded_at > bucket("at")).label("inferred"),
         )
-        .select_from(entry)
-        .join(deal, and_(deal.c.tenant_id == binds.tenant, deal.c.id == entry.c.record_id))
-        .join(there, and_(there.c.id == entry.c.stage_id, there.c.category.in_([constant("open"), constant("won")])))
-        .join(furthest, literal_column("true"))
+        .select_from(way)
+        .join(deal, and_(deal.c.tenant_id == binds.tenant, deal.c.id == way.c.record_id))
         .join(
             reached,
             and_(
-                reached.c.pipeline_id == there.c.pipeline_id, reached.c.category == constant("open"),
-                reached.c.place > func.coalesce(furthest.c.place, 0), reached.c.place <= there.c.place,
+                reached.c.pipeline_id == way.c.pipeline_id, reached.c.category == constant("open"),
+                reached.c.place > func.coalesce(way.c.furthest, 0), reached.c.place <= way.c.place,
             ),
         )
-        .join(passed, literal_column("true"))
-        .where(
-            entry.c.tenant_id == binds.tenant, known(entry, binds), entry.c.valid_from == entry.c.stage_entered_at,
-            entry.c.valid_from <= bucket("at"),
-        )
+        .where(way.c.valid_from == way.c.stage_entered_at)
         .subquery("step")
     )  # fmt: skip
+
+
+def _advances(binds: Binds, places: CTE) -> FromClause:
+    """Of the deals that entered a stage in the bucket: each version that stands beyond all before it in its pipeline,
+    with how far those had come (`furthest`) and whether one of them stood nowhere (`unseen`)."""
+    entry, told, there = (
+        opportunities_history.alias("entry"),
+        opportunities_history.alias("told"),
+        places.alias("there"),
+    )
+    entered = select(entry.c.record_id).where(
+        entry.c.tenant_id == binds.tenant, known(entry, binds), entry.c.valid_from == entry.c.stage_entered_at,
+        entry.c.stage_entered_at >= bucket("starts"), entry.c.stage_entered_at < bucket("ends"),
+        entry.c.valid_from <= bucket("at"),
+    )  # fmt: skip
+    so_far: Any = {"order_by": told.c.valid_from, "rows": (None, -1)}
+    standing = (
+        select(
+            *(told.c[x] for x in ("record_id", "valid_from", "stage_entered_at", "inferred", "recorded_at")),
+            *(there.c[x] for x in ("pipeline_id", "category", "place")),
+            there.c.id.label("stage_id"),
+            func.max(there.c.place)
+            .over(partition_by=(told.c.record_id, there.c.pipeline_id), **so_far)
+            .label("furthest"),
+            func.coalesce(
+                func.bool_or(told.c.stage_id.is_(None)).over(partition_by=told.c.record_id, **so_far), false()
+            ).label("unseen"),
+        )
+        .select_from(
+            told.outerjoin(
+                there,
+                and_(
+                    there.c.id == told.c.stage_id, there.c.category.in_([constant("open"), constant("won")])
+                ),
+            )
+        )
+        .where(
+            told.c.tenant_id == binds.tenant, known(told, binds), told.c.valid_from <= bucket("at"),
+            told.c.record_id.in_(entered),
+        )
+        .subquery("standing")
+    )  # fmt: skip
+    next_ = func.lead(standing.c.valid_from).over(
+        partition_by=(standing.c.record_id, standing.c.pipeline_id), order_by=standing.c.valid_from
+    )
+    return (
+        select(*standing.c, next_.label("next_at"))
+        .where(standing.c.place > func.coalesce(standing.c.furthest, 0))
+        .subquery("way")
+    )
 
 
 def _dimension(d: Dimension) -> Dimension:

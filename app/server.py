@@ -35,6 +35,16 @@ _DOORS = 8
 """Listening sockets on one port, each of which lets one in a turn."""
 
 
+def settle_collector() -> None:
+    """For a process that has loaded what it needs, and begins to answer."""
+    # What is there now stays for ever; the collector need not walk it at every request's garbage.
+    gc.collect()
+    gc.freeze()
+    # A good request leaves next to no cycles behind, a refused document many: with more of them at a time everybody
+    # waits for the collector, with fewer it runs for nothing.
+    gc.set_threshold(5_000, 20, 20)
+
+
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, *, drain_seconds: float, on_drain: Callable[[], None]) -> None:
         super().__init__(config)
@@ -45,12 +55,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What is there now stays for ever; the collector need not walk it at every request's garbage.
-        gc.collect()
-        gc.freeze()
-        # A good request leaves next to no cycles behind, a refused document many: with more of them at a time everybody
-        # waits for the collector, with fewer it runs for nothing.
-        gc.set_threshold(5_000, 20, 20)
+        settle_collector()
         if self.started:
             self.on_ready()
 

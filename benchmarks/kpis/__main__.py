@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import os
 import shutil
 import sys
@@ -19,6 +18,7 @@ import uvloop
 
 from app.ground.database import embedded, migrate
 from app.ground.database.embedded import Embedded
+from app.server import settle_collector
 from benchmarks import company
 from benchmarks import report as benchmark
 from benchmarks.kpis import growth, hand, report
@@ -74,9 +74,7 @@ def _arguments() -> argparse.Namespace:
 async def _run(server: Embedded, asked: argparse.Namespace) -> Run:
     load = os.getloadavg()[0]
     await company.fill(server, asked.scale, _say, growth.fill_one)
-    # As the service does: what is loaded stays for ever, and is not walked by every collection.
-    gc.collect()
-    gc.freeze()
+    settle_collector()
     run = Run(benchmark.command("benchmarks.kpis", *sys.argv[1:]), load)
     ways = asked.form or (FORMS if asked.check else WAYS)
     async with Asking.of(server, datetime.now(UTC)) as asking:

@@ -176,8 +176,14 @@ class _Formula:
     def at(self, i: int, group: Group) -> _Evaluated:
         """Parts of one population count the same rows, so of them the largest count is taken; others add."""
         key = (i, group)
+        if len(self._parts) == 1:
+            name, cells, _, counts = self._parts[0]
+            if (tally := cells.get(key)) is None:
+                return self._empty
+            result = self._metric.evaluate({name: tally})
+            return _Evaluated(result, tally.excluded, tally.inferred) if counts else _Evaluated(result, {}, 0)
         there = [cells.get(key) for _, cells, _, _ in self._parts]
-        if there.count(None) == len(there):
+        if all(tally is None for tally in there):
             return self._empty
         tallies: dict[str, Tally] = {}
         largest: dict[Any, dict[str, int]] = {}

@@ -46,7 +46,9 @@ def additive(metric: Metric, added: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def exclusions(metric: Metric) -> list[str]:
-    """Every reason for which a row may be left out and counted."""
+    """Every reason for which a row, or a group that the number is over, may be left out and counted."""
+    if metric.left_out:
+        return list(metric.left_out)
     found: dict[str, None] = {}
     for name, part in metric.parts.items():
         if name in metric.aside:

@@ -310,6 +310,8 @@ class Metric:
     each: str | None = None
     """The dimension for each of whose groups the formula is reckoned, where `over` makes the number of these."""
     over: Over | None = None
+    left_out: tuple[str, ...] = ()
+    """Why some of these groups are left out, where their rows are left out for other reasons."""
     version: str = "1"
     example: str = ""
     without: frozenset[str] = frozenset()

@@ -16,6 +16,7 @@ from app.ground.access.principal import Principal
 from app.ground.access.tenants import create_tenant
 from app.ground.database.session import Database, connect
 from app.language.metrics.answer import Answer
+from app.language.metrics.describe import exclusions
 from app.language.metrics.explain import Contribution, explain
 from app.language.metrics.moment import SNAPSHOT, answers
 from app.language.metrics.question import parse
@@ -87,6 +88,9 @@ class World:
         [answer] = await answers(
             self.company.database, asker, CATALOGUE, METRIC_CATALOGUE, [question], timeout_ms=30_000, now=now
         )
+        for row in answer.data:
+            told = exclusions(METRIC_CATALOGUE.by_name[row["metric"]]) if "excluded" in row else ()
+            assert {*row.get("excluded", ())} <= {*told}, "left out for a reason of which its page is silent"
         return answer
 
     async def rows(self, *metrics: str, **rest: Any) -> list[Row]:

@@ -52,6 +52,7 @@ def _bands(reps: Sequence[Result]) -> Result:
     return Result(Fraction(len(carried)), len(carried), beside=counts, excluded=left_out)
 
 
+_LEFT_OUT = ("no_quota", "assigned", "missing_fx")
 _OF_REPS = (
     "Reps without a quota are excluded as `no_quota`, those with nothing but a quota of their level as `assigned`, "
     "those of whom the amounts cannot be priced as `missing_fx`."
@@ -70,6 +71,7 @@ PARTICIPATION = (
         combine=_of_rep,
         each="rep",
         over=_participation,
+        left_out=_LEFT_OUT,
         proportion=True,
         beside={"at_least_70": "The share that reached at least 70 % of it."},
         edge_rules=(_OF_REPS, "It is not the attainment of the team, which a single rep can carry.", *QUOTA_RULES),
@@ -87,6 +89,7 @@ PARTICIPATION = (
         combine=_of_rep,
         each="rep",
         over=_bands,
+        left_out=_LEFT_OUT,
         beside={
             "below_50": "Below 50 %, also what went below 0 by reversals.",
             "from_50_to_70": "At least 50 %, below 70 %.", "from_70_to_100": "At least 70 %, below 100 %.",

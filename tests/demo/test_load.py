@@ -18,7 +18,8 @@ from app.demo.load import load
 from app.ground.access.principal import Principal
 from app.ground.access.tenants import create_tenant
 from app.ground.database.session import Database, connect
-from app.language.metrics.answer import _levels, _sums, query
+from app.language.metrics.adding import _sums
+from app.language.metrics.answer import _levels, query
 from app.language.metrics.plan import prepare
 from app.language.metrics.question import parse
 from app.language.resources.batch import Receipt

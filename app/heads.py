@@ -41,14 +41,24 @@ class Heads:
         return told
 
 
+_ONCE = frozenset({b"authorization", b"content-length"})
+
+
 def _read(lines: bytes) -> Told | None:
+    """Whatever the parser might read otherwise is left to it: where a request ends must not be in dispute."""
     authorization: bytes | None = None
     length = 0
+    seen: set[bytes] = set()
     for line in lines.split(b"\r\n"):
         name, colon, value = line.partition(b":")
-        name, value = name.lower(), value.strip()
-        if not colon or name in _ELSEWHERE or (name == b"connection" and value.lower() != b"keep-alive"):
+        if not colon or name.strip() != name or b"\n" in line or b"\r" in line:
             return None
+        name, value = name.lower(), value.strip()
+        if name in _ELSEWHERE or (name == b"connection" and value.lower() != b"keep-alive"):
+            return None
+        if name in _ONCE and name in seen:
+            return None
+        seen.add(name)
         if name == b"content-length":
             if not value.isdigit() or len(value) > 9:
                 return None

@@ -115,8 +115,8 @@ class Wire(HttpToolsProtocol):
         ):
             return False
         head, end, body = data.partition(b"\r\n\r\n")
-        first, _, lines = head.partition(b" HTTP/1.1\r\n")
-        told = _heads.told(lines) if end else None
+        first, _, lines = head.partition(b"\r\n")
+        told = _heads.told(lines) if end and first.endswith(b" HTTP/1.1") else None
         if told is None or told.length != len(body):
             return False
         answer = surplus.refusal(

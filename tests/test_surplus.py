@@ -142,3 +142,23 @@ async def test_a_length_beyond_all_numbers_is_read_by_the_parser(
         writer.close()
         await writer.wait_closed()
         assert head.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_of_another_protocol_nothing_is_refused_by_the_head(
+    settings: Settings, app_url: str, tenant: Company
+) -> None:
+    """Else a body that comes later would be taken for the next request."""
+    async with crowded(settings, app_url, tenant) as (app, client):
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        own = f"Via: x HTTP/1.1\r\nauthorization: {client.headers['authorization']}\r\n\r\n"
+        writer.write(b"POST /v1/me HTTP/1.0\r\nhost: x\r\ncontent-length: 4\r\n" + own.encode())
+        await asyncio.sleep(0.05)
+        writer.write(b"body")
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        writer.close()
+        await writer.wait_closed()
+        assert b"connection: close" in head.lower()
+        refused = app.health.registry.get_sample_value(
+            "attain_http_requests_total", {"method": "POST", "route": "unmatched", "status": "429"}
+        )
+        assert refused is None

@@ -78,8 +78,7 @@ def _sums(metrics: MetricCatalogue, asked: Asked, levels: Iterable[Level]) -> li
         text = metrics.statement(
             shape, partial(compiler.value, shape, asked.binds, asked.visible(population))
         )
-        values = {"tenant": asked.principal.tenant_id, **asked.values(slots)}
-        part = script.Part(text.sql, text.arguments(values))
+        part = script.Part(text.sql, text.arguments(asked.values(slots)))
         found.append(_Sum(asked, level, window, tuple(measures), slots, shape, text, part))
     return found
 
@@ -164,7 +163,6 @@ def _rates_of(metrics: MetricCatalogue, of: _Found, sums: Mapping[str, _Sum]) ->
         for slot in each.slots
     ]
     values = {
-        "tenant": asked.principal.tenant_id,
         **asked.values(()),
         "first_day": min(days, default=None),
         "last_day": max(days, default=None),
@@ -180,9 +178,7 @@ def _names_of(nouns: Nouns, metrics: MetricCatalogue, of: _Found, sums: Mapping[
     for noun, where in columns.items():
         asked = next(iter(sums.values())).asked
         for text, then in naming.behind(nouns[noun], metrics, asked, where):
-            part = script.Part(
-                text.sql, text.arguments({"tenant": asked.principal.tenant_id, **asked.values(())})
-            )
+            part = script.Part(text.sql, text.arguments(asked.values(())))
             yield part, partial(of.names.take, noun, then)
 
 

@@ -61,8 +61,11 @@ async def test_numbers_of_several_facts_are_one_message(world: World, sent: list
     assert len(sent) == 1, sent
 
 
-async def test_what_groups_are_called_comes_with_their_sums(world: World, sent: list[str]) -> None:
-    assert await world.grouped("bookings", "rep", period="2026-Q1") == {"Anna": 100}
+@pytest.mark.parametrize(("metric", "value"), [("bookings", 100), ("won_deals", 1)])
+async def test_what_groups_are_called_comes_with_their_sums(
+    world: World, sent: list[str], metric: str, value: int
+) -> None:
+    assert await world.grouped(metric, "rep", period="2026-Q1") == {"Anna": value}
     assert len(sent) == 1, sent
 
 

@@ -15,6 +15,7 @@ from app.sales.accounts import resources as accounts
 from app.sales.activities import metrics as activity_metrics
 from app.sales.activities import resources as activities
 from app.sales.boards.resources import boards
+from app.sales.incentives import resources as incentives
 from app.sales.org import people
 from app.sales.org import resources as org
 from app.sales.pipeline import metrics as pipeline_metrics
@@ -44,6 +45,7 @@ CATALOGUE = Catalogue(
         *prospecting.RESOURCES,
         *activities.RESOURCES,
         *targets.RESOURCES,
+        *incentives.RESOURCES,
         boards(METRIC_CATALOGUE),
     )
 )

@@ -28,6 +28,10 @@ WORK = frozenset(
 EXPECTATIONS = frozenset({"quotas"})
 REQUESTS = frozenset({"quota_reliefs"})
 """What reps ask for; who grants it is a rule of the noun."""
+PLANS = frozenset({"comp_periods", "comp_plan_versions", "comp_plans", "plan_assignments"})
+"""What is paid for what. Whoever is paid reads the terms, who is in charge of pay writes them."""
+PAY = frozenset({"ledger_entries", "payouts", "statement_lines", "statements"})
+"""What comes of it: a rep's own, those above, and whoever is in charge of pay."""
 BOARDS = frozenset({"boards"})
 """Numbers that a manager lets others have."""
 ACCESS = frozenset({"api_keys", "users"})
@@ -36,7 +40,7 @@ SHAPE = frozenset({"custom_fields"})
 ANSWERS = frozenset({"events", "metrics"})
 """Read only, for every role: they follow from the records."""
 
-NOUNS = DIRECTORY | WORK | EXPECTATIONS | REQUESTS | BOARDS | ACCESS | SHAPE | ANSWERS
+NOUNS = DIRECTORY | WORK | EXPECTATIONS | REQUESTS | PLANS | PAY | BOARDS | ACCESS | SHAPE | ANSWERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,14 @@ class Permissions:
 
 ROLES: Mapping[str, Permissions] = {
     "admin": Permissions(read=NOUNS, write=NOUNS - ANSWERS),
-    "manager": Permissions(read=NOUNS - {"api_keys"}, write=WORK | EXPECTATIONS | REQUESTS | BOARDS),
-    "rep": Permissions(read=NOUNS - ACCESS, write=WORK | REQUESTS),
-    "analyst": Permissions(read=NOUNS - {"api_keys"}, write=frozenset()),
-    "integration": Permissions(read=NOUNS - ACCESS, write=DIRECTORY | WORK | EXPECTATIONS | REQUESTS),
+    "manager": Permissions(
+        read=NOUNS - {"api_keys"}, write=WORK | EXPECTATIONS | REQUESTS | BOARDS | {"statements"}
+    ),
+    "rep": Permissions(read=NOUNS - ACCESS, write=WORK | REQUESTS | {"statements"}),
+    "analyst": Permissions(read=NOUNS - {"api_keys"} - PLANS - PAY, write=frozenset()),
+    "integration": Permissions(
+        read=NOUNS - ACCESS - PLANS - PAY, write=DIRECTORY | WORK | EXPECTATIONS | REQUESTS
+    ),
 }
 
 

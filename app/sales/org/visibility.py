@@ -209,6 +209,34 @@ def quota_reliefs(record: FromClause, binds: Binds) -> ColumnElement[bool] | Non
     return None if binds.sees_all else within_reach(record.c.rep_id, binds)
 
 
+def pay(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
+    """Whose pay it is and everyone above; nobody else, but who is in charge of pay. To see all deals is not enough."""
+    return None if binds.role == "admin" else within_reach(record.c.rep_id, binds)
+
+
+def _of_a_plan(plan: ColumnElement[Any], binds: Binds) -> ColumnElement[bool]:
+    if binds.new or binds.plain:
+        return false()
+    one = rows(metadata.tables["plan_assignments"], binds)
+    return exists(
+        select(1).where(
+            one.c.tenant_id == binds.tenant, one.c.plan_id == plan, one.c.rep_id.in_(reach(binds))
+        )
+    )
+
+
+def comp_plans(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
+    """Whoever is, or was, paid by it, and everyone above."""
+    return None if binds.role == "admin" else _of_a_plan(record.c.id, binds)
+
+
+def comp_plan_versions(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
+    """As their plan; a draft is for whoever writes it."""
+    if binds.role == "admin":
+        return None
+    return and_(record.c.state == constant("published"), _of_a_plan(record.c.plan_id, binds))
+
+
 def boards(record: FromClause, binds: Binds) -> ColumnElement[bool] | None:
     """Whose board it is and everyone above; once it is published its audience, and everyone above one of these."""
     if binds.sees_all:

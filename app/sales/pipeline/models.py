@@ -66,6 +66,8 @@ opportunities = record_table(
     Column("next_step", Text),
     ref("credited_owner_id", "reps"),
     Column("stage_entered_at", MOMENT),
+    Column("booked_on", Date),
+    Column("paid_on", Date),
     Column("push_count", Integer, nullable=False, server_default=text("0")),
     Column("last_activity_at", MOMENT, info={"untracked": True}),
     Column("next_activity_at", MOMENT, info={"untracked": True}),
@@ -82,6 +84,11 @@ opportunities = record_table(
     ),
     Index("ix_opportunities_opened_at", "tenant_id", "opened_at"),
     Index("ix_opportunities_closed_at", "tenant_id", "closed_at", postgresql_where=text("category <> 'open'")),
+    # What a rep is paid for.
+    Index(
+        "ix_opportunities_credited_owner_id", "tenant_id", "credited_owner_id", "closed_at",
+        postgresql_where=text("category = 'won'"),
+    ),
     # The few without a close day. By its statistics the planner takes them for many: these words have none.
     Index(
         "ix_opportunities_undated", "tenant_id",
@@ -118,6 +125,13 @@ Index(
 )
 Index(
     "ix_opportunities_history_opened_at", opportunities_history.c.tenant_id, opportunities_history.c.opened_at
+)
+# The few that a backfill has won.
+Index(
+    "ix_opportunities_history_backfilled",
+    opportunities_history.c.tenant_id,
+    opportunities_history.c.record_id,
+    postgresql_where=text("origin = 'backfill' and category = 'won'"),
 )
 # What an account had bought before: whether it is a new customer, an existing one.
 Index(

@@ -277,6 +277,8 @@ opportunities = Resource(
             "credited_owner_id", "reps", "The owner at the close, who keeps the credit; null while open.",
             write="never",
         ),
+        f.day("booked_on", "When the order was booked; pay may wait for it.", "2026-03-30"),
+        f.day("paid_on", "When the customer paid; pay may wait for it.", "2026-04-29"),
         f.moment("stage_entered_at", "When it entered its stage.", "2026-02-20T11:05:00Z", write="never"),
         f.integer("days_in_stage", "Whole days in the stage; null once closed.", 12, write="never",
                   expression=_days_in_stage),

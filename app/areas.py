@@ -15,6 +15,7 @@ from app.sales.accounts import resources as accounts
 from app.sales.activities import metrics as activity_metrics
 from app.sales.activities import resources as activities
 from app.sales.boards.resources import boards
+from app.sales.incentives import metrics as incentive_metrics
 from app.sales.incentives import resources as incentives
 from app.sales.org import people
 from app.sales.org import resources as org
@@ -33,6 +34,7 @@ METRIC_CATALOGUE = MetricCatalogue(
         *activity_metrics.METRICS,
         *people.METRICS,
         *target_metrics.METRICS,
+        *incentive_metrics.METRICS,
     )
 )
 

@@ -12,8 +12,8 @@ from lark import Token
 from app.ground.errors import did_you_mean
 from app.language.formula import tree
 from app.language.formula.errors import MOST_PROBLEMS, FormulaError, Problem
-from app.language.formula.grammar import Syntax
 from app.language.formula.fitting import common, fits
+from app.language.formula.grammar import Syntax
 from app.language.formula.tree import Node
 from app.language.formula.types import COUNTABLE, FUNCTIONS, ORDERED, WORDS, Function, Type, Variable
 

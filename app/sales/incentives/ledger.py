@@ -22,6 +22,7 @@ from app.sales.incentives.asked import Asked, Period
 from app.sales.incentives.assigned import Assigned, assigned
 from app.sales.incentives.draws import draw
 from app.sales.incentives.rates import rates
+from app.sales.incentives.told import TOLD
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('pay ' || $1::uuid::text, 0))"
 _PERIOD = "select id, starts_on, ends_on, state from comp_periods where tenant_id = $1 and id = $2"
@@ -29,13 +30,21 @@ _OPEN = """
 select id, starts_on, ends_on from comp_periods
 where tenant_id = $1 and starts_on >= $2 and state <> 'closed' and deleted_at is null order by starts_on limit 1
 """
-_CLOSED_BEFORE = """
-select id, starts_on, ends_on from comp_periods
-where tenant_id = $1 and starts_on < $2 and state = 'closed' and deleted_at is null order by starts_on
+_ADJUSTED_IN = """
+select c.id, c.starts_on, c.ends_on from comp_periods c
+where c.tenant_id = $1 and c.starts_on < $2 and c.state = 'closed' and c.deleted_at is null
+  and not exists (
+    select 1 from comp_periods o
+    where o.tenant_id = $1 and o.starts_on >= c.ends_on and o.starts_on < $2 and o.state <> 'closed'
+      and o.deleted_at is null
+  )
+order by c.starts_on
 """
+"""The closed periods before a day whose first open one begins on it."""
 _PAY_STARTS = "select (settings->>'pay_starts_on')::date from control.tenants where id = $1"
 
 _STATEMENTS = """
+with made as (
 insert into statements (tenant_id, period_id, rep_id, currency)
 select $1, $2, x.rep_id, x.currency from (
   select distinct * from unnest($3::uuid[], $4::text[]) as a(rep_id, currency)
@@ -45,9 +54,14 @@ select $1, $2, x.rep_id, x.currency from (
 ) x
 order by x.rep_id, x.currency
 on conflict (tenant_id, rep_id, period_id, currency) do nothing
+returning id, version
+)
+insert into events (tenant_id, type, noun, record_id, version)
+select $1, 'statement.created', 'statements', id, version from made
 """
 
 _TOTALS = """
+with changed as (
 update statements s set
   earned = x.earned, adjusted = x.adjusted, drawn = x.drawn, held = x.held, total = x.total,
   state = case when s.state = 'approved' and s.total <> x.total then 'draft' else s.state end,
@@ -68,6 +82,10 @@ from (
 ) x
 where s.tenant_id = $1 and s.id = x.id
   and (s.earned, s.adjusted, s.drawn, s.held, s.total) is distinct from (x.earned, x.adjusted, x.drawn, x.held, x.total)
+returning s.id, s.version
+)
+insert into events (tenant_id, type, noun, record_id, version, changed)
+select $1, 'statement.calculated', 'statements', id, version, '{earned,adjusted,drawn,held,total}' from changed
 """
 
 
@@ -120,10 +138,8 @@ async def calculate(pay: Pay, period_id: UUID, reps: Sequence[UUID] | None = Non
         await post(pay, period, into, reps)
     else:
         into = period
-        first = await session.connection.fetchrow(_OPEN, session.tenant_id, date.min)
-        if first["id"] == period.id:
-            for earlier in await session.connection.fetch(_CLOSED_BEFORE, session.tenant_id, period.first):
-                await post(pay, pay.period(earlier), into, reps)
+        for earlier in await session.connection.fetch(_ADJUSTED_IN, session.tenant_id, period.first):
+            await post(pay, pay.period(earlier), into, reps)
         await post(pay, period, into, reps)
     await draw(session, into, reps)
     await session.connection.execute(_TOTALS, session.tenant_id, into.id, reps)
@@ -218,8 +234,9 @@ written as (
     trace = excluded.trace || case when excluded.trace ? 'amount_before' and l.trace ? 'amount_before'
                                    then jsonb_build_object('amount_before', l.trace->'amount_before') else '{{}}' end,
     version = l.version + 1, updated_at = greatest(now(), l.updated_at)
-  returning id, line_key, statement_id
-)
+  returning id, line_key, statement_id, version
+),
+entered as (
 insert into ledger_entries (
   tenant_id, kind, period_id, earned_period_id, rep_id, statement_id, line_id, opportunity_id, adjusts_id, debit,
   credit, on_day, currency, amount
@@ -233,4 +250,6 @@ select {tenant}, x.posting, {paid}, {earned}, x.rep_id, w.statement_id, w.id, x.
        'expense', x.account, x.on_day, x.currency, x.difference
 from changed x join written w on w.line_key = x.line_key
 where x.difference <> 0
-"""
+returning id
+)
+{TOLD.format(tenant=tenant)}"""

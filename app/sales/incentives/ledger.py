@@ -191,10 +191,14 @@ def _posting(asked: Asked, tenant_id: UUID, period: Period, into: Period, reps: 
     else:
         day = "coalesce(c.on_day, s.on_day)"
         posting = "'earning'"
-        traced = "c.trace is distinct from s.trace or c.reason is distinct from s.reason"
+        traced = (
+            "c.trace is distinct from s.trace - '{amount_now,amount_before}'::text[]"
+            " or c.reason is distinct from s.reason"
+        )
     return f""",
 standing as materialized (
-  select distinct on (l.line_key) l.*, sum(l.amount) over (partition by l.line_key) as stands
+  select distinct on (l.line_key) l.*, sum(l.amount) over (partition by l.line_key) as stands,
+         coalesce(sum(l.amount) filter (where l.period_id <> {paid}) over (partition by l.line_key), 0) as elsewhere
   from statement_lines l
   where l.tenant_id = {tenant} and l.earned_period_id = {earned} and l.posting <> 'draw' {some}
   order by l.line_key, l.period_id <> {earned}, l.id
@@ -208,9 +212,10 @@ changed as materialized (
          coalesce(c.account, s.account) as account, {day} as on_day, coalesce(c.currency, s.currency) as currency,
          coalesce(c.amount, 0) - coalesce(s.stands, 0) as difference,
          case when c.line_key is null then 'no_longer_credited' else c.reason end as reason,
-         coalesce(c.trace, s.trace) || case when {"true" if late else "c.line_key is null"}
-           then jsonb_build_object('amount_now', coalesce(c.amount, 0), 'amount_before', coalesce(s.stands, 0))
-           else '{{}}' end as trace,
+         coalesce(c.trace, s.trace) - '{{amount_now,amount_before}}'::text[]
+           || case when {"true" if late else "c.line_key is null or s.elsewhere <> 0"}
+              then jsonb_build_object('amount_now', coalesce(c.amount, 0), 'amount_before', coalesce(s.elsewhere, 0))
+              else '{{}}' end as trace,
          {posting} as posting, s.line_key is not null as stood
   from computed c full join standing s on s.line_key = c.line_key
   where coalesce(c.amount, 0) <> coalesce(s.stands, 0)
@@ -231,8 +236,7 @@ written as (
   on conflict (tenant_id, period_id, line_key) do update set
     amount = l.amount + excluded.amount, reason = excluded.reason, on_day = excluded.on_day,
     version_id = excluded.version_id,
-    trace = excluded.trace || case when excluded.trace ? 'amount_before' and l.trace ? 'amount_before'
-                                   then jsonb_build_object('amount_before', l.trace->'amount_before') else '{{}}' end,
+    trace = excluded.trace,
     version = l.version + 1, updated_at = greatest(now(), l.updated_at)
   returning id, line_key, statement_id, version
 ),

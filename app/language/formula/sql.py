@@ -1,14 +1,13 @@
 """SQL of any depth as one flat expression.
 
 SQLAlchemy renders a nested expression by recursion, some forty frames for a `min` within a `min`: twenty of them
-overflow Python's stack. So a formula is a row of pieces: words of this package, and between them columns and parameters.
+overflow Python's stack. So a formula is a row of pieces: words of this package, with columns and parameters between.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import groupby
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Boolean, Date, Numeric, Text, literal_column, type_coerce
 from sqlalchemy.sql.elements import ClauseList, ColumnElement, Grouping
@@ -50,7 +49,5 @@ def listed(separator: str, parts: Iterable[Pieces]) -> Pieces:
 
 
 def expression(pieces: Pieces, type_: Type) -> ColumnElement[Any]:
-    clauses: list[ColumnElement[Any]] = []
-    for words, run in groupby(pieces, lambda piece: isinstance(piece, str)):
-        clauses += [literal_column("".join(cast(Iterable[str], run)))] if words else cast(Iterable[Any], run)
+    clauses = [literal_column(each) if isinstance(each, str) else each for each in pieces]
     return type_coerce(Grouping(ClauseList(*clauses, operator=_BLANK, group=False)), TYPES[type_])

@@ -230,7 +230,9 @@ class Check:
             self._nodes(arguments)
             return None
         if len(arguments) < function.least or (function.most and len(arguments) > function.most):
-            self._wrong(at, function, f"{name} does not take {len(arguments)} arguments.")
+            self._wrong(
+                at, function, f"{name} does not take {len(arguments)} argument{'s' * (len(arguments) != 1)}."
+            )
             self._nodes(arguments)
             return None
         if function.aggregate or (name in ("min", "max") and len(arguments) == 1):

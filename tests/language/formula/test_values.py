@@ -70,7 +70,7 @@ def test_formulas_are_worth_what_decimals_say(ask: Any, seed: int) -> None:
         ("min(amount / 0, 7)", None),
         ("max(1, amount / 0)", None),
         ("if(amount / 0 > 1, 1, 2)", "2"),
-        ("-amount - -amount", "0"),
+        ("-amount--amount", "0"),
         ("2 - 3 - 4", "-5"),
         ("100 / 10 / 5 * 2", "4"),
         ("-2 * 3 + 10%", "-5.9"),

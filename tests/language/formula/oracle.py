@@ -267,7 +267,7 @@ def _among(negated: bool, value: Any, options: list[Any]) -> bool | None:
 
 
 def _total(signs: Iterable[str]) -> Callable[..., Decimal]:
-    first, *rest = signs
+    rest = list(signs)[1:]
 
     def total(*terms: Decimal) -> Decimal:
         result = terms[0]

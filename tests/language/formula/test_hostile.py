@@ -1,4 +1,4 @@
-"""Ten thousand formulas that nobody should write: each is refused at a place of its text, or asked of the worst rows."""
+"""Ten thousand formulas that nobody should write: refused at a place of their text, or asked of the worst rows."""
 
 from __future__ import annotations
 
@@ -78,15 +78,19 @@ def read(text: str) -> Formula | None:
         try:
             return parse(text, VARIABLES, expects=expects)
         except FormulaError as error:
-            lines = text.split("\n")
-            assert 0 < len(error.problems) <= MOST_PROBLEMS
-            for problem in error.problems:
-                assert 1 <= problem.line <= len(lines)
-                assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1
-                assert problem.message.isprintable()
+            well_placed(error, text)
             if error.problems[0].code != "type_mismatch":
                 return None
     return None
+
+
+def well_placed(error: FormulaError, text: str) -> None:
+    lines = text.split("\n")
+    assert 0 < len(error.problems) <= MOST_PROBLEMS
+    for problem in error.problems:
+        assert 1 <= problem.line <= len(lines)
+        assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1
+        assert problem.message.isprintable()
 
 
 async def test_ten_thousand_are_refused_or_answered(database: Database) -> None:

@@ -19,6 +19,7 @@ from app.language.formula.types import COUNTABLE, FUNCTIONS, ORDERED, WORDS, Fun
 
 MOST_DIGITS = 15
 _NUMBER = re.compile(r"([0-9]*)(?:\.([0-9]+))?%?")
+_COMMAS = "Write 1000 for a thousand, 1.5 for a decimal, and a space after a comma between two numbers."
 _DIGITS = re.compile(r"[0-6]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -61,14 +62,9 @@ class Check:
 
     def _number(self, at: Token) -> Node | None:
         found = _NUMBER.fullmatch(at)
-        if found is None or at in (".", "%"):
-            commas = (
-                "Write 1000 for a thousand, 1.5 for a decimal, and a space after a comma between two numbers."
-            )
-            message = f'"{at[:40]}" is no number.'
-            self._problem(
-                at, "bad_number", message, commas if "," in at else "Write digits, as in 1500 or 0.25."
-            )
+        if found is None:
+            suggestion = _COMMAS if "," in at else "Write digits, as in 1500 or 0.25."
+            self._problem(at, "bad_number", f'"{at[:40]}" is no number.', suggestion)
             return None
         if len(found[1]) + len(found[2] or "") > MOST_DIGITS:
             self._problem(at, "bad_number", f"A number has at most {MOST_DIGITS} digits.")

@@ -17,6 +17,7 @@ from app.language.formula.types import Type
 Pieces = list[str | ColumnElement[Any]]
 
 _BLANK: Any = None
+"""What SQLAlchemy puts between the pieces of a list that has no operator: a blank, though its types do not say so."""
 _NUMERIC = Numeric()
 """Without precision: a column's own would round what is computed with it."""
 TYPES: dict[Type, Any] = {

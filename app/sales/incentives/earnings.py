@@ -18,6 +18,10 @@ _TYPES = {
 }  # fmt: skip
 
 
+MOST = "1e12"
+"""What a line pays is less than this, whatever a formula comes to: so no sum outgrows what can be stored."""
+
+
 def _columns(alias: str, names: Iterable[str]) -> dict[str, ColumnElement[Any]]:
     source = table(alias, *(column(x, _TYPES[OF_A_CREDIT[x].type]) for x in names))
     return {x: source.c[x] for x in names}
@@ -87,7 +91,7 @@ reasoned as (
               when threshold is not null and attainment < threshold then 'below_threshold' end as reason
   from tiered
 ),
-earned as (
+reckoned as (
   select r.*, m.digits,
          case when reason is not null then 0
               when flat_amount is not null then flat_amount * share
@@ -96,8 +100,14 @@ earned as (
               when tier = 0 then 0
               when measure = 'margin' and tiering = 'marginal' then margin * piece / nullif(amount, 0) * tier_rate
               when measure = 'margin' then margin * tier_rate
-              else piece * tier_rate end as exact
+              else piece * tier_rate end as comes_to
   from reasoned r join minor m on m.currency = r.currency
+),
+earned as (
+  select r.*, case when abs(comes_to) < {MOST} then comes_to else 0 end as exact,
+         case when r.reason is null and formula is not null and told is null then 'undefined'
+              when abs(comes_to) >= {MOST} then 'too_large' else r.reason end as why
+  from reckoned r
 ),
 rounded as (
   select *, {before} as exact_before, {rounded if marginal else "round(exact, digits)"} as earns
@@ -182,7 +192,7 @@ computed as materialized (
            case when hold_until = 'booked' and booked_on is null or hold_until = 'paid' and paid_on is null
                 then 'held' else 'payable' end as account,
            closed_on as on_day, amount_earned as amount,
-           coalesce(reason, case when amount_earned = 0 and earns <> 0 then 'capped' end) as reason,
+           coalesce(why, case when amount_earned = 0 and earns <> 0 then 'capped' end) as reason,
            jsonb_strip_nulls(jsonb_build_object(
              'credit', credit, 'credit_currency', credit_currency, 'share', share, 'rate_of_exchange', fx,
              'credited', amount, 'margin', case when measure = 'margin' then margin end,
@@ -197,7 +207,8 @@ computed as materialized (
     from pieces
     union all
     select b.assignment_id, b.rep_id, b.version_id, b.currency, b.code, b.kind, null, null, 0, 'payable',
-           b.last - 1, round(b.exact, m.digits), null,
+           b.last - 1, case when abs(b.exact) < {MOST} then round(b.exact, m.digits) else 0 end,
+           case when abs(b.exact) >= {MOST} then 'too_large' end,
            jsonb_strip_nulls(jsonb_build_object(
              'target', b.target, 'attainment', b.attainment, 'total_credited', b.credited, 'formula', b.formula,
              'exact', b.exact, 'digits', m.digits))

@@ -12,6 +12,7 @@ from app.ground.errors import Conflict, Forbidden, Invalid
 from app.language.resources.resource import Action, ActionCall
 from app.sales.incentives import payouts
 from app.sales.incentives.ledger import Pay, calculate, lock
+from app.sales.incentives.left_out import left_out
 
 
 class Nothing(BaseModel):
@@ -99,7 +100,8 @@ async def _calculate(call: ActionCall) -> dict[str, Any]:
     await calculate(pay, call.record["id"], None if rep is None else [rep])
     if call.record["state"] == "closed":
         return {}
-    return {"state": "calculated", "calculated_at": _now(), "approved_at": None}
+    told = {} if rep is not None else {"left_out": await left_out(pay, call.record)}
+    return {"state": "calculated", "calculated_at": _now(), "approved_at": None, **told}
 
 
 _DISPUTED = """

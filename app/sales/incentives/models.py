@@ -112,6 +112,7 @@ comp_periods = record_table(
     Column("starts_on", Date, nullable=False),
     Column("ends_on", Date, nullable=False),
     Column("state", Text, nullable=False, server_default=text("'open'")),
+    Column("left_out", JSONB),
     Column("calculated_at", MOMENT),
     Column("approved_at", MOMENT),
     Column("closed_at", MOMENT),

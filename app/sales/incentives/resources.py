@@ -155,6 +155,9 @@ comp_periods = Resource(
         f.day("starts_on", "First day.", "2026-01-01", write="never"),
         f.day("ends_on", "First day after the last one.", "2026-04-01", write="never"),
         f.choice("state", "How far it is.", models.PERIOD_STATES, default="open", write="never"),
+        f.json_list("left_out", "How many deals won in it earn nobody anything, by reason: `before_pay_starts`, "
+                    "`backfill` (paid elsewhere), `no_owner`, `no_plan` (of nobody who is assigned to one). As of "
+                    "the last calculation of everybody.", {"no_plan": 3}, write="never"),
         f.moment("calculated_at", "When it was last calculated.", write="never"),
         f.moment("approved_at", "When it was approved.", write="never"),
         f.moment("closed_at", "When it was closed.", write="never"),

@@ -20,6 +20,10 @@ async def test_before_pay_starts(payroll: Payroll, owner_url: str) -> None:
     await payroll.win("after", 10_000, "2026-02-01T00:00:00Z")
     await payroll.calculate()
     assert await payroll.paid() == {"after": 1_000}
+    await payroll.win("of somebody without a plan", 10_000, "2026-02-01", owner="crm:r2")
+    await payroll.calculate()
+    period = await payroll.firm.get("comp_periods", await payroll.period("2026-Q1"))
+    assert period["left_out"] == {"before_pay_starts": 1, "no_plan": 1}
 
 
 async def test_a_backfill(payroll: Payroll) -> None:

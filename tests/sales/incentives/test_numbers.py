@@ -30,8 +30,8 @@ class Firm:
 
 @pytest_asyncio.fixture(scope="module")
 async def firm(owner_url: str, database: Database) -> AsyncIterator[Firm]:
-    """Ann and Bob under Lead: 10 %, a bonus of 500 for whoever is credited more than 50,000 in the quarter, and a draw of
-    1,000. Ann is paid in dollars, Bob in euros, of which one is worth 1.25 dollars."""
+    """Ann and Bob under Lead: 10 %, a bonus of 500 for whoever is credited more than 50,000 in the quarter, and a draw
+    of 1,000. Ann is paid in dollars, Bob in euros, of which one is worth 1.25 dollars."""
     world = await new_world(owner_url, database)
     await world.put("reps", {"external_id": "lead", "name": "Lead"})
     await world.put(

@@ -8,6 +8,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 from app.ground.database.security import secure
+from app.ground.events.models import XID8
 
 revision = "0026"
 down_revision = "0025"
@@ -433,6 +434,15 @@ def upgrade() -> None:
     op.create_index(
         "ix_ledger_entries_rep_id", "ledger_entries", ["tenant_id", "rep_id", "on_day"], unique=False
     )
+    op.create_table(
+        "pay_settlements",
+        sa.Column("tenant_id", sa.UUID(), nullable=False),
+        sa.Column("period_id", sa.UUID(), nullable=False),
+        sa.Column("txid", XID8(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "period_id", name=op.f("pk_pay_settlements")),
+        info={"kind": "ground"},
+    )
+    secure(op, "pay_settlements")
     op.create_table(
         "plan_assignments_history",
         sa.Column("tenant_id", sa.UUID(), nullable=False),
@@ -930,6 +940,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("superseded_at < 'infinity'"),
     )
     op.drop_table("plan_assignments_history")
+    op.drop_table("pay_settlements")
     op.drop_index("ix_ledger_entries_rep_id", table_name="ledger_entries")
     op.drop_index("ix_ledger_entries_on_day", table_name="ledger_entries")
     op.drop_index("ix_ledger_entries_line_id", table_name="ledger_entries")

@@ -23,6 +23,7 @@ from app.sales.incentives.assigned import Assigned, assigned
 from app.sales.incentives.draws import draw
 from app.sales.incentives.rates import rates
 from app.sales.incentives.told import TOLD
+from app.sales.incentives.touched import seen, settle, touched
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('pay ' || $1::uuid::text, 0))"
 _PERIOD = "select id, starts_on, ends_on, state from comp_periods where tenant_id = $1 and id = $2"
@@ -135,14 +136,31 @@ async def calculate(pay: Pay, period_id: UUID, reps: Sequence[UUID] | None = Non
                 code="no_open_period",
             )
         into = pay.period(behind)
-        await post(pay, period, into, reps)
+        await _take_in(pay, period, into, reps)
     else:
         into = period
         for earlier in await session.connection.fetch(_ADJUSTED_IN, session.tenant_id, period.first):
-            await post(pay, pay.period(earlier), into, reps)
+            await _take_in(pay, pay.period(earlier), into, reps)
+        txid = await seen(session)
         await post(pay, period, into, reps)
+        if reps is None:
+            await settle(session, period, txid)
     await draw(session, into, reps)
     await session.connection.execute(_TOTALS, session.tenant_id, into.id, reps)
+
+
+async def _take_in(pay: Pay, period: Period, into: Period, reps: Sequence[UUID] | None) -> None:
+    """Of a closed period, those whose pay may have changed since it was last looked at."""
+    txid = await seen(pay.session)
+    some = await touched(pay.session, period)
+    if some is None:
+        some = reps
+    elif reps is not None:
+        some = [x for x in reps if x in set(some)]
+    if some is None or some:
+        await post(pay, period, into, some)
+    if reps is None:
+        await settle(pay.session, period, txid)
 
 
 async def prepared(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
+from app.sales.incentives.ledger import Pay
+from app.sales.incentives.touched import touched
 from tests.sales.incentives.conftest import Payroll
 
 TERMS = {"code": "commission", "kind": "commission", "rate": 0.1}
@@ -71,3 +76,44 @@ async def test_a_balance_below_nothing_is_carried_on(payroll: Payroll) -> None:
            where x.tenant_id = $1 order by p.starts_on"""
     )
     assert [tuple(x) for x in owed] == [("2026-Q1", 1_000), ("2026-Q3", 1_400)]
+
+
+async def test_a_closed_period_is_looked_at_again_where_something_of_it_has_changed(
+    payroll: Payroll, settled: Any
+) -> None:
+    """By what the feed tells: a deal touches those credited for it, then and now, and everyone above."""
+    await payroll.plan(TERMS)
+    await payroll.win("a", 10_000, "2026-01-10")
+    await payroll.win("b", 10_000, "2026-04-10", owner="crm:r2")
+    await payroll.close("2026-Q1")
+    await settled()
+    await payroll.calculate("2026-Q2")
+    names = {
+        x["id"]: x["name"] for x in await payroll.fetch("select id, name from reps where tenant_id = $1")
+    }
+
+    async def those() -> list[str] | None:
+        await settled()
+        row = await payroll.firm.get("comp_periods", await payroll.period("2026-Q1"))
+        tenant = payroll.firm.principal.tenant_id
+        async with payroll.firm.database.transaction(tenant) as session:
+            days = {x: date.fromisoformat(row[x]) for x in ("starts_on", "ends_on")}
+            period = Pay.of(session, payroll.firm.catalogue, payroll.firm.principal).period(
+                {"id": UUID(row["id"]), **days}
+            )
+            found = await touched(session, period)
+        return None if found is None else sorted(names[x] for x in found)
+
+    assert await those() == []
+    await payroll.win("b", 20_000, "2026-04-10", owner="crm:r2")
+    assert await those() == [], "a deal of another period"
+    await payroll.win("a", 20_000, "2026-01-10", owner="crm:r0")
+    assert await those() == ["Manager", "Rep 0", "Rep 1"]
+    await payroll.calculate("2026-Q2")
+    assert await those() == []
+    await payroll.firm.taken("reps", {"external_id": "r1", "title": "AE"})
+    assert await those() == []
+    await payroll.firm.taken(
+        "quotas", {"external_id": "q", "rep_id": "crm:r1", "period": "2026-Q1", "amount": 1}
+    )
+    assert await those() is None

@@ -28,7 +28,7 @@ def _columns(alias: str, names: Iterable[str]) -> dict[str, ColumnElement[Any]]:
 
 
 def _read(text: str, expects: Type, *, aggregates: bool = False) -> Formula:
-    return parse(text, OF_A_PERIOD if aggregates else OF_A_CREDIT, expects=expects, aggregates=aggregates)
+    return parse(text, OF_A_CREDIT, expects=expects, aggregates=aggregates)
 
 
 def _cases(asked: Asked, terms: Sequence[Mapping[str, Any]], name: str, expects: Type, otherwise: str) -> str:
@@ -144,9 +144,7 @@ def bonuses(asked: Asked, terms: Sequence[Mapping[str, Any]]) -> str:
             f", coalesce(c.g{place}, 0) as g{place}" if x.function == "count" else f", c.g{place}"
             for place, x in enumerate(sums)
         )
-        of_period = _columns(
-            "s", ("attainment", "target", "credited", "on_target_earnings", "variable_share")
-        )
+        of_period = _columns("s", OF_A_PERIOD)
         gathered = table("s", *(column(f"g{x}", Numeric()) for x in range(len(sums))))
         results = {x: gathered.c[f"g{place}"] for place, x in enumerate(sums)}
         condition = asked.express(applies.compile(of_period, results)) if applies else "true"

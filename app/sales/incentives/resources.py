@@ -29,6 +29,7 @@ comp_plans = Resource(
     follows=(Follows(noun="plan_assignments", via="plan_id", when=("plan_id", "rep_id"), backwards=True),),
     default_sort=("name",),
     search=("name",),
+    check=plans.check_plans,
 )  # fmt: skip
 
 components = Child(

@@ -283,22 +283,28 @@ class Life:
         await self.firm.patch("plan_assignments", one["id"], {"ends_on": ends})
 
     async def assign_another(self) -> None:
-        """The same assignment becomes somebody else's, where it was not theirs already."""
-        one = await self._assignment()
-        rows = await self.fetch("select id from reps where tenant_id = $1 order by id")
+        """Somebody else is paid by a plan as well, for part of the time."""
+        plan, rep = self.draw.choice(list(self.plans.values())), self.draw.choice(SELLERS)
         taken = await self.fetch(
-            "select rep_id from plan_assignments where tenant_id = $1 and plan_id = $2 and deleted_at is null",
-            one["plan_id"],
+            "select 1 from plan_assignments a join external_ids x on x.tenant_id = $1 and x.record_id = a.rep_id "
+            "where a.tenant_id = $1 and a.plan_id = $2 and x.external_id = $3 and a.deleted_at is null", plan, rep,
         )  # fmt: skip
-        free = [x["id"] for x in rows if x["id"] not in {t["rep_id"] for t in taken}]
-        await self.firm.patch("plan_assignments", one["id"], {"rep_id": str(self.draw.choice(free))})
+        if not taken:
+            await self.firm.create("plan_assignments", {
+                "plan_id": plan, "rep_id": f"crm:{rep}", "starts_on": self._day().isoformat(),
+                "target": self.draw.choice([20_000, 1_000_000]),
+            })  # fmt: skip
 
     async def dismiss(self) -> None:
-        """Somebody's assignment is deleted; those deleted before come back."""
-        gone = await self.fetch("select id from plan_assignments where tenant_id = $1 and deleted_at is not null")
-        for row in gone:
-            await self.firm.restore("plan_assignments", row["id"])
-        if not gone:
+        """Somebody's assignment is deleted; one that was deleted before comes back, where nothing stands in its way."""
+        gone = await self.fetch(
+            "select a.id from plan_assignments a where a.tenant_id = $1 and a.deleted_at is not null and not exists ("
+            "select 1 from plan_assignments o where o.tenant_id = $1 and o.deleted_at is null "
+            "and (o.plan_id, o.rep_id) = (a.plan_id, a.rep_id)) order by a.id"
+        )
+        if gone and self.draw.random() < 0.5:
+            await self.firm.restore("plan_assignments", self.draw.choice(gone)["id"])
+        else:
             await self.firm.delete("plan_assignments", (await self._assignment())["id"])
 
     async def move(self) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any
 
+from app.sales.incentives.resources import components, tiers
 from tests.sales.conftest import Firm
 from tests.sales.incentives import facts
 from tests.sales.incentives.facts import FORMULAS
-from tests.sales.incentives.oracle import World
+from tests.sales.incentives.oracle import Deal, World
 
 MONTHS = tuple(f"2025-{month:02}" for month in range(1, 7))
 FIRST, LAST = date(2025, 1, 1), date(2025, 6, 30)
@@ -72,6 +75,16 @@ ASSIGNED = (
 )  # fmt: skip
 
 
+def _plain(row: Any, noun: str) -> dict[str, Any]:
+    """A part of a version as a caller tells it."""
+    known = (components if noun == "components" else tiers).fields
+    told = {x.name: row[x.name] for x in known if row[x.name] is not None}
+    return {
+        k: float(v) if isinstance(v, Decimal) else v.isoformat() if isinstance(v, date) else v
+        for k, v in told.items()
+    }
+
+
 @dataclass
 class Life:
     """`step` does one thing; `calculate` reckons the first open period."""
@@ -97,7 +110,9 @@ class Life:
             await put("reps", {"external_id": name, "name": name, "manager_id": "crm:m"})
         await put("pipelines", {"external_id": "p", "name": "Main", "is_default": True})
         for stage, category in (("s1", "open"), ("won", "won"), ("lost", "lost")):
-            await put("stages", {"external_id": stage, "pipeline_id": "crm:p", "name": stage, "category": category})
+            await put(
+                "stages", {"external_id": stage, "pipeline_id": "crm:p", "name": stage, "category": category}
+            )
         for month in MONTHS:
             await create("comp_periods", {"period": month})
 
@@ -125,6 +140,67 @@ class Life:
             "external_id": f"{source}-{target}-{day}", "from_currency": source, "to_currency": target, "on_day": day,
             "rate": round(rate, 8),
         })  # fmt: skip
+
+    async def retell(
+        self, other: Life, world: World, *, shuffled: bool
+    ) -> list[Callable[[], Awaitable[Any]]]:
+        """What is to be written so that this firm comes to where the other has ended, its plans being written already;
+        deals by the order of their ids, unless shuffled."""
+        names = {x["record_id"]: f"crm:{x['external_id']}" for x in await other.fetch(
+            "select record_id, external_id from external_ids where tenant_id = $1"
+        )}  # fmt: skip
+        plans: dict[Any, str] = {}
+        for row in await other.fetch(
+            "select id, name, currency from comp_plans where tenant_id = $1 order by id"
+        ):
+            made = await self.firm.create("comp_plans", {"name": row["name"], "currency": row["currency"]})
+            plans[row["id"]] = self.plans[row["name"]] = str(made.id)
+        writes: list[Callable[[], Awaitable[Any]]] = []
+        for row in await other.fetch("select * from comp_plan_versions where tenant_id = $1 order by id"):
+            told = [
+                [_plain(x, noun) for x in await other.fetch(
+                    f"select * from comp_plan_{noun} where tenant_id = $1 and version_id = $2 order by id", row["id"]
+                )] for noun in ("components", "tiers")
+            ]  # fmt: skip
+            writes.append(partial(
+                self.version, next(k for k, v in self.plans.items() if v == plans[row["plan_id"]]),
+                row["effective_from"].isoformat(), (told[0], told[1]),
+            ))  # fmt: skip
+        for x in world.assignments:
+            writes.append(partial(self.firm.create, "plan_assignments", {
+                "plan_id": plans[x.plan], "rep_id": names[x.rep], "starts_on": x.starts_on.isoformat(),
+                "ends_on": x.ends_on and x.ends_on.isoformat(), "target": None if x.target is None else float(x.target),
+            }))  # fmt: skip
+        for x in world.rates:
+            writes.append(partial(self.firm.taken, "exchange_rates", {
+                "external_id": f"{x.source}-{x.target}-{x.day}", "from_currency": x.source, "to_currency": x.target,
+                "on_day": x.day.isoformat(), "rate": float(x.rate),
+            }))  # fmt: skip
+        for rep, told in world.managers.items():
+            if told[1:]:
+                writes.append(partial(self.firm.taken, "reps", {"external_id": names[rep][4:], "history": [
+                    {"at": at.isoformat(), "manager_id": names[manager]} for at, manager in told[1:] if manager
+                ]}))  # fmt: skip
+        deals = [partial(self._told, x, names) for x in sorted(world.deals, key=lambda x: x.id)]
+        if not shuffled:
+            return writes + deals
+        writes += deals
+        self.draw.shuffle(writes)
+        return writes
+
+    async def _told(self, deal: Deal, names: dict[Any, str]) -> None:
+        name = names[deal.id][4:]
+        settled = {"booked_on": deal.booked, "paid_on": deal.paid}
+        await self.firm.taken("opportunities", {
+            "external_id": name, "name": name, "amount": None if deal.amount is None else float(deal.amount),
+            "currency": deal.currency, "owner_id": names[deal.owner], "opened_at": "2024-06-01", "type": deal.type,
+            "stage_id": "crm:won", "closed_at": deal.closed_at.isoformat(),
+            "splits": [{"rep_id": names[x.rep], "kind": x.kind, "share": float(x.share)} for x in deal.splits],
+            **{k: "2025-06-30" for k, v in settled.items() if v},
+        })  # fmt: skip
+        if deal.reversed_at is not None:
+            lost = {"at": deal.reversed_at.isoformat(), "stage_id": "crm:lost"}
+            await self.firm.taken("opportunities", {"external_id": name, "history": [lost]})
 
     # --- what the tables say ------------------------------------------------------------------------------------
 
@@ -169,7 +245,8 @@ class Life:
             if self.draw.random() < 0.3:
                 shares = [500_000, 250_000, 250_000][: len(whom)] if len(whom) == 3 else [500_000, 500_000]
             found += [
-                {"rep_id": f"crm:{who}", "share": share / 1e6} for who, share in zip(whom, shares, strict=True)
+                {"rep_id": f"crm:{who}", "share": share / 1e6}
+                for who, share in zip(whom, shares, strict=True)
             ]
         if self.draw.random() < 0.4:
             found.append({"rep_id": "crm:r2", "kind": "overlay", "share": self.draw.choice([0.25, 0.5, 1])})
@@ -203,7 +280,9 @@ class Life:
             await self.firm.taken("opportunities", {"external_id": deal, **fields})
 
     async def close_open(self) -> None:
-        await self._change("o.category = 'open' and o.deleted_at is null", stage_id="crm:won", closed_at=self._moment())
+        await self._change(
+            "o.category = 'open' and o.deleted_at is null", stage_id="crm:won", closed_at=self._moment()
+        )
 
     async def re_amount(self) -> None:
         currency = self.draw.choice(CURRENCIES)
@@ -221,7 +300,9 @@ class Life:
     async def settle(self) -> None:
         """Booked and paid, or not any more."""
         day = self.draw.choice(["2025-06-30", None])
-        await self._change("o.category = 'won' and o.deleted_at is null", **{self.draw.choice(["booked_on", "paid_on"]): day})
+        await self._change(
+            "o.category = 'won' and o.deleted_at is null", **{self.draw.choice(["booked_on", "paid_on"]): day}
+        )
 
     async def reverse(self) -> None:
         """Days after the close, as its history tells later; or now."""
@@ -264,18 +345,26 @@ class Life:
         await self.rate(*self.draw.choice(pairs), self._day().replace(day=1).isoformat())
 
     async def drop_rate(self) -> None:
-        rows = await self.fetch("select id from exchange_rates where tenant_id = $1 and deleted_at is null order by id")
+        rows = await self.fetch(
+            "select id from exchange_rates where tenant_id = $1 and deleted_at is null order by id"
+        )
         if len(rows) > 1:
             await self.firm.delete("exchange_rates", self.draw.choice(rows)["id"])
 
     async def _assignment(self) -> Any:
-        rows = await self.fetch("select * from plan_assignments where tenant_id = $1 and deleted_at is null order by id")
+        rows = await self.fetch(
+            "select * from plan_assignments where tenant_id = $1 and deleted_at is null order by id"
+        )
         return self.draw.choice(rows)
 
     async def target(self) -> None:
         one = await self._assignment()
-        target = None if one["target"] is None else float(one["target"]) * self.draw.choice([0, 0.5, 0.9, 1.3])
-        await self.firm.patch("plan_assignments", one["id"], {"target": None if target is None else round(target, 2)})
+        target = (
+            None if one["target"] is None else float(one["target"]) * self.draw.choice([0, 0.5, 0.9, 1.3])
+        )
+        await self.firm.patch(
+            "plan_assignments", one["id"], {"target": None if target is None else round(target, 2)}
+        )
 
     async def assign_until(self) -> None:
         one = await self._assignment()

@@ -138,9 +138,7 @@ def half_even(exact: Fraction, digits: int) -> Fraction:
     return Fraction(round(exact * 10**digits), 10**digits)
 
 
-def parts(
-    amount: Fraction, shares: Mapping[Id, Fraction], unit: Fraction
-) -> dict[Id, Fraction]:
+def parts(amount: Fraction, shares: Mapping[Id, Fraction], unit: Fraction) -> dict[Id, Fraction]:
     """The whole by largest remainder, ties by id: as many units as are left over go to those that lost most."""
     exact = {who: amount * share / unit for who, share in shares.items()}
     units = {who: x.numerator // x.denominator for who, x in exact.items()}
@@ -194,7 +192,9 @@ def _shares(deal: Deal) -> dict[Id, Fraction]:
     return {x.rep: x.share for x in told} or {deal.owner: Fraction(1)}
 
 
-def _held(world: World, deal: Deal, rep: Id, via: str) -> Iterable[tuple[Id | None, Fraction, Fraction | None]]:
+def _held(
+    world: World, deal: Deal, rep: Id, via: str
+) -> Iterable[tuple[Id | None, Fraction, Fraction | None]]:
     """What of a deal a rep is credited with: (whose it is, share, amount in its own currency)."""
     if via == "overlay":
         for split in deal.splits:
@@ -256,7 +256,11 @@ def _clamped(value: Fraction, low: Fraction | None, high: Fraction | None) -> Fr
 
 
 def _pieces(
-    component: Component, credit: _Credit, total: Fraction | None, attainment: Fraction | None, base: Fraction | None
+    component: Component,
+    credit: _Credit,
+    total: Fraction | None,
+    attainment: Fraction | None,
+    base: Fraction | None,
 ) -> list[tuple[int, Fraction]]:
     """(tier, what it earns exactly)."""
     amount = credit.amount
@@ -289,9 +293,9 @@ def _pieces(
     return pieces
 
 
-def _version(plan: Plan, day: date) -> Version | None:
-    inforce = [x for x in plan.versions if x.effective_from <= day]
-    return max(inforce, key=lambda x: x.effective_from) if inforce else None
+def in_force(plan: Plan, day: date) -> Version | None:
+    published = [x for x in plan.versions if x.effective_from <= day]
+    return max(published, key=lambda x: x.effective_from, default=None)
 
 
 def earned(world: World, period: tuple[date, date]) -> dict[Key, Fraction]:
@@ -303,7 +307,7 @@ def earned(world: World, period: tuple[date, date]) -> dict[Key, Fraction]:
         if first >= last:
             continue
         plan = world.plans[assignment.plan]
-        version = _version(plan, first)
+        version = in_force(plan, first)
         if version is None:
             continue
         target = assignment.target
@@ -339,7 +343,9 @@ def earned(world: World, period: tuple[date, date]) -> dict[Key, Fraction]:
                     continue
                 if not _kept(deal, component.clawback_days):
                     continue
-                waits = {"booked": not deal.booked, "paid": not deal.paid}.get(component.hold_until or "", False)
+                waits = {"booked": not deal.booked, "paid": not deal.paid}.get(
+                    component.hold_until or "", False
+                )
                 exact = Fraction(0)
                 for tier, piece in _pieces(component, credit, total, attainment, base):
                     earns = rounded(exact + piece, digits) - rounded(exact, digits)

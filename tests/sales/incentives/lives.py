@@ -368,7 +368,9 @@ class Life:
 
     async def assign_until(self) -> None:
         one = await self._assignment()
-        ends = self.draw.choice([None, "2025-04-16", "2025-05-01"])
+        ends = self.draw.choice([None, "2025-04-16", "2025-07-01"])
+        if ends is not None and date.fromisoformat(ends) <= one["starts_on"]:
+            return
         await self.firm.patch("plan_assignments", one["id"], {"ends_on": ends})
 
     async def assign_another(self) -> None:

@@ -249,7 +249,7 @@ def _kept(deal: Deal, days: int | None) -> bool:
     return days is not None and deal.reversed_at > deal.closed_at + timedelta(days=days)
 
 
-def _clamped(value: Fraction, low: Fraction | None, high: Fraction | None) -> Fraction:
+def clamped(value: Fraction, low: Fraction | None, high: Fraction | None) -> Fraction:
     if low is not None and value < low:
         return low
     return high if high is not None and value > high else value
@@ -287,7 +287,7 @@ def _pieces(
             if (low is None or total >= low) and (high is None or total < high):
                 pieces.append((number, amount * rate))
         else:
-            after, before = (_clamped(x, low, high) for x in (credit.before + amount, credit.before))
+            after, before = (clamped(x, low, high) for x in (credit.before + amount, credit.before))
             if after != before:
                 pieces.append((number, (after - before) * rate))
     return pieces

@@ -75,6 +75,7 @@ tiered as (
    and (p.reversed_at is null or p.reversed_at > p.closed_at + k.clawback_days * interval '1 day')
   cross join lateral (select case k.tiered_by when 'credited' then 1 else nullif(p.target, 0) end as base) b
   left join tiers t on t.version_id = k.version_id and t.component = k.code and b.base is not null
+   and p.amount is not null
    and case k.tiering
        when 'retroactive' then p.credited >= t.low * b.base and p.credited < t.high * b.base
        else least(greatest(p.after, t.low * b.base), t.high * b.base)

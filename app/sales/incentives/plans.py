@@ -13,7 +13,7 @@ from app.ground.errors import Conflict, FieldError
 from app.language.formula.errors import FormulaError
 from app.language.formula.formula import parse
 from app.language.formula.types import Type
-from app.language.resources.batch import Batch, Draft
+from app.language.resources.batch import Batch
 from app.sales.incentives.terms import OF_A_CREDIT, OF_A_PERIOD
 
 _PUBLISHED = """
@@ -183,15 +183,11 @@ async def check_assignments(batch: Batch) -> None:
     reps = list({d.after["rep_id"] for d in drafts})
     rows = await batch.session.connection.fetch(_OTHERS, batch.session.tenant_id, reps) if reps else []
     written = {d.record_id for d in drafts if d.record_id is not None}
-    taken: list[tuple[Any, Any, date, date]] = [
-        (r["rep_id"], r["plan_id"], r["starts_on"], r["ends_on"] or date.max)
-        for r in rows
-        if r["id"] not in written
-    ]
+    taken: list[tuple[Any, Any, date, date]] = [_days(r) for r in rows if r["id"] not in written]
     for draft in drafts:
         if draft.delete:
             continue
-        span = _days(draft)
+        span = _days(draft.after)
         if span[3] <= span[2]:
             draft.refuse("ends_on", "ends_before_start", "It ends after the day on which it begins.")
         elif any(x[:2] == span[:2] and x[2] < span[3] and span[2] < x[3] for x in taken):
@@ -202,6 +198,5 @@ async def check_assignments(batch: Batch) -> None:
             taken.append(span)
 
 
-def _days(draft: Draft) -> tuple[Any, Any, date, date]:
-    after = draft.after
-    return after["rep_id"], after["plan_id"], after["starts_on"], after["ends_on"] or date.max
+def _days(row: Mapping[str, Any]) -> tuple[Any, Any, date, date]:
+    return row["rep_id"], row["plan_id"], row["starts_on"], row["ends_on"] or date.max

@@ -158,9 +158,7 @@ def bonuses(asked: Asked, terms: Sequence[Mapping[str, Any]]) -> str:
     where a.version_id = {asked.give(term["version_id"], "uuid")}
   ) s on true
   where k.id = {id_} and ({condition}) is true""")
-    columns = (
-        "assignment_id, rep_id, version_id, currency, last, code, kind, formula, exact, target, credited, attainment"
-    )
+    columns = "assignment_id, rep_id, version_id, currency, last, code, kind, formula, exact, target, credited, attainment"
     every = " union all ".join(f"select {columns} from ({x}) b" for x in selects)
     return f"\nbonuses as ({every or _NO_BONUS})"
 

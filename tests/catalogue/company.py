@@ -73,7 +73,7 @@ class Maker:
     def payload(
         self, noun: Resource, *, creating: bool = True, empty: float = 0.25, without: str | None = None
     ) -> dict[str, Any]:
-        """Every field that may be written; an optional one is null with the chance `empty`, the list `without` empty."""
+        """Every field that may be written; an optional one is null with the chance `empty`, and no row in `without`."""
         serial = self.next()
         fields = [x for x in noun.writable if creating or x.write == "always"]
         data = {field.name: self.value(field, empty) for field in fields}

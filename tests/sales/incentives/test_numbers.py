@@ -138,7 +138,9 @@ async def test_rates_of_pay(firm: Firm) -> None:
     row = await world.one("cost_of_sales_pay", **Q1, filters={"rep": "Bob"})
     assert row["numerator"] == 1_250, "200 euros of the draw beside the 800"
     managers = await world.grouped("commission_rate", "manager", **Q1)
-    assert managers["Lead"] == D(7_000) / 80_000, "the reopened deal is booked no more, but earned it was in March"
+    assert managers["Lead"] == D(7_000) / 80_000, (
+        "the reopened deal is booked no more, but earned it was in March"
+    )
     assert (await world.one("commission_rate", **Q1, as_of=firm.before.isoformat()))["denominator"] == 100_000
     months = await world.bucketed("cost_of_sales_pay", **Q1, grain="month")
     assert months["2026-01-01"] == D("0.1")
@@ -150,7 +152,9 @@ async def test_earnings_to_target(firm: Firm) -> None:
     world = firm.world
     row = await world.one("earnings_to_target", **Q1, filters={"rep": "Ann"})
     assert (row["value"], row["denominator"]) == (D(6_500) / 18_000, 18_000), "200 a day, for 90 days"
-    reps = {r["dimensions"]["rep"]["name"]: r for r in await world.rows("earnings_to_target", **Q1, by=["rep"])}
+    reps = {
+        r["dimensions"]["rep"]["name"]: r for r in await world.rows("earnings_to_target", **Q1, by=["rep"])
+    }
     assert reps["Bob"]["denominator"] == 22_500, "in euros: 18,000"
     months = await world.bucketed("earnings_to_target", **Q1, grain="month", filters={"rep": "Ann"})
     assert months["2026-02-01"] == 0

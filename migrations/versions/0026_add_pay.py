@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("calculated_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("approved_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("closed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column(
             "external_ids",
@@ -97,6 +98,7 @@ def upgrade() -> None:
         sa.Column("calculated_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("approved_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("closed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.PrimaryKeyConstraint("tenant_id", "entry_id", name=op.f("pk_comp_periods_history")),
         info={"kind": "history", "of": "comp_periods"},

@@ -147,7 +147,9 @@ class Maker:
                 return self.random.sample(WORDS[:4], self.random.randrange(3))
             case "numbers":
                 most = int(field.maximum or 0)
-                return [self.random.randint(0, 10_000 * most) / 10_000 for _ in range(self.random.randint(1, 4))]
+                return [
+                    self.random.randint(0, 10_000 * most) / 10_000 for _ in range(self.random.randint(1, 4))
+                ]
             case "question":
                 return {"metrics": [pick(("bookings", "won_deals"))], "period": "2026", "by": ["rep"]}
             case "reference":
@@ -192,7 +194,9 @@ def _quota(data: dict[str, Any], make: Maker) -> None:
     data[holder] = make.random.choice(make.known[target or ""])
     data["period"], begins = make.random.choice(PERIODS)
     parts = {"2025": (4, 12), "2026": (4, 12), "2026-03": ()}.get(data["period"], (3,))
-    data["seasonality"] = [1.5, *range(make.random.choice(parts) - 1)] if parts and data["seasonality"] else None
+    data["seasonality"] = (
+        [1.5, *range(make.random.choice(parts) - 1)] if parts and data["seasonality"] else None
+    )
     if holder != "rep_id":
         data["ramp_schedule_id"] = None
     for index, version in enumerate(data.get("versions", ())):

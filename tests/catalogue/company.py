@@ -192,6 +192,7 @@ def _quota(data: dict[str, Any], make: Maker) -> None:
     target = CATALOGUE["quotas"].by_name[holder].target
     data |= dict.fromkeys(("rep_id", "team_id", "territory_id"))
     data[holder] = make.random.choice(make.known[target or ""])
+    data["metric"] = make.random.choice(("bookings", "won_deals", "calls"))
     data["period"], begins = make.random.choice(PERIODS)
     parts = {"2025": (4, 12), "2026": (4, 12), "2026-03": ()}.get(data["period"], (3,))
     data["seasonality"] = (
@@ -206,6 +207,8 @@ def _quota(data: dict[str, Any], make: Maker) -> None:
 def _quota_relief(data: dict[str, Any], make: Maker) -> None:
     """Of a share or of an amount, over days that end after they begin; who decided goes with the decision."""
     data[make.random.choice(("share", "amount"))] = None
+    if "metric" in data:
+        data["metric"] = make.random.choice(("bookings", "won_deals"))
     if data["share"] is None and data["amount"] is None:
         data["share"] = 0.25
     data["ends_on"] = str(

@@ -342,6 +342,7 @@ _CODES = {
     "string_too_long": "too_long",
     "string_too_short": "required",
     "too_long": "too_long",
+    "too_short": "required",
 }
 
 

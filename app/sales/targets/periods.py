@@ -9,7 +9,7 @@ from typing import Any
 from app.ground import fiscal
 from app.language.query import periods
 from app.language.resources.batch import Batch, Draft
-from app.sales.targets import seasons
+from app.sales.targets import attainable, seasons
 
 _FIXED = re.compile(r"(FY)?\d{4}(-(Q[1-4]|P?\d{2}))?")
 """A quota is set for a period by its name, never for one that moves with the day of asking."""
@@ -52,6 +52,7 @@ async def check(batch: Batch) -> None:
             draft.refuse(
                 "ramp_schedule_id", "ramp_of_a_rep", "Only a rep's quota ramps: a rep has a first day."
             )
+        attainable.demand(draft)
         for index, version in enumerate(draft.children.get("versions", ())):
             if not draft.after["starts_on"] <= version["effective_from"] < draft.after["ends_on"]:
                 draft.refuse(

@@ -3,8 +3,10 @@
 from app.language.resources import fields as f
 from app.language.resources.resource import Child, Resource
 from app.sales.org import visibility
-from app.sales.targets import models, periods, relief, seasons
+from app.sales.targets import attainable, models, periods, relief, seasons
 from app.sales.targets.actions import ACTIONS
+
+_ATTAINABLE = f"{', '.join(attainable.ATTAINABLE[:-1])} or {attainable.ATTAINABLE[-1]}"
 
 versions = Child(
     name="versions",
@@ -53,7 +55,8 @@ quotas = Resource(
         f.reference("rep_id", "reps", "The rep who carries it; exactly one of rep, team and territory."),
         f.reference("team_id", "teams", "The team that carries it."),
         f.reference("territory_id", "territories", "The territory that it is set for."),
-        f.text("metric", "The metric that counts towards it.", "bookings", max_length=80, default="bookings"),
+        f.text("metric", f"The metric that counts towards it: {_ATTAINABLE}.", "bookings", max_length=80,
+               default="bookings"),
         f.text("period", "`2026`, `2026-Q1`, `2026-03`, `FY2026` or `FY2026-Q1`.", "2026-Q1", required=True,
                max_length=20),
         f.day("starts_on", "First day of the period.", "2026-01-01", write="never"),

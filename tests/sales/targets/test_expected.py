@@ -1,6 +1,6 @@
 """Quotas of random seasons, ramps, changes, moves and relief, against loops over days: each rep's, and as they add up.
 
-`ATTAIN_TEST_QUOTAS` says how many.
+`ATTAIN_TEST_QUOTAS` says how many, in companies of at most a thousand.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import pytest_asyncio
@@ -30,6 +31,7 @@ from tests.sales.targets.expected import (
     Quota,
     Rep,
     Row,
+    Stretch,
     Terms,
     added,
     due,
@@ -37,6 +39,7 @@ from tests.sales.targets.expected import (
 )  # fmt: skip
 
 QUOTAS = int(os.environ.get("ATTAIN_TEST_QUOTAS", "150"))
+MOST = 1_000
 PERIOD = f"{FIRST}/{LAST}"
 NOW = datetime(2027, 2, 1, 12, tzinfo=UTC)
 Sums = Mapping[tuple[str, Month], Fraction]
@@ -47,10 +50,14 @@ class Told:
     world: World
     company: Company
 
+    @cached_property
+    def stretches(self) -> dict[Stretch, list[date]]:
+        return self.company.stretches()
 
-@pytest_asyncio.fixture(scope="module")
-async def told(owner_url: str, database: Database) -> AsyncIterator[Told]:
-    company = invent(1, QUOTAS)
+
+@pytest_asyncio.fixture(scope="module", params=range(0, QUOTAS, MOST))
+async def told(owner_url: str, database: Database, request: Any) -> AsyncIterator[Told]:
+    company = invent(request.param, min(MOST, QUOTAS - request.param))
     world = await new_world(owner_url, database, seed=None)
     await world.put("fiscal_calendars", {
         "external_id": "weeks", "name": "Weeks", "is_default": True, "pattern": "weeks_4_4_5", "start_month": 2,
@@ -148,7 +155,7 @@ def differing(found: Mapping[tuple[str, Month], Any], wanted: Sums) -> list[Any]
 
 
 async def test_each_rep_carries_what_its_days_add_up_to(told: Told) -> None:
-    stretches = told.company.stretches()
+    stretches = told.stretches
     found = await rows(told, "quota", "rep")
     assert {key for key, row in found.items() if row["value"] is not None} == {
         (s.quota.rep, s.month) for s in stretches if FIRST.year <= s.month[0] < LAST.year
@@ -169,7 +176,7 @@ async def test_it_is_what_it_was_as_of_an_earlier_day(told: Told) -> None:
 
 
 async def test_it_follows_its_rep_and_adds_up_at_every_level(told: Told) -> None:
-    stretches = told.company.stretches()
+    stretches = told.stretches
     whole: dict[Month, Fraction] = defaultdict(Fraction)
     for (_, month), value in added(stretches, "rep").items():
         whole[month] += value
@@ -195,7 +202,7 @@ async def test_it_follows_its_rep_and_adds_up_at_every_level(told: Told) -> None
 
 async def test_a_year_is_its_months(told: Told) -> None:
     wanted: dict[str, Fraction] = defaultdict(Fraction)
-    for (rep, month), value in added(told.company.stretches(), "rep").items():
+    for (rep, month), value in added(told.stretches, "rep").items():
         if FIRST.year <= month[0] < LAST.year:
             wanted[rep] += value
     found = await told.world.grouped("quota", "rep", period=PERIOD, now=NOW)

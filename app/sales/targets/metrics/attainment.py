@@ -130,6 +130,12 @@ def _past_due(s: Scope) -> ColumnElement[bool]:
     return s.row.c.expected_close_on < cast(func.timezone(s.zone, bucket("at")), Date)
 
 
+BESIDE_ATTAINMENT = {
+    "assigned": ASSIGNED_RULE,
+    "vs_assigned": "What was reached ÷ assigned.",
+    "after_relief": "What was reached ÷ (quota - approved relief); null where nothing is left of the quota.",
+}
+
 ATTAINMENT = (
     Metric(
         name="quota",
@@ -173,10 +179,7 @@ ATTAINMENT = (
         parts={"bookings": BOOKINGS, "quota": QUOTA, "assigned": ASSIGNED, "relief": RELIEF},
         aside=frozenset({"assigned", "relief"}),
         combine=attainment,
-        beside={
-            "assigned": ASSIGNED_RULE, "vs_assigned": "Bookings ÷ assigned.",
-            "after_relief": "Bookings ÷ (quota - approved relief); null where nothing is left of the quota.",
-        },
+        beside=BESIDE_ATTAINMENT,
         edge_rules=(NO_QUOTA, *QUOTA_RULES, *LET_OFF_RULES),
         example="Bookings 108,000, effective quota 135,000. Attainment: 0.8. With an approved relief of 15,000 it is "
                 "108 ÷ 120 = 0.9 after relief.",

@@ -42,6 +42,7 @@ def seasons(quota: FromClause) -> Lateral:
             weight.label("weight"),
             (func.sum(weight).over() * (ends - begins)).label("of"),
         )
+        .where(quota.c.seasonality.is_not(None), _few(number))
         .correlate(quota)
         .lateral("season")
     )
@@ -77,10 +78,20 @@ def ramp(quota: FromClause, binds: Binds) -> Lateral:
             schedule.c.deleted_at.is_(None),
             rep.c.tenant_id == binds.tenant,
             rep.c.hired_on.is_not(None),
+            quota.c.ramp_schedule_id.is_not(None),
+            _few(number),
         )
+        # Kept apart, so that without a schedule it is not even begun.
+        .offset(literal_column("0"))
         .correlate(quota)
         .lateral("ramp")
     )
+
+
+def _few(number: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Always true. PostgreSQL expects a hundred elements of a list and a thousand of a series, for every quota, and
+    would plan all that is done with the pieces for so many; of an equation it expects one row in two hundred."""
+    return number - number == 0
 
 
 def overlap(part: FromClause, first: ColumnElement[Any], last: ColumnElement[Any]) -> ColumnElement[bool]:

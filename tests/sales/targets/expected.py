@@ -20,6 +20,8 @@ FIRST, LAST = date(2025, 1, 1), date(2027, 1, 1)
 CHANGED = date(2025, 7, 1)
 """When quotas and schedules got the terms that they have now."""
 BEFORE = date(2025, 6, 10)
+LEADS, TEAMS, LANDS = 4, 3, 3
+LEVELS = ("manager", "team", "territory")
 FISCAL = Rule(pattern="weeks_4_4_5", start_month=2, week_starts_on="sunday")
 
 
@@ -213,14 +215,12 @@ def added(
     """By rep, lead, team or territory, and month."""
     found: dict[tuple[str, Month], Fraction] = defaultdict(Fraction)
     for s, on in stretches.items():
-        group = dict(zip(("manager", "team", "territory"), s.place, strict=True)).get(by, s.quota.rep)
+        group = s.quota.rep if by == "rep" else s.place[LEVELS.index(by)]
         found[group, s.month] += len(on) * s.a_day * (s.ramped if ramp else 1)
     return found
 
 
 # --- invented ---------------------------------------------------------------------------------------------------------
-
-LEADS, TEAMS, LANDS = 4, 3, 3
 
 
 def invent(seed: int, count: int) -> Company:

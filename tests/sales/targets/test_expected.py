@@ -25,6 +25,7 @@ from tests.sales.targets.expected import (
     FIRST,
     LANDS,
     LAST,
+    LEVELS,
     TEAMS,
     Company,
     Month,
@@ -180,7 +181,7 @@ async def test_it_follows_its_rep_and_adds_up_at_every_level(told: Told) -> None
     whole: dict[Month, Fraction] = defaultdict(Fraction)
     for (_, month), value in added(stretches, "rep").items():
         whole[month] += value
-    for by in ("manager", "team", "territory"):
+    for by in LEVELS:
         wanted = added(stretches, by)
         found = await rows(told, "quota", by)
         assert differing({k: r["value"] for k, r in found.items()}, wanted) == []
@@ -188,12 +189,8 @@ async def test_it_follows_its_rep_and_adds_up_at_every_level(told: Told) -> None
         assert differing({k: r["denominator"] for k, r in attained.items()}, wanted) == []
         booked: dict[tuple[str, Month], Fraction] = defaultdict(Fraction)
         for deal in told.company.deals:
-            place = dict(
-                zip(
-                    ("manager", "team", "territory"), told.company.reps[deal.rep].place(deal.day), strict=True
-                )
-            )
-            booked[place[by], (deal.day.year, deal.day.month)] += deal.amount
+            place = told.company.reps[deal.rep].place(deal.day)[LEVELS.index(by)]
+            booked[place, (deal.day.year, deal.day.month)] += deal.amount
         assert differing({k: r["numerator"] for k, r in attained.items()}, booked) == []
     total = await told.world.rows("quota", period=PERIOD, grain="month", now=NOW)
     top = {("all", _month(row["period_start"])): row["value"] for row in total}

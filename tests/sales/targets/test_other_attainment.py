@@ -80,7 +80,8 @@ async def test_what_was_reached_of_what_was_expected(world: World, name: str) ->
         f"{name}_attainment", period="2026-Q1", by=["manager"], filters={"manager": "Boss"}
     )
     assert whole["denominator"] == 150
-    assert whole["numerator"] == await world.value(name, period="2026-Q1") > 0
+    assert whole["numerator"] == await world.value(name, period="2026-Q1")
+    assert whole["numerator"] > 0
 
 
 async def test_the_levels_own_and_relief_are_of_the_same_number(world: World) -> None:
@@ -101,6 +102,4 @@ async def test_rows_explain_them(world: World) -> None:
     for name in OTHERS:
         rows = await world.contributions(f"{name}_attainment", period="2026-Q1")
         assert sum(x.parts.get("quota", 0) for x in rows) == 150
-        assert sum(x.parts.get("reached", 0) for x in rows) == Fraction(
-            await world.value(name, period="2026-Q1")
-        )
+        assert sum(x.parts.get("reached", 0) for x in rows) == await world.value(name, period="2026-Q1")

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import TIMESTAMP, Date, Integer, Numeric, and_, case, cast, func, literal_column, select
 from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.selectable import FromClause, Lateral
+from sqlalchemy.sql.selectable import FromClause, LateralFromClause
 
 from app.language.query.binds import Binds
 from app.language.query.source import source
@@ -23,7 +23,7 @@ _MONTH = literal_column("interval '1 month'")
 _FIRST, _LAST = literal_column("'-infinity'::date", Date()), literal_column("'infinity'::date", Date())
 
 
-def seasons(quota: FromClause) -> Lateral:
+def seasons(quota: FromClause) -> LateralFromClause:
     """Days from `begins` to `ends` with their `weight`, and what a day's part of all weights is divided by; none where
     every day counts alike."""
     weights = (
@@ -48,7 +48,7 @@ def seasons(quota: FromClause) -> Lateral:
     )
 
 
-def ramp(quota: FromClause, binds: Binds) -> Lateral:
+def ramp(quota: FromClause, binds: Binds) -> LateralFromClause:
     """Days from `begins` to `ends` and the `share` that is expected of a rep in them: nothing before its first day,
     all behind the schedule's last month. None without a schedule, or without a first day."""
     schedule = source(ramp_schedules, binds, "schedule", tracked_only=True)

@@ -147,6 +147,11 @@ class Maker:
                 return f"{day}T{self.random.randrange(24):02}:30:00+00:00"
             case "json":
                 return self.random.sample(WORDS[:4], self.random.randrange(3))
+            case "numbers":
+                most = int(field.maximum or 0)
+                return [
+                    self.random.randint(0, 10_000 * most) / 10_000 for _ in range(self.random.randint(1, 4))
+                ]
             case "question":
                 return {"metrics": [pick(("bookings", "won_deals"))], "period": "2026", "by": ["rep"]}
             case "reference":
@@ -189,7 +194,14 @@ def _quota(data: dict[str, Any], make: Maker) -> None:
     target = CATALOGUE["quotas"].by_name[holder].target
     data |= dict.fromkeys(("rep_id", "team_id", "territory_id"))
     data[holder] = make.random.choice(make.known[target or ""])
+    data["metric"] = make.random.choice(("bookings", "won_deals", "calls"))
     data["period"], begins = make.random.choice(PERIODS)
+    parts = {"2025": (4, 12), "2026": (4, 12), "2026-03": ()}.get(data["period"], (3,))
+    data["seasonality"] = (
+        [1.5, *range(make.random.choice(parts) - 1)] if parts and data["seasonality"] else None
+    )
+    if holder != "rep_id":
+        data["ramp_schedule_id"] = None
     for index, version in enumerate(data.get("versions", ())):
         version["effective_from"] = str(begins + timedelta(days=3 * index + 2))
 
@@ -197,6 +209,8 @@ def _quota(data: dict[str, Any], make: Maker) -> None:
 def _quota_relief(data: dict[str, Any], make: Maker) -> None:
     """Of a share or of an amount, over days that end after they begin; who decided goes with the decision."""
     data[make.random.choice(("share", "amount"))] = None
+    if "metric" in data:
+        data["metric"] = make.random.choice(("bookings", "won_deals"))
     if data["share"] is None and data["amount"] is None:
         data["share"] = 0.25
     data["ends_on"] = str(

@@ -233,7 +233,7 @@ async def test_upsert_tells_what_became_of_each_row(bench: World, face: Face, no
 
 def free(noun: Resource) -> tuple[str, list[Any]]:
     """A field that no rule and no unique key looks at, with three values for it."""
-    bound = {name for names in noun.unique for name in names} | {"period", "currency"}
+    bound = {name for names in noun.unique for name in names} | {"period", "currency", "metric"}
     for kind, values in (
         ("text", ["first", "second", "third"]),
         ("picklist", ["first", "second", "third"]),

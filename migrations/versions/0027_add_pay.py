@@ -1,6 +1,6 @@
 """add pay
 
-Revision 0026, after 0025, made on 2026-12-01.
+Revision 0027, after 0026, made on 2026-12-01.
 """
 
 import sqlalchemy as sa
@@ -10,8 +10,8 @@ from sqlalchemy.dialects import postgresql
 from app.ground.database.security import secure
 from app.ground.events.models import XID8
 
-revision = "0026"
-down_revision = "0025"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 

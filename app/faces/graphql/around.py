@@ -158,7 +158,8 @@ def _describe(catalogue: Catalogue) -> Member:
     return Member(
         "describe",
         Json | None,
-        "What a noun is made of: fields, picklists, relations, verbs, inquiries, and what you may do. Names are those of REST.",
+        "What a noun is made of: fields, picklists, relations, verbs, inquiries, and what you may do. Names are those "
+        "of REST.",
         (Argument("noun", str, "`opportunity` or `opportunities`.", required=True),),
         resolve,
     )

@@ -30,7 +30,9 @@ _SCALARS: dict[type, Any] = {
 
 
 def members(types: Types, inputs: Inputs) -> list[Member]:
-    return [_ask(types, inputs, x) for noun in types.catalogue for x in types.catalogue.inquiries[noun.plural]]
+    return [
+        _ask(types, inputs, x) for noun in types.catalogue for x in types.catalogue.inquiries[noun.plural]
+    ]
 
 
 def _ask(types: Types, inputs: Inputs, inquiry: Inquiry) -> Member:
@@ -72,7 +74,10 @@ def _answer(resource: Resource, inquiry: Inquiry) -> type:
         made[model] = fill(
             declare(model_name(resource, inquiry, model)),
             inquiry.description if model is inquiry.answer else _said(model),
-            [Member(x.name, _typed(made[x.type], x.several, x.nullable), x.description) for x in parts(model)],
+            [
+                Member(x.name, _typed(made[x.type], x.several, x.nullable), x.description)
+                for x in parts(model)
+            ],
         )
     return made[inquiry.answer]
 

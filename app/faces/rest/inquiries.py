@@ -21,9 +21,7 @@ async def asked(call: Call) -> Response:
     as_text = call.parameters.word("money", ("number", "string"), "number") == "string"
     call.parameters.nothing_else()
     found = await call.read(
-        lambda session: inquire(
-            session, call.principal, call.catalogue, call.inquiry, call.reference, data
-        ),
+        lambda session: inquire(session, call.principal, call.catalogue, call.inquiry, call.reference, data),
         isolation=SNAPSHOT,
     )
     return answered(with_money_as_text(call.inquiry.answer, found) if as_text else found)

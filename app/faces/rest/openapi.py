@@ -559,8 +559,7 @@ def _of_inquiry(resource: Resource, inquiry: Inquiry) -> dict[str, Schema]:
     whole = inquiry.answer.model_json_schema(ref_template=f"#/components/schemas/{given}{{model}}")
     parts = whole.pop("$defs", {})
     found |= {
-        model_name(resource, inquiry, x): _shown(parts.get(x.__name__, whole))
-        for x in models(inquiry.answer)
+        model_name(resource, inquiry, x): _shown(parts.get(x.__name__, whole)) for x in models(inquiry.answer)
     }
     return found
 

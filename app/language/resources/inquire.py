@@ -35,7 +35,7 @@ async def inquire(
     input_ = checked_input(inquiry.input, data)
     text = await read.one(session, principal, catalogue, resource, reference, _ID)
     stored = f"select * from {resource.table.name} where tenant_id = $1 and id = $2"
-    row = await session.connection.fetchrow(stored, session.tenant_id, UUID(orjson.loads(text)["id"]))
+    [row] = await session.connection.fetch(stored, session.tenant_id, UUID(orjson.loads(text)["id"]))
     found = await references.named(session, principal, catalogue, inquiry.references, input_)
     return await inquiry.run(ActionCall(session, principal, catalogue, dict(row), input_, found))
 

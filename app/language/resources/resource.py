@@ -153,7 +153,8 @@ class ActionCall:
     """`record` holds the stored columns, locked for an action; `found` the ids of what the input refers to
     (`Action.references`), a list where it names several.
 
-    The dict that an action returns is written as a patch. It may set what callers may not, and `at` says since when it holds.
+    The dict that an action returns is written as a patch. It may set what callers may not, and `at` says since when
+    it holds.
     """
 
     session: Any

@@ -24,7 +24,15 @@ from app.ground.errors import AttainError, Conflict, FieldError, Invalid, NotFou
 from app.language.resources import collector, merge_rows, records, references
 from app.language.resources.ahead import Ahead
 from app.language.resources.batch import PIECE, Batch, Draft, Receipt, raise_first
-from app.language.resources.payload import SOURCE, checked_input, faults, instant, parse_moment, payloads, unusable
+from app.language.resources.payload import (
+    SOURCE,
+    checked_input,
+    faults,
+    instant,
+    parse_moment,
+    payloads,
+    unusable,
+)
 from app.language.resources.records import LostRace
 from app.language.resources.reply import Reply
 from app.language.resources.resource import Action, ActionCall, Catalogue, Resource

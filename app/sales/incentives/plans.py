@@ -136,7 +136,7 @@ def _of_credits(
 
 
 _OTHERS = """
-select id, rep_id, plan_id, starts_on, coalesce(ends_on, 'infinity') as ends_on from plan_assignments
+select id, rep_id, plan_id, starts_on, ends_on from plan_assignments
 where tenant_id = $1 and rep_id = any($2) and deleted_at is null
 """
 
@@ -148,7 +148,9 @@ async def check_assignments(batch: Batch) -> None:
     rows = await batch.session.connection.fetch(_OTHERS, batch.session.tenant_id, reps) if reps else []
     written = {d.record_id for d in drafts if d.record_id is not None}
     taken: list[tuple[Any, Any, date, date]] = [
-        (r["rep_id"], r["plan_id"], r["starts_on"], r["ends_on"]) for r in rows if r["id"] not in written
+        (r["rep_id"], r["plan_id"], r["starts_on"], r["ends_on"] or date.max)
+        for r in rows
+        if r["id"] not in written
     ]
     for draft in drafts:
         if draft.delete:

@@ -1,4 +1,4 @@
-"""The one visible list: every area's nouns and numbers. Importing this module loads every table into `metadata`."""
+"""The one visible list: every area's nouns, inquiries and numbers. Importing it loads every table into `metadata`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from app.sales.accounts import resources as accounts
 from app.sales.activities import metrics as activity_metrics
 from app.sales.activities import resources as activities
 from app.sales.boards.resources import boards
+from app.sales.incentives import inquiries as incentive_inquiries
 from app.sales.incentives import metrics as incentive_metrics
 from app.sales.incentives import resources as incentives
 from app.sales.org import people
@@ -49,7 +50,8 @@ CATALOGUE = Catalogue(
         *targets.RESOURCES,
         *incentives.RESOURCES,
         boards(METRIC_CATALOGUE),
-    )
+    ),
+    inquiries=incentive_inquiries.INQUIRIES,
 )
 
 

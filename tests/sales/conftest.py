@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from app.areas import CATALOGUE
 from app.language.resources import changes, read, write
+from app.language.resources.inquire import inquire
 from app.language.resources.shape import full
 from tests.language.resources.test_write import seed
 
@@ -64,6 +65,14 @@ class Firm:
         return await self._do(
             lambda s: write.act(s, self.principal, CATALOGUE, noun, action, str(reference), data)
         )
+
+    async def ask(self, plural: str, name: str, reference: Any, data: dict[str, Any] | None = None) -> Any:
+        """What an inquiry answers, as its declaration says that it is."""
+        [inquiry] = [x for x in CATALOGUE.inquiries[plural] if x.name == name]
+        tenant = self.principal.tenant_id
+        async with self.database.transaction(tenant, isolation="repeatable read read only") as session:
+            found = await inquire(session, self.principal, CATALOGUE, inquiry, str(reference), data)
+        return inquiry.answer.model_validate(found).model_dump()
 
     async def get(self, plural: str, reference: Any, *expand: str, **options: Any) -> dict[str, Any]:
         noun = CATALOGUE[plural]

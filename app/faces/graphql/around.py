@@ -149,14 +149,17 @@ def _describe(catalogue: Catalogue) -> Member:
         resource = noun_called(catalogue, arguments["noun"])
 
         async def run() -> Finished:
-            return Finished(await ask.read(lambda session: describe(session, ask.principal, resource)))
+            return Finished(
+                await ask.read(lambda session: describe(session, ask.principal, catalogue, resource))
+            )
 
         return run
 
     return Member(
         "describe",
         Json | None,
-        "What a noun is made of: fields, picklists, relations, verbs, and what you may do. Names are those of REST.",
+        "What a noun is made of: fields, picklists, relations, verbs, inquiries, and what you may do. Names are those "
+        "of REST.",
         (Argument("noun", str, "`opportunity` or `opportunities`.", required=True),),
         resolve,
     )

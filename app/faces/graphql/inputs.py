@@ -17,7 +17,7 @@ from app.faces.graphql.types import Types
 from app.language.resources import aliases
 from app.language.resources.fields import CUSTOM, Field
 from app.language.resources.payload import DELETED, MERGED, MERGED_INTO, SOURCE_UPDATED_AT, STUB, class_name
-from app.language.resources.resource import Action, Child, Resource
+from app.language.resources.resource import Action, Child, Inquiry, Resource
 
 _OPERATOR_TEXT = {
     "eq": "Equal to.",
@@ -83,7 +83,7 @@ class Input:
 
 @dataclass(slots=True)
 class Inputs:
-    """By plural; actions by plural and action."""
+    """By plural; actions and inquiries by plural and name."""
 
     filters: dict[str, Input] = field(default_factory=dict)
     sorts: dict[str, Any] = field(default_factory=dict)
@@ -297,7 +297,7 @@ def _make_writes(types: Types, inputs: Inputs, resource: Resource) -> None:
     create.fill(f"A new {resource.title.lower()}.")
     patch.fill("What is absent stays, null clears, a child list that is present replaces the stored one.")
     row.fill(f"One {resource.title.lower()} as its source has it: absent stays, null clears.")
-    for action in resource.actions:
+    for action in (*resource.actions, *types.catalogue.inquiries[resource.plural]):
         inputs.actions[resource.plural, action.name] = _action(types, resource, action)
 
 
@@ -312,7 +312,7 @@ def _child_row(types: Types, resource: Resource, child: Child) -> Input:
 _PYTHON_SCALARS: dict[type, Any] = {str: str, int: int, float: Amount, bool: bool}
 
 
-def _action(types: Types, resource: Resource, action: Action) -> Input:
+def _action(types: Types, resource: Resource, action: Action | Inquiry) -> Input:
     """An action's field takes the type of the noun's field of that name, else that of its annotation."""
     made = Input(declare(action_input_name(resource, action)))
     for name, info in action.input.model_fields.items():
@@ -332,7 +332,7 @@ def _action(types: Types, resource: Resource, action: Action) -> Input:
     return made
 
 
-def needs_input(action: Action) -> bool:
+def needs_input(action: Action | Inquiry) -> bool:
     return any(info.is_required() for info in action.input.model_fields.values())
 
 

@@ -6,7 +6,7 @@ import keyword
 
 from app.language.resources.fields import CUSTOM, Field
 from app.language.resources.payload import class_name
-from app.language.resources.resource import Action, Child, Resource
+from app.language.resources.resource import Action, Child, Inquiry, Resource
 
 
 def camel(name: str) -> str:
@@ -37,12 +37,12 @@ def enum_name(owner: str, field: Field) -> str:
     return owner + class_name(field.name)
 
 
-def action_field(resource: Resource, action: Action) -> str:
+def action_field(resource: Resource, action: Action | Inquiry) -> str:
     """`closeWonOpportunity`."""
     return camel(action.name) + class_name(resource.name)
 
 
-def action_input_name(resource: Resource, action: Action) -> str:
+def action_input_name(resource: Resource, action: Action | Inquiry) -> str:
     """`OpportunityCloseWon`, the name that REST gives the same body."""
     return class_name(resource.name) + class_name(action.name)
 

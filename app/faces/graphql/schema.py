@@ -8,7 +8,17 @@ import strawberry
 from graphql import GraphQLSchema, OperationType
 from strawberry.schema.config import StrawberryConfig
 
-from app.faces.graphql import around, calendar_days, inputs, mutations, numbers, queries, subscriptions, types
+from app.faces.graphql import (
+    around,
+    calendar_days,
+    inputs,
+    inquiries,
+    mutations,
+    numbers,
+    queries,
+    subscriptions,
+    types,
+)
 from app.faces.graphql.build import Member, declare, fill
 from app.faces.graphql.names import camel
 from app.faces.graphql.scalars import SCALARS
@@ -36,6 +46,7 @@ def schema(catalogue: Catalogue, metrics: MetricCatalogue) -> AttainSchema:
     )
     asked = [
         *queries.members(made, given),
+        *inquiries.members(made, given),
         *around.members(catalogue),
         *numbers.members(catalogue, metrics),
         calendar_days.member(),

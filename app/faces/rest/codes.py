@@ -19,6 +19,7 @@ REFUSALS: dict[int, dict[str, str]] = {
     },
     403: {
         "forbidden": "The role or the key's scopes do not permit it.",
+        "admins_only": "An admin asks this.",
         "access_ended": "Whoever asked for this may no longer.",
         "link_expired": "The link has ended; the operation gives a new one.",
         "link_invalid": "The link was not made here, or was altered.",
@@ -41,6 +42,8 @@ REFUSALS: dict[int, dict[str, str]] = {
         "duplicate": "Another record has the same key.",
         "still_referenced": "Another record still refers to this one.",
         "idempotency_in_flight": "The first request with this Idempotency-Key is still running.",
+        "no_period": "No pay period holds the day.",
+        "not_open": "The deal is not open.",
         "no_such_stage": "The pipeline has no stage of the category.",
         "already_won": "The deal is won.",
         "already_lost": "The deal is lost.",

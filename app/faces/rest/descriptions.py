@@ -14,7 +14,7 @@ async def described(call: Call) -> Response:
     accept.chosen(call.request)
     call.parameters.nothing_else()
     resource = noun_called(call.catalogue, call.reference)
-    answer = await call.read(lambda session: describe(session, call.principal, resource))
+    answer = await call.read(lambda session: describe(session, call.principal, call.catalogue, resource))
     return Response(
         orjson.dumps(answer), headers={"Cache-Control": "private, no-store"}, media_type=accept.JSON
     )

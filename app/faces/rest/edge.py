@@ -25,7 +25,7 @@ from app.ground.database.session import Database, Session
 from app.ground.errors import Invalid
 from app.ground.settings import Settings
 from app.language.metrics.metric import MetricCatalogue
-from app.language.resources.resource import Action, Catalogue, Resource
+from app.language.resources.resource import Action, Catalogue, Inquiry, Resource
 
 T = TypeVar("T")
 
@@ -77,6 +77,11 @@ class Call:
     def action(self) -> Action:
         assert self.operation.action is not None
         return self.operation.action
+
+    @property
+    def inquiry(self) -> Inquiry:
+        assert self.operation.inquiry is not None
+        return self.operation.inquiry
 
     async def read(self, work: Callable[[Session], Awaitable[T]], *, isolation: str = "") -> T:
         """Each statement by itself, or all of them in one transaction where an isolation is asked for: numbers do,

@@ -11,6 +11,7 @@ from app.faces.rest import (
     bodies,
     filtering,
     histories,
+    inquiries,
     lists,
     numbers,
     reconciliations,
@@ -22,8 +23,9 @@ from app.faces.rest.filtering import parameter, shared
 from app.faces.rest.operation import Operation
 from app.faces.rest.schemas import ref
 from app.language.resources.board import MOST_GROUPS, groupable
+from app.language.resources.inquire import model_name
 from app.language.resources.payload import class_name
-from app.language.resources.resource import Action, Catalogue, Resource
+from app.language.resources.resource import Action, Catalogue, Inquiry, Resource
 
 CONFLICTS = (404, 409, 412)
 
@@ -37,7 +39,8 @@ def camel(name: str) -> str:
 def operations(catalogue: Catalogue) -> Iterator[Operation]:
     for resource in catalogue:
         for operation in _of(catalogue, resource):
-            yield replace(operation, resource=resource, noun=resource.permission_name, tag=resource.title)
+            noun = operation.noun or resource.permission_name
+            yield replace(operation, resource=resource, noun=noun, tag=resource.title)
 
 
 def _of(catalogue: Catalogue, resource: Resource) -> Iterator[Operation]:
@@ -164,6 +167,8 @@ def _of(catalogue: Catalogue, resource: Resource) -> Iterator[Operation]:
         yield from _histories(resource, one, path, title)
     for action in resource.actions:
         yield _verb(resource, action, one, path, shown)
+    for inquiry in catalogue.inquiries[resource.plural]:
+        yield _inquiry(resource, inquiry, one, path)
 
 
 def _boards(catalogue: Catalogue, resource: Resource, one: str, many: str, path: str) -> Iterator[Operation]:
@@ -215,19 +220,32 @@ def _histories(resource: Resource, one: str, path: str, title: str) -> Iterator[
 
 
 def _verb(resource: Resource, action: Action, one: str, path: str, shown: tuple[dict, ...]) -> Operation:
-    optional = not any(x.is_required() for x in action.input.model_fields.values())
     return Operation(
         id=f"{camel(action.name)}{one}", method="POST", path=f"{path}/{{id}}:{action.name}", handler=records.acted,
         right="write", tag="", summary=action.title, description=action.description, action=action,
         parameters=(shared("idempotency_key"), shared("if_match"), *shown),
-        body={bodies.JSON: ref(input_name(resource, action))}, body_optional=optional,
+        body={bodies.JSON: ref(input_name(resource, action))}, body_optional=_is_optional(action),
         answers={accept.JSON: ref(one)}, headers=("ETag",), errors=(400, *CONFLICTS, 413, 415),
     )  # fmt: skip
 
 
-def input_name(resource: Resource, action: Action) -> str:
+def _inquiry(resource: Resource, inquiry: Inquiry, one: str, path: str) -> Operation:
+    return Operation(
+        id=f"{camel(inquiry.name)}{one}", method="POST", path=f"{path}/{{id}}:{inquiry.name}",
+        handler=inquiries.asked, noun=next(iter(inquiry.reads), ""), right="read", tag="", summary=inquiry.title,
+        description=inquiry.description, inquiry=inquiry, parameters=(shared("money"),),
+        body={bodies.JSON: ref(input_name(resource, inquiry))}, body_optional=_is_optional(inquiry),
+        answers={accept.JSON: ref(model_name(resource, inquiry, inquiry.answer))}, errors=(400, 404, 409, 413, 415),
+    )  # fmt: skip
+
+
+def _is_optional(verb: Action | Inquiry) -> bool:
+    return not any(x.is_required() for x in verb.input.model_fields.values())
+
+
+def input_name(resource: Resource, verb: Action | Inquiry) -> str:
     """`OpportunityCloseWon`."""
-    return class_name(resource.name) + class_name(action.name)
+    return class_name(resource.name) + class_name(verb.name)
 
 
 def _a(title: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import orjson
 from starlette.responses import Response
@@ -181,12 +182,14 @@ def answered(body: Any) -> Response:
     return Response(_dumps(body), headers=_HEADERS, media_type=accept.JSON)
 
 
-def _number(value: Any) -> Any:
+def _plainly(value: Any) -> Any:
     """Digit by digit: a double would round what was added up exactly."""
     if isinstance(value, Decimal):
         return orjson.Fragment(format(value, "f"))
+    if isinstance(value, UUID):  # the driver's own class
+        return str(value)
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 def _dumps(body: Any) -> bytes:
-    return orjson.dumps(body, default=_number)
+    return orjson.dumps(body, default=_plainly)

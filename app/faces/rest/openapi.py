@@ -17,8 +17,10 @@ from app.ground.access.principal import ROLES
 from app.language.files.exports import ExportCreate
 from app.language.files.imports import ImportCreate
 from app.language.metrics.metric import MetricCatalogue
+from app.language.resources.answers import models
+from app.language.resources.inquire import model_name
 from app.language.resources.payload import MERGED, STUB
-from app.language.resources.resource import Catalogue
+from app.language.resources.resource import Catalogue, Inquiry, Resource
 
 _ABOUT = """\
 A headless sales-performance API: who sells, what they work on, what is expected of them, and how well it goes.
@@ -513,6 +515,7 @@ def _around(catalogue: Catalogue) -> dict[str, Schema]:
                 "children": array({"type": "object"}),
                 "listings": array({"type": "object"}),
                 "actions": array({"type": "object"}),
+                "inquiries": array({"type": "object"}, description="What may be asked about one record."),
                 "operations": array(text),
                 "default_sort": array(text),
                 "tracked": {"type": "boolean"},
@@ -545,6 +548,19 @@ def _around(catalogue: Catalogue) -> dict[str, Schema]:
     for resource in catalogue:
         for action in resource.actions:
             found[input_name(resource, action)] = of_model(action.input) | {"description": action.description}
+        for inquiry in catalogue.inquiries[resource.plural]:
+            found |= _of_inquiry(resource, inquiry)
+    return found
+
+
+def _of_inquiry(resource: Resource, inquiry: Inquiry) -> dict[str, Schema]:
+    given = input_name(resource, inquiry)
+    found = {given: of_model(inquiry.input) | {"description": inquiry.description}}
+    whole = inquiry.answer.model_json_schema(ref_template=f"#/components/schemas/{given}{{model}}")
+    parts = whole.pop("$defs", {})
+    found |= {
+        model_name(resource, inquiry, x): _shown(parts.get(x.__name__, whole)) for x in models(inquiry.answer)
+    }
     return found
 
 

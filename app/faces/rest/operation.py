@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.ground.access.principal import Principal
-from app.language.resources.resource import Action, Resource
+from app.language.resources.resource import Action, Inquiry, Resource
 
 if TYPE_CHECKING:
     from app.faces.rest.edge import Call, Edge
@@ -38,6 +38,7 @@ class Operation:
     description: str = ""
     resource: Resource | None = None
     action: Action | None = None
+    inquiry: Inquiry | None = None
     identify: Identify | None = None
     """Who asks, where not a key says so but a signature in the link."""
     bulk: bool = False

@@ -49,7 +49,8 @@ def operations(catalogue: Catalogue) -> Iterator[Operation]:
     yield Operation(
         id="describeNoun", method="GET", path="/v1/describe/{noun}", handler=descriptions.described, tag="Access",
         summary="What a noun is made of",
-        description="Fields with their types, operators and picklists, relations, verbs, and what you may do.",
+        description="Fields with their types, operators and picklists, relations, verbs, inquiries, and what you may "
+        "do.",
         answers={accept.JSON: ref("Description")}, errors=(404,),
     )  # fmt: skip
     api_keys = catalogue["api_keys"]

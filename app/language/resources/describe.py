@@ -17,7 +17,7 @@ from app.ground.errors import NotFound, did_you_mean
 from app.language.query.binds import Binds
 from app.language.resources import custom
 from app.language.resources.fields import CUSTOM, Field
-from app.language.resources.resource import Catalogue, Resource
+from app.language.resources.resource import Action, Catalogue, Inquiry, Resource
 
 MOST_UNKNOWN = 50
 
@@ -31,12 +31,16 @@ def noun_called(catalogue: Catalogue, name: str) -> Resource:
     return found
 
 
-async def describe(session: Session, principal: Principal, resource: Resource) -> dict[str, Any]:
-    """Fields with their types, operators and picklists, relations, children, verbs, and the caller's permissions."""
+async def describe(
+    session: Session, principal: Principal, catalogue: Catalogue, resource: Resource
+) -> dict[str, Any]:
+    """Fields with their types, operators and picklists, relations, children, verbs, inquiries, and the caller's
+    permissions."""
     demand(principal, resource.permission_name, "read")
     offered = await _offered(session, resource)
     unknown = await _unknown(session, principal, resource)
     found = _description(principal, resource, offered, unknown)
+    found["inquiries"] = [_verb(x) for x in catalogue.inquiries[resource.plural]]
     return found | {CUSTOM: await _custom(session, resource, offered, unknown)}
 
 
@@ -95,19 +99,20 @@ def _description(
         "listings": [
             {"name": x.name, "noun": x.target, "description": x.description} for x in resource.listings
         ],
-        "actions": [
-            {
-                "name": x.name,
-                "title": x.title,
-                "description": x.description,
-                "input": x.input.model_json_schema(),
-            }
-            for x in resource.actions
-        ],
+        "actions": [_verb(x) for x in resource.actions],
         "operations": sorted(resource.operations),
         "default_sort": list(resource.default_sort),
         "tracked": resource.tracked,
         "permissions": [x for x in ACTIONS if permits(principal, resource.permission_name, x)],
+    }
+
+
+def _verb(verb: Action | Inquiry) -> dict[str, Any]:
+    return {
+        "name": verb.name,
+        "title": verb.title,
+        "description": verb.description,
+        "input": verb.input.model_json_schema(),
     }
 
 

@@ -7,7 +7,7 @@ its JSON schema is what the contract shows.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, NotRequired, Required
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
     ConfigDict,
     Strict,
@@ -32,7 +33,7 @@ from typing_extensions import TypedDict
 
 from app.ground import money
 from app.ground.access.principal import Principal
-from app.ground.errors import FieldError, did_you_mean
+from app.ground.errors import FieldError, Invalid, did_you_mean
 from app.language.query import periods
 from app.language.resources import aliases
 from app.language.resources.fields import Field
@@ -368,26 +369,27 @@ _OWN = {
 }  # fmt: skip
 
 
+def checked_input(model: type[BaseModel], data: Any) -> Any:
+    """What a verb is given; an absent body is an empty one."""
+    try:
+        return model.model_validate(data if data is not None else {})
+    except ValidationError as error:
+        raise Invalid("The input is not valid.", errors=faults(error, model.model_fields)) from None
+
+
 def child_names(resource: Resource, data: Mapping[str, Any]) -> list[str]:
     """Which keys of a payload hold children, `line_items` or `line_items_merge`."""
     keys = resource.child_keys
     return [name for name in data if name in keys]
 
 
-def unusable(external_id: str, resource: Resource) -> str | None:
-    """An external id stands in paths, where a verb follows the last colon."""
+def unusable(external_id: str, verbs: Collection[str]) -> str | None:
+    """An external id stands in paths, where one of the noun's `verbs` follows the last colon."""
     if len(external_id) > 255:
         return "An external id has at most 255 characters."
     if "/" in external_id:
         return "An external id may not contain a slash."
     verb = external_id.rpartition(":")[2]
-    if ":" in external_id and verb in {
-        "restore",
-        "upsert",
-        "reconcile",
-        "query",
-        "history",
-        *resource.actions_by_name,
-    }:
+    if ":" in external_id and verb in verbs:
         return f'An external id may not end in ":{verb}".'
     return None

@@ -29,6 +29,7 @@ from app.ground.database import lists, script
 from app.ground.database.script import Part
 from app.ground.database.session import Session, Statement, compiled
 from app.ground.database.tables import external_ids
+from app.ground.errors import FieldError, NotFound
 from app.language.query.binds import Binds, constant
 from app.language.resources import aliases
 from app.language.resources.payload import SOURCE
@@ -271,6 +272,32 @@ async def resolve(
     await lookups.run()
     ids = found.ids()
     return ids | await led(session, principal, catalogue[target], set(references) - ids.keys())
+
+
+async def named(
+    session: Session, principal: Principal, catalogue: Catalogue, wanted: Mapping[str, str], told: Any
+) -> dict[str, Any]:
+    """Of a verb's input `told`, the ids in those fields that `wanted` says to name records, by field.
+
+    Raises NotFound, with a fault for each that is not there.
+    """
+    found: dict[str, Any] = {}
+    for name, target in wanted.items():
+        value = getattr(told, name)
+        if value is None:
+            continue
+        words: list[str] = value if isinstance(value, list) else [value]
+        ids = await resolve(session, principal, catalogue, target, words)
+        message = f"There is no such {catalogue[target].title.lower()}."
+        errors = [
+            FieldError(f"/{name}/{place}" if words is value else f"/{name}", "reference_not_found", message)
+            for place, word in enumerate(words)
+            if word not in ids
+        ]
+        if errors:
+            raise NotFound(message, code="reference_not_found", errors=errors)
+        found[name] = [ids[word] for word in words] if words is value else ids[words[0]]
+    return found
 
 
 async def led(

@@ -126,12 +126,35 @@ class Action:
     """Those of `references` whose records, of the same noun, it ends: nobody may begin to refer to them meanwhile."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Inquiry:
+    """A question about one record: an async function from what is stored and the input to a document that is reckoned.
+
+    It changes nothing, and whoever sees the record may ask. An area declares it also on a noun of an area below, so
+    `app/areas.py` lists inquiries by themselves. The names of their models are made by rule (`inquire.py`).
+    """
+
+    name: str
+    noun: str
+    title: str
+    description: str
+    input: type[BaseModel]
+    answer: type[BaseModel]
+    run: Callable[[ActionCall], Awaitable[Mapping[str, Any]]]
+    """Its answer has the fields of `answer`, amounts as exact decimals."""
+    references: Mapping[str, str] = field(default_factory=dict)
+    """As an action's."""
+    reads: tuple[str, ...] = ()
+    """What the asker must be permitted to read beside the noun itself, the narrowest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class ActionCall:
-    """`record` holds the stored columns, locked; `found` the ids of what the input refers to (`Action.references`), a
-    list where it names several.
+    """`record` holds the stored columns, locked for an action; `found` the ids of what the input refers to
+    (`Action.references`), a list where it names several.
 
-    The returned dict is written as a patch. It may set what callers may not, and `at` says since when it holds.
+    The dict that an action returns is written as a patch. It may set what callers may not, and `at` says since when
+    it holds.
     """
 
     session: Any
@@ -330,12 +353,26 @@ def defaults(resource: Resource, home: str) -> tuple[tuple[str, Any], ...]:
     return tuple((name, default) for name, default in found if default is not None)
 
 
-class Catalogue:
-    """Every noun of the service by its plural, handed down by `app/areas.py`; the languages look nouns up here."""
+_BUILT_IN = frozenset({"restore", "upsert", "reconcile", "query", "history"})
+"""What every noun's paths may end in, behind a colon."""
 
-    def __init__(self, resources: Iterable[Resource]) -> None:
+
+class Catalogue:
+    """Every noun of the service by its plural, handed down by `app/areas.py`; the languages look nouns up here, and
+    what is asked about their records."""
+
+    def __init__(self, resources: Iterable[Resource], inquiries: Iterable[Inquiry] = ()) -> None:
         self.by_plural = {x.plural: x for x in resources}
         self.by_name = {x.name: x for x in self.by_plural.values()}
+        self.verbs = {x.plural: _BUILT_IN | frozenset(x.actions_by_name) for x in self}
+        """By plural, what may follow a record's name in a path. No external id ends so."""
+        self.inquiries: dict[str, tuple[Inquiry, ...]] = {x.plural: () for x in self}
+        for inquiry in inquiries:
+            noun = inquiry.noun
+            if inquiry.name in self.verbs[noun]:
+                raise ValueError(f"{noun}:{inquiry.name} is there already")
+            self.verbs[noun] |= {inquiry.name}
+            self.inquiries[noun] += (inquiry,)
 
     def __iter__(self) -> Any:
         return iter(self.by_plural.values())

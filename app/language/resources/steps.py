@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -361,17 +361,17 @@ def _identify(batch: Batch, lookups: Lookups) -> Names:
             stub = {"stub": True} if draft.stub else {}
             draft.changes["external_ids"] = [{**name, "url": draft.changes.pop("url", None), **stub}]
         elif draft.changes.get("external_ids"):
-            _name(draft, batch.resource)
+            _name(draft, batch.catalogue.verbs[batch.resource.plural])
     if batch.ahead is not None:
         keys = [key for key in keys if key not in batch.ahead.keys]
     return lookups.names(batch.resource.plural, keys)
 
 
-def _name(draft: Draft, resource: Resource) -> None:
+def _name(draft: Draft, verbs: Collection[str]) -> None:
     """Names given by the record itself, not by an upsert: judged as strictly, and stored in the same form."""
     named: dict[tuple[str, str], dict[str, Any]] = {}
     for index, given in enumerate(draft.changes["external_ids"]):
-        if why := unusable(given["external_id"], resource):
+        if why := unusable(given["external_id"], verbs):
             draft.refuse(f"external_ids/{index}/external_id", "invalid_value", why)
         key = (given["source"], given["external_id"])
         if key in named:

@@ -41,12 +41,12 @@ async def make(batch: Batch, target: str, words: Iterable[str], run: Run) -> dic
     What must not be made is left out: without the right to write that noun, where the name is a record's that is
     deleted or out of sight, and where the writer would not see what it made.
     """
-    resource = batch.catalogue[target]
+    resource, verbs = batch.catalogue[target], batch.catalogue.verbs[target]
     if not possible(resource) or not permits(batch.principal, resource.permission_name, "write"):
         return {}
     drafts: list[Draft] = []
     for index, word in enumerate(sorted(set(words))):
-        if isinstance(key := references.parse(word), tuple) and not unusable(key[1], resource):
+        if isinstance(key := references.parse(word), tuple) and not unusable(key[1], verbs):
             changes = {resource.label: key[1], **owned(batch, resource)}
             drafts.append(Draft(index, changes, external_key=key, live=False, stub=True))
 

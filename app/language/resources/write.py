@@ -24,7 +24,15 @@ from app.ground.errors import AttainError, Conflict, FieldError, Invalid, NotFou
 from app.language.resources import collector, merge_rows, records, references
 from app.language.resources.ahead import Ahead
 from app.language.resources.batch import PIECE, Batch, Draft, Receipt, raise_first
-from app.language.resources.payload import SOURCE, faults, instant, parse_moment, payloads, unusable
+from app.language.resources.payload import (
+    SOURCE,
+    checked_input,
+    faults,
+    instant,
+    parse_moment,
+    payloads,
+    unusable,
+)
 from app.language.resources.records import LostRace
 from app.language.resources.reply import Reply
 from app.language.resources.resource import Action, ActionCall, Catalogue, Resource
@@ -112,22 +120,19 @@ async def act(
     reply: Reply | None = None,
 ) -> Receipt:
     """Run a verb: it says what changes, and the change takes the same way as any other."""
-    try:
-        input_ = action.input.model_validate(data if data is not None else {})
-    except ValidationError as error:
-        raise Invalid("The input is not valid.", errors=faults(error, action.input.model_fields)) from None
+    input_ = checked_input(action.input, data)
     draft = Draft(
         0, {}, record_id=await _id_of(session, resource, reference), if_version=if_version, intent=action.name
     )
     batch = Batch(session, principal, catalogue, resource, [draft])
     if action.ends:
-        named = await _references(session, principal, catalogue, action, input_)
+        named = await references.named(session, principal, catalogue, action.references, input_)
         ended = [id_ for name in action.ends for id_ in named[name]]
         await records.hold(session, resource, [draft.record_id, *ended])
     await load(batch)
     raise_first(draft)
     assert draft.before is not None
-    found = await _references(session, principal, catalogue, action, input_)
+    found = await references.named(session, principal, catalogue, action.references, input_)
     changes = await action.run(ActionCall(session, principal, catalogue, draft.before, input_, found))
     at = changes.pop("at", None)
     # What may not be told, and ids that a verb has read itself, are no caller's words to be checked.
@@ -141,28 +146,6 @@ async def act(
     if isinstance(at, str):
         draft.since = _moment(at, principal)
     return await _single(batch, reply)
-
-
-async def _references(
-    session: Session, principal: Principal, catalogue: Catalogue, action: Action, input_: Any
-) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, target in action.references.items():
-        told = getattr(input_, name)
-        if told is None:
-            continue
-        words: list[str] = told if isinstance(told, list) else [told]
-        ids = await references.resolve(session, principal, catalogue, target, words)
-        message = f"There is no such {catalogue[target].title.lower()}."
-        errors = [
-            FieldError(f"/{name}/{place}" if words is told else f"/{name}", "reference_not_found", message)
-            for place, word in enumerate(words)
-            if word not in ids
-        ]
-        if errors:
-            raise NotFound(message, code="reference_not_found", errors=errors)
-        found[name] = [ids[word] for word in words] if words is told else ids[words[0]]
-    return found
 
 
 def _moment(at: str, principal: Principal) -> datetime:
@@ -227,7 +210,7 @@ async def _upsert(
         if len(rows) > PIECE:
             ahead = Ahead(session, principal, catalogue, resource, source, rows)
             await turns.send(ahead.run())
-        drafts = await _drafts(principal, resource, source, rows)
+        drafts = await _drafts(principal, catalogue, resource, source, rows)
         await turns.done()
 
     async def attempt(part: list[Draft]) -> None:
@@ -247,8 +230,11 @@ async def _upsert(
     return [_receipt(d) for d in drafts]
 
 
-async def _drafts(principal: Principal, resource: Resource, source: str, rows: Sequence[Any]) -> list[Draft]:
+async def _drafts(
+    principal: Principal, catalogue: Catalogue, resource: Resource, source: str, rows: Sequence[Any]
+) -> list[Draft]:
     """A draft of each row, those that are not valid with their errors."""
+    verbs = catalogue.verbs[resource.plural]
     validate = payloads(resource).check_row.validator.validate_python
     drafts: list[Draft] = []
     first: dict[str, int] = {}
@@ -277,7 +263,7 @@ async def _drafts(principal: Principal, resource: Resource, source: str, rows: S
             draft.delete, draft.changes = False, {k: v for k, v in draft.changes.items() if k == "url"}
         elif draft.delete:
             draft.changes = {}
-        if why := unusable(external_id, resource):
+        if why := unusable(external_id, verbs):
             draft.refuse("external_id", "invalid_value", why)
         elif external_id in first:
             draft.refuse(

@@ -165,8 +165,9 @@ OF_PERIODS = (
     ),
     Action(
         name="close", noun="comp_periods", title="Close",
-        description="Make payouts of what its statements leave; from then on nothing of it changes. Nothing of it may be "
-        "disputed.",
+        description=(
+            "Make payouts of what its statements leave; from then on nothing of it changes. Nothing of it may be disputed."
+        ),
         input=Nothing, run=_close,
     ),
     Action(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -19,12 +19,12 @@ from app.sales.targets.metrics import METRICS
 _QUOTAS = MetricCatalogue(x for x in METRICS if x.name == "quota")
 
 _ASSIGNED = """
-select a.id, a.rep_id, a.plan_id, v.id as version_id, p.currency,
+select a.id, a.rep_id, a.plan_id, coalesce($6, v.id) as version_id, p.currency,
        greatest(a.starts_on, $2) as first, least(coalesce(a.ends_on, 'infinity'), $3) as last,
        a.target, a.on_target_earnings, a.variable_share
 from plan_assignments a
 join comp_plans p on p.tenant_id = $1 and p.id = a.plan_id and p.deleted_at is null
-join lateral (
+left join lateral (
   select v.id from comp_plan_versions v
   where v.tenant_id = $1 and v.plan_id = a.plan_id and v.state = 'published' and v.deleted_at is null
     and v.effective_from <= greatest(a.starts_on, $2)
@@ -32,6 +32,7 @@ join lateral (
 ) v on true
 where a.tenant_id = $1 and a.deleted_at is null and a.starts_on < $3 and coalesce(a.ends_on, 'infinity') > $2
   and ($4::uuid[] is null or a.rep_id = any($4))
+  and ($5::uuid is null or a.plan_id = $5) and coalesce($6::uuid, v.id) is not null
 order by a.id
 """
 
@@ -58,13 +59,12 @@ async def assigned(
     principal: Principal,
     days: tuple[date, date],
     reps: Sequence[UUID] | None,
-    instead: Mapping[UUID, UUID] | None = None,
+    instead: tuple[UUID, UUID] | None = None,
 ) -> list[Assigned]:
-    """`instead` puts another version, say a draft, in a plan's place."""
-    rows = await session.connection.fetch(_ASSIGNED, session.tenant_id, *days, reps)
+    """`instead`, a plan and a version: of this plan alone, with that version, say a draft, in the place of its own."""
+    plan, version = instead or (None, None)
+    rows = await session.connection.fetch(_ASSIGNED, session.tenant_id, *days, reps, plan, version)
     found = [_prorated(Assigned(*row), days) for row in rows]
-    if instead:
-        found = [replace(x, version_id=instead.get(x.plan_id, x.version_id)) for x in found]
     return await _with_quotas(session, catalogue, principal, found)
 
 

@@ -103,7 +103,9 @@ tiers as materialized (
     first_paid = give(pay_starts_on, "date")
     text.append(credits.deals(asked, tenant, starts, ends, zone_, first_paid, only=only, assumed=assumed))
     if with_reversed:
-        text.append(credits.reversed(tenant, starts, ends, zone_, first_paid, only=only))
+        text.append(
+            credits.reversed(asked, tenant, starts, ends, zone_, first_paid, only=only, assumed=assumed)
+        )
     text.append(credits.credits(tenant, with_reversed=with_reversed, with_team=with_team))
     if any(
         x["measure"] == "margin" or "margin" in (x["formula"] or "") + (x["applies_when"] or "")

@@ -85,9 +85,19 @@ deals as materialized (
     return text + "\n)"
 
 
-def reversed(tenant: str, starts: str, ends: str, zone: str, first_paid: str, *, only: bool) -> str:
+def reversed(
+    asked: Asked,
+    tenant: str,
+    starts: str,
+    ends: str,
+    zone: str,
+    first_paid: str,
+    *,
+    only: bool,
+    assumed: Mapping[str, Any] | None,
+) -> str:
     """Deals that were last won in the period and are not any more, as they were when that ended. What was won before
-    and dated otherwise, or won again, has earned nothing but its last win."""
+    and dated otherwise, or won again, has earned nothing but its last win; so has one that is assumed to be won."""
     some = (
         "and (coalesce(h.credited_owner_id, h.owner_id) = any((select ids from holders)::uuid[])"
         " or exists (select 1 from opportunity_splits s where s.tenant_id = h.tenant_id"
@@ -95,6 +105,8 @@ def reversed(tenant: str, starts: str, ends: str, zone: str, first_paid: str, *,
         if only
         else ""
     )
+    if assumed is not None:
+        some += f" and h.record_id <> {asked.give(assumed['id'], 'uuid')}"
     return f"""
 reversed as materialized (
   select h.record_id as id, h.{_OF_A_DEAL.format("h", zone)}, h.valid_to as reversed_at

@@ -128,6 +128,12 @@ pieces as materialized (
     return text
 
 
+def attained_by(version: str) -> str:
+    """Which credits attainment is of: those of the team where the version pays an override, else one's own."""
+    return f"""(select case when bool_or(o.kind = 'override') then 'team' else 'own' end
+                     from components o where o.version_id = {version})"""
+
+
 def bonuses(asked: Asked, terms: Sequence[Mapping[str, Any]]) -> str:
     """A bonus is of a period: its formula adds up the credits of an assignment, those of the team where the version
     pays an override."""
@@ -160,8 +166,7 @@ def bonuses(asked: Asked, terms: Sequence[Mapping[str, Any]]) -> str:
     left join (
       select c.assignment_id, sum(c.amount) as credited{grouped}
       from credited c
-      where c.via = (select case when bool_or(o.kind = 'override') then 'team' else 'own' end
-                     from components o where o.version_id = {asked.give(term["version_id"], "uuid")})
+      where c.via = {attained_by(asked.give(term["version_id"], "uuid"))}
       group by c.assignment_id
     ) c on c.assignment_id = a.assignment_id
     where a.version_id = {asked.give(term["version_id"], "uuid")}

@@ -38,13 +38,22 @@ class Payroll:
         await self.assign(plan, rep, start, **assignment)
         return plan
 
+    async def draft(
+        self,
+        plan: str,
+        *components: dict[str, Any],
+        tiers: list[dict[str, Any]] | None = None,
+        start: str = "2026-01-01",
+    ) -> str:
+        data = {"plan_id": plan, "effective_from": start, "components": [*components], "tiers": tiers or []}
+        return str((await self.firm.create("comp_plan_versions", data)).id)
+
     async def version(
         self, plan: str, *components: dict[str, Any], tiers: list[dict[str, Any]] | None = None, start: str
     ) -> str:
-        data = {"plan_id": plan, "effective_from": start, "components": [*components], "tiers": tiers or []}
-        made = await self.firm.create("comp_plan_versions", data)
-        await self.firm.act("comp_plan_versions", "publish", made.id)
-        return str(made.id)
+        id_ = await self.draft(plan, *components, tiers=tiers, start=start)
+        await self.firm.act("comp_plan_versions", "publish", id_)
+        return id_
 
     async def assign(self, plan: str, rep: str, start: str = "2026-01-01", **rest: Any) -> str:
         made = await self.firm.create(
@@ -60,6 +69,20 @@ class Payroll:
             {"external_id": name, "name": name, "amount": amount, "currency": "USD", "owner_id": owner,
              "stage_id": "crm:won", "closed_at": day, "opened_at": "2025-12-01", **rest},
         )  # fmt: skip
+
+    async def open(self, name: str, amount: float | None, owner: str = "crm:r1", **rest: Any) -> None:
+        await self.firm.taken(
+            "opportunities",
+            {"external_id": name, "name": name, "amount": amount, "currency": "USD", "owner_id": owner,
+             "stage_id": "crm:s1", "opened_at": "2025-12-01", **rest},
+        )  # fmt: skip
+
+    async def posted(self) -> list[Any]:
+        """All that is there of pay, as text."""
+        tables = ("statements", "statement_lines", "ledger_entries", "payouts")
+        return [
+            await self.fetch(f"select t::text from {x} t where tenant_id = $1 order by t.id") for x in tables
+        ]
 
     async def period(self, name: str) -> str:
         rows = await self.fetch("select id from comp_periods where tenant_id = $1 and period = $2", name)

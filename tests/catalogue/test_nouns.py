@@ -242,7 +242,9 @@ def free(noun: Resource) -> tuple[str, list[Any]]:
     ):
         for field in noun.fields:
             bounded = (
-                field.maximum is not None and kind in ("number", "money") and field.maximum < max(values)
+                field.maximum is not None
+                and kind in ("number", "money")
+                and field.maximum < float(values[-1])
             )
             if field.kind == kind and field.write == "always" and field.name not in bound and not bounded:
                 return field.name, values

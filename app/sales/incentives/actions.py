@@ -166,7 +166,7 @@ OF_PERIODS = (
     Action(
         name="close", noun="comp_periods", title="Close",
         description=(
-            "Make payouts of what its statements leave; from then on nothing of it changes. None of them may be disputed."
+            "Make payouts of what its statements leave; from then on nothing of it changes. None may be disputed."
         ),
         input=Nothing, run=_close,
     ),

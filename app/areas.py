@@ -25,6 +25,7 @@ from app.sales.pipeline import resources as pipeline
 from app.sales.pricing import resources as pricing
 from app.sales.prospecting import metrics as prospecting_metrics
 from app.sales.prospecting import resources as prospecting
+from app.sales.targets import inquiries as target_inquiries
 from app.sales.targets import metrics as target_metrics
 from app.sales.targets import resources as targets
 
@@ -51,7 +52,7 @@ CATALOGUE = Catalogue(
         *incentives.RESOURCES,
         boards(METRIC_CATALOGUE),
     ),
-    inquiries=incentive_inquiries.INQUIRIES,
+    inquiries=(*target_inquiries.INQUIRIES, *incentive_inquiries.INQUIRIES),
 )
 
 

@@ -87,6 +87,8 @@ def scalar(field: Field) -> Schema:
             return {"type": "object", "additionalProperties": True}
         case "question":
             return ref("MetricQuestion")
+        case "json" if isinstance(field.example, dict):
+            return {"type": "object", "additionalProperties": True}
         case _:
             return array({"type": "string"})
 

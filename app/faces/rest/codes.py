@@ -56,6 +56,7 @@ REFUSALS: dict[int, dict[str, str]] = {
         "already_published": "The version is published.",
         "another_version_of_the_day": "Another version of the plan is published for the day.",
         "version_published": "The version is published, and stays as it is.",
+        "plan_in_use": "Terms of the plan are published.",
         "not_calculated": "The pay period is not calculated, or approved since.",
         "not_approved": "The pay period is not approved.",
         "not_closed": "The pay period is open.",

@@ -27,7 +27,7 @@ from app.language.files import links, operations
 from app.language.resources.board import groupable
 from app.language.resources.fields import Field
 from app.language.resources.payload import class_name
-from app.language.resources.resource import Action, Resource
+from app.language.resources.resource import Action, Inquiry, Resource
 from tests.catalogue.company import Maker, in_order, written
 from tests.catalogue.conftest import World
 from tests.catalogue.faces import Face, Graph, Question, Refused, Rest, must
@@ -102,6 +102,8 @@ def cases(face: Face, two: Two, noun: Resource) -> Iterator[Case]:
     if noun.numbers:
         yield Case(op(f"get{one}Numbers", f"{camel(noun.name)}Numbers"), "path", noun.plural,
                    lambda ref: _numbers(face, key, noun, ref))  # fmt: skip
+    for inquiry in CATALOGUE.inquiries[noun.plural]:
+        yield from _inquiries(face, two, noun, inquiry)
     if isinstance(face, Rest):
         if written(noun.plural):
             yield Case(f"reconcile{many}", "external_ids", noun.plural, lambda ref: face.send(
@@ -253,6 +255,15 @@ def _verbs(face: Face, two: Two, noun: Resource, action: Action, operation: str,
         # A verb that the record's state refuses may say so first; it says so to either.
         yield Case(operation, name, target, lambda ref, n=name: face.write(
             two.key, noun, action.name, own, _asking(data, n, named(n, ref))), None)  # fmt: skip
+
+
+def _inquiries(face: Face, two: Two, noun: Resource, inquiry: Inquiry) -> Iterator[Case]:
+    """One reference at a time: some inquiries take one or another."""
+    operation = action_field(noun, inquiry)
+    yield Case(operation, "path", noun.plural, lambda ref: face.inquire(two.key, inquiry, ref, {}))
+    own = two.mine.make.known[noun.plural][0]
+    for name, target in inquiry.references.items():
+        yield Case(operation, name, target, lambda ref, n=name: face.inquire(two.key, inquiry, own, {n: ref}))
 
 
 PASSED_ON = {("leads", "convert"): {"stage_id": "stages"}}

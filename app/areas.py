@@ -16,6 +16,7 @@ from app.sales.activities import metrics as activity_metrics
 from app.sales.activities import resources as activities
 from app.sales.boards.resources import boards
 from app.sales.incentives import inquiries as incentive_inquiries
+from app.sales.incentives import metrics as incentive_metrics
 from app.sales.incentives import resources as incentives
 from app.sales.org import people
 from app.sales.org import resources as org
@@ -24,6 +25,7 @@ from app.sales.pipeline import resources as pipeline
 from app.sales.pricing import resources as pricing
 from app.sales.prospecting import metrics as prospecting_metrics
 from app.sales.prospecting import resources as prospecting
+from app.sales.targets import inquiries as target_inquiries
 from app.sales.targets import metrics as target_metrics
 from app.sales.targets import resources as targets
 
@@ -34,6 +36,7 @@ METRIC_CATALOGUE = MetricCatalogue(
         *activity_metrics.METRICS,
         *people.METRICS,
         *target_metrics.METRICS,
+        *incentive_metrics.METRICS,
     )
 )
 
@@ -49,7 +52,7 @@ CATALOGUE = Catalogue(
         *incentives.RESOURCES,
         boards(METRIC_CATALOGUE),
     ),
-    inquiries=incentive_inquiries.INQUIRIES,
+    inquiries=(*target_inquiries.INQUIRIES, *incentive_inquiries.INQUIRIES),
 )
 
 

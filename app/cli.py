@@ -295,6 +295,22 @@ def limit_tenant_(
     say.print(f"[bold]{_as_owner(work)}[/bold] has its limits; they hold within seconds.")
 
 
+@tenants_cli.command("pay-from")
+def pay_from_(
+    name: Annotated[str, typer.Argument(help="Its name or id.")],
+    day: Annotated[str, typer.Argument(help="The first day whose deals earn pay here, say 2026-01-01.")],
+) -> None:
+    """Say from which day on deals earn pay here; what closed before was paid elsewhere."""
+    from app.ground.access.tenants import find_tenant, set_pay_start
+
+    async def work(owner: asyncpg.Connection) -> str:
+        tenant = await find_tenant(owner, name)
+        await set_pay_start(owner, tenant, day)
+        return tenant.name
+
+    say.print(f"[bold]{_as_owner(work)}[/bold] pays for deals closed on {day} and later.")
+
+
 @keys_cli.command("create")
 def create_key_(
     tenant: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -74,6 +74,19 @@ async def set_limits(connection: asyncpg.Connection, tenant: Tenant, limits: Lim
         "update control.tenants set settings = settings || jsonb_build_object('limits', $2::jsonb) where id = $1",
         tenant.id,
         asdict(limits),
+    )
+
+
+async def set_pay_start(connection: asyncpg.Connection, tenant: Tenant, day: str) -> None:
+    """On the owner's connection. Deals that closed before the day never enter pay."""
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        raise Invalid.field("/day", "not_a_day", f'"{day}" is no day such as 2026-01-01.') from None
+    await connection.execute(
+        "update control.tenants set settings = settings || jsonb_build_object('pay_starts_on', $2::text) where id = $1",
+        tenant.id,
+        day,
     )
 
 

@@ -12,13 +12,14 @@ from lark import Token
 from app.ground.errors import did_you_mean
 from app.language.formula import tree
 from app.language.formula.errors import MOST_PROBLEMS, FormulaError, Problem
-from app.language.formula.grammar import Syntax
 from app.language.formula.fitting import common, fits
+from app.language.formula.grammar import Syntax
 from app.language.formula.tree import Node
 from app.language.formula.types import COUNTABLE, FUNCTIONS, ORDERED, WORDS, Function, Type, Variable
 
 MOST_DIGITS = 15
 _NUMBER = re.compile(r"([0-9]*)(?:\.([0-9]+))?%?")
+_COMMAS = "Write 1000 for a thousand, 1.5 for a decimal, and a space after a comma between two numbers."
 _DIGITS = re.compile(r"[0-6]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -61,14 +62,9 @@ class Check:
 
     def _number(self, at: Token) -> Node | None:
         found = _NUMBER.fullmatch(at)
-        if found is None or at in (".", "%"):
-            commas = (
-                "Write 1000 for a thousand, 1.5 for a decimal, and a space after a comma between two numbers."
-            )
-            message = f'"{at[:40]}" is no number.'
-            self._problem(
-                at, "bad_number", message, commas if "," in at else "Write digits, as in 1500 or 0.25."
-            )
+        if found is None:
+            suggestion = _COMMAS if "," in at else "Write digits, as in 1500 or 0.25."
+            self._problem(at, "bad_number", f'"{at[:40]}" is no number.', suggestion)
             return None
         if len(found[1]) + len(found[2] or "") > MOST_DIGITS:
             self._problem(at, "bad_number", f"A number has at most {MOST_DIGITS} digits.")
@@ -99,13 +95,15 @@ class Check:
 
     def _negative(self, _: Syntax, parts: Sequence[Syntax]) -> Node | None:
         node = self._countable(parts[0], parts[1])
-        return node and tree.Negative(node.type, node)
+        return None if node is None else tree.Negative(node.type, node)
 
     def _sum(self, _: Syntax, parts: Sequence[Syntax]) -> Node | None:
         terms, signs = parts[::2], ["+", *parts[1::2]]
         nodes = self._operands(parts)
         kind = self._joined(terms, nodes, "What is added or subtracted")
-        return kind and tree.Sum(kind, _with("+", signs, nodes), _with("-", signs, nodes))
+        if nodes is None or kind is None:
+            return None
+        return tree.Sum(kind, _with("+", signs, nodes), _with("-", signs, nodes))
 
     def _product(self, _: Syntax, parts: Sequence[Syntax]) -> Node | None:
         factors, signs = parts[::2], ["*", *parts[1::2]]
@@ -163,10 +161,10 @@ class Check:
             message = f'"{sign}" takes amounts, numbers and dates; here is {WORDS[kind]}.'
             self._problem(sides[0], "type_mismatch", message, "Texts and conditions are only equal or not.")
             return None
-        return tree.Comparison(sign, *nodes)
+        return tree.Comparison(sign, nodes[0], nodes[1])
 
     def _among(self, _: Syntax, parts: Sequence[Syntax]) -> Node | None:
-        compared = [parts[0], *parts[-1].children]
+        compared = [parts[0], *_list(parts[-1])]
         nodes = self._nodes(compared)
         kind = self._joined(compared, nodes, "What is compared")
         if nodes is None or kind is None:
@@ -179,15 +177,15 @@ class Check:
 
     def _negation(self, _: Syntax, parts: Sequence[Syntax]) -> Node | None:
         node = self._condition(parts[1], '"not"')
-        return node and tree.Not(node)
+        return None if node is None else tree.Not(node)
 
     def _conjunction(self, _: Syntax, parts: Sequence[Syntax]) -> Node | None:
         nodes = _all([self._condition(each, '"and"') for each in parts])
-        return nodes and tree.Every(tuple(nodes))
+        return None if nodes is None else tree.Every(tuple(nodes))
 
     def _disjunction(self, _: Syntax, parts: Sequence[Syntax]) -> Node | None:
         nodes = _all([self._condition(each, '"or"') for each in parts])
-        return nodes and tree.Some(tuple(nodes))
+        return None if nodes is None else tree.Some(tuple(nodes))
 
     def _condition(self, at: Syntax, what: str) -> Node | None:
         node = self._node(at)
@@ -199,20 +197,23 @@ class Check:
 
     def _joined(self, parts: Sequence[Syntax], nodes: Sequence[Node] | None, what: str) -> Type | None:
         """The type that all have together, told at the first that has another."""
-        kind: Type | None = None
-        for n, node in enumerate(nodes or (), 1):
-            before, kind = kind, common(nodes[:n])
-            if kind is None:
-                message = f"{what} must be of one type; here {WORDS[node.type]} meets {WORDS[before]}."
-                self._problem(parts[n - 1], "type_mismatch", message)
+        if nodes is None:
+            return None
+        kind = nodes[0].type
+        for n, node in enumerate(nodes):
+            joined = common(nodes[: n + 1])
+            if joined is None:
+                message = f"{what} must be of one type; here {WORDS[node.type]} meets {WORDS[kind]}."
+                self._problem(parts[n], "type_mismatch", message)
                 return None
+            kind = joined
         return kind
 
     # -- functions --------------------------------------------------------------------------------------------------
 
     def _call(self, at: Syntax, parts: Sequence[Syntax]) -> Node | None:
         called = str(parts[0])
-        arguments = parts[1].children if len(parts) > 1 else []
+        arguments = _list(parts[1]) if len(parts) > 1 else []
         name = called.lower()
         function = FUNCTIONS.get(name)
         if function is None:
@@ -225,7 +226,9 @@ class Check:
             self._nodes(arguments)
             return None
         if len(arguments) < function.least or (function.most and len(arguments) > function.most):
-            self._wrong(at, function, f"{name} does not take {len(arguments)} arguments.")
+            self._wrong(
+                at, function, f"{name} does not take {len(arguments)} argument{'s' * (len(arguments) != 1)}."
+            )
             self._nodes(arguments)
             return None
         if function.aggregate or (name in ("min", "max") and len(arguments) == 1):
@@ -311,7 +314,7 @@ class Check:
         if node is not None and node.type not in COUNTABLE:
             self._mismatch(arguments[0], "round takes amounts and numbers", node.type)
             return None
-        return node and tree.Rounded(node.type, node, int(digits))
+        return None if node is None else tree.Rounded(node.type, node, int(digits))
 
     def _days_between(self, arguments: Sequence[Syntax]) -> Node | None:
         nodes = self._nodes(arguments)
@@ -322,7 +325,7 @@ class Check:
         ]
         for at, kind in wrong:
             self._mismatch(at, "days_between takes dates", kind)
-        return None if wrong else tree.DaysBetween(*nodes)
+        return None if wrong else tree.DaysBetween(nodes[0], nodes[1])
 
 
 def _all(nodes: Sequence[Node | None]) -> list[Node] | None:
@@ -332,6 +335,11 @@ def _all(nodes: Sequence[Node | None]) -> list[Node] | None:
 
 def _with(which: str, signs: Sequence[object], nodes: Sequence[Node]) -> tuple[Node, ...]:
     return tuple(node for sign, node in zip(signs, nodes, strict=True) if sign == which)
+
+
+def _list(at: Syntax) -> Sequence[Syntax]:
+    assert not isinstance(at, Token)
+    return at.children
 
 
 def _offset(at: Syntax) -> int:

@@ -10,7 +10,8 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from app.language.formula.check import Check
 from app.language.formula.grammar import syntax
-from app.language.formula.tree import Aggregate, Node
+from app.language.formula.sql import expression
+from app.language.formula.tree import Aggregate, Node, Sources
 from app.language.formula.types import NUMBERS, Type, Variable
 
 
@@ -29,7 +30,7 @@ class Formula:
         columns: Mapping[str, ColumnElement[Any]],
         aggregated: Mapping[Aggregate, ColumnElement[Any]] | None = None,
     ) -> ColumnElement[Any]:
-        return self.tree.compile(columns, aggregated or {})
+        return expression(self.tree.sql(Sources(columns, aggregated or {})), self.type)
 
 
 def parse(text: str, variables: Mapping[str, Variable], *, expects: Type, aggregates: bool = True) -> Formula:

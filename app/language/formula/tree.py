@@ -1,70 +1,42 @@
 """A formula as a typed tree, each node of which knows its SQL.
 
-No statement can fail on it, whatever the rows hold. What would divide by zero is NULL, dates are never moved, and digits
-cannot outgrow numeric's 131,072: a leaf has some twenty, a product has those of its factors together, a quotient at
-most 24 more, and there are 200 tokens. Each operand is written once, so that text does not double with depth.
+No statement can fail on it, whatever the rows hold. What would divide by zero is NULL, dates are never moved, and
+digits cannot outgrow numeric's 131,072: a leaf has some twenty, a product those of its factors together, a quotient
+at most 24 more, and there are 200 tokens. Each operand is written once, so that text does not double with depth.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import reduce
 from typing import Any, Protocol
 
-from sqlalchemy import (
-    Boolean,
-    Date,
-    Integer,
-    Numeric,
-    Text,
-    and_,
-    bindparam,
-    case,
-    cast,
-    func,
-    literal_column,
-    not_,
-    or_,
-)
-from sqlalchemy.sql.elements import ColumnElement, Grouping
+from sqlalchemy import bindparam, cast
+from sqlalchemy.sql.elements import ColumnElement
 
+from app.language.formula.sql import TYPES, Pieces, expression, fill, listed
 from app.language.formula.types import Type
 
-Columns = Mapping[str, ColumnElement[Any]]
-Aggregates = Mapping["Aggregate", ColumnElement[Any]]
 
-_NUMERIC = Numeric()
-"""Without precision: a column's own would round what is computed with it."""
-_SQL: dict[Type, Any] = {
-    Type.MONEY: _NUMERIC,
-    Type.NUMBER: _NUMERIC,
-    Type.RATIO: _NUMERIC,
-    Type.TEXT: Text(),
-    Type.DATE: Date(),
-    Type.BOOL: Boolean(),
-}
-_ZERO = literal_column("0", _NUMERIC)
-_HALF = literal_column("0.5", _NUMERIC)
-_COMPARE = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<>": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a formula's values are: its variables, and what was aggregated for it."""
+
+    columns: Mapping[str, ColumnElement[Any]]
+    aggregated: Mapping[Aggregate, ColumnElement[Any]]
 
 
 class Node(Protocol):
     @property
     def type(self) -> Type: ...
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any: ...
+    def sql(self, sources: Sources) -> Pieces: ...
+
+
+def _each(nodes: Iterable[Node], sources: Sources) -> list[Pieces]:
+    return [each.sql(sources) for each in nodes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +44,8 @@ class Constant:
     type: Type
     value: Decimal | str | date | bool
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any:
-        return bindparam(None, self.value, type_=_SQL[self.type], unique=True)
+    def sql(self, sources: Sources) -> Pieces:
+        return [bindparam(None, self.value, type_=TYPES[self.type], unique=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +53,8 @@ class Name:
     type: Type
     name: str
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any:
-        return cast(columns[self.name], _SQL[self.type])
+    def sql(self, sources: Sources) -> Pieces:
+        return [cast(sources.columns[self.name], TYPES[self.type])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +65,23 @@ class Aggregate:
     function: str
     argument: Node
 
-    def compile(self, columns: Columns) -> ColumnElement[Any]:
+    def compile(self, columns: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
         """What to select in the caller's grouped query."""
-        of, sql = self.argument.compile(columns, {}), _SQL[self.type]
-        if self.function == "count":
-            return cast(func.count(of), sql)
-        if self.function == "median":
-            # percentile_cont works in double precision; these are two of the values, one where their number is odd.
-            lower, upper = (
-                cast(func.percentile_disc(_HALF).within_group(order), sql) for order in (of.asc(), of.desc())
-            )
-            return (lower + upper) * _HALF
-        return getattr(func, self.function)(of, type_=sql)
+        template = _AGGREGATES[self.function]
+        arguments = [self.argument.sql(Sources(columns, {})) for _ in range(template.count("{}"))]
+        return expression(fill(template, *arguments), self.type)
+
+
+_AGGREGATES = {
+    "sum": "sum({})",
+    "count": "count({})::numeric",
+    "avg": "avg({})",
+    "min": "min({})",
+    "max": "max({})",
+    # percentile_cont works in double precision. These are two of the values, and one where their number is odd.
+    "median": "((percentile_disc(0.5) within group (order by {})"
+    " + percentile_disc(0.5) within group (order by {} desc)) * 0.5)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +94,8 @@ class Aggregated:
     def type(self) -> Type:
         return self.aggregate.type
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any:
-        return cast(aggregated[self.aggregate], _SQL[self.type])
+    def sql(self, sources: Sources) -> Pieces:
+        return [cast(sources.aggregated[self.aggregate], TYPES[self.type])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +103,8 @@ class Negative:
     type: Type
     operand: Node
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any:
-        return -self.operand.compile(columns, aggregated)
+    def sql(self, sources: Sources) -> Pieces:
+        return fill("(- {})", self.operand.sql(sources))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +113,10 @@ class Sum:
     plus: tuple[Node, ...]
     minus: tuple[Node, ...]
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any:
-        plus, minus = (
-            reduce(operator.add, [each.compile(columns, aggregated) for each in terms]) if terms else None
-            for terms in (self.plus, self.minus)
+    def sql(self, sources: Sources) -> Pieces:
+        return fill(
+            "({})", listed(" - ", [listed(" + ", _each(self.plus, sources)), *_each(self.minus, sources)])
         )
-        return plus if minus is None else plus - minus
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +127,11 @@ class Product:
     over: tuple[Node, ...]
     under: tuple[Node, ...]
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any:
-        over, under = (
-            reduce(operator.mul, [each.compile(columns, aggregated) for each in factors]) if factors else None
-            for factors in (self.over, self.under)
-        )
-        return over if under is None else over / func.nullif(under, _ZERO, type_=_NUMERIC)
+    def sql(self, sources: Sources) -> Pieces:
+        over = listed(" * ", _each(self.over, sources))
+        if not self.under:
+            return fill("({})", over)
+        return fill("({} / nullif({}, 0))", over, listed(" * ", _each(self.under, sources)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +141,8 @@ class Comparison:
     right: Node
     type: Type = Type.BOOL
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any:
-        # In parentheses, since PostgreSQL lets "not" reach over what follows it.
-        left, right = (Grouping(each.compile(columns, aggregated)) for each in (self.left, self.right))
-        return _COMPARE[self.sign](left, right)
+    def sql(self, sources: Sources) -> Pieces:
+        return fill(f"({{}} {self.sign} {{}})", self.left.sql(sources), self.right.sql(sources))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +151,8 @@ class Among:
     options: tuple[Node, ...]
     type: Type = Type.BOOL
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any:
-        options = [each.compile(columns, aggregated) for each in self.options]
-        return self.operand.compile(columns, aggregated).in_(options)
+    def sql(self, sources: Sources) -> Pieces:
+        return fill("({} in ({}))", self.operand.sql(sources), listed(", ", _each(self.options, sources)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +160,8 @@ class Not:
     operand: Node
     type: Type = Type.BOOL
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any:
-        return not_(self.operand.compile(columns, aggregated))
+    def sql(self, sources: Sources) -> Pieces:
+        return fill("(not {})", self.operand.sql(sources))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +169,8 @@ class Every:
     operands: tuple[Node, ...]
     type: Type = Type.BOOL
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any:
-        return and_(*(each.compile(columns, aggregated) for each in self.operands))
+    def sql(self, sources: Sources) -> Pieces:
+        return fill("({})", listed(" and ", _each(self.operands, sources)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +178,8 @@ class Some:
     operands: tuple[Node, ...]
     type: Type = Type.BOOL
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any:
-        return or_(*(each.compile(columns, aggregated) for each in self.operands))
+    def sql(self, sources: Sources) -> Pieces:
+        return fill("({})", listed(" or ", _each(self.operands, sources)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,11 +189,9 @@ class Choice:
     then: Node
     otherwise: Node
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any:
-        condition, then, otherwise = (
-            each.compile(columns, aggregated) for each in (self.condition, self.then, self.otherwise)
-        )
-        return case((condition, then), else_=otherwise)
+    def sql(self, sources: Sources) -> Pieces:
+        parts = _each((self.condition, self.then, self.otherwise), sources)
+        return fill("(case when {} then {} else {} end)", *parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +199,8 @@ class FirstDefined:
     type: Type
     options: tuple[Node, ...]
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any:
-        options = (each.compile(columns, aggregated) for each in self.options)
-        return func.coalesce(*options, type_=_SQL[self.type])
+    def sql(self, sources: Sources) -> Pieces:
+        return fill("coalesce({})", listed(", ", _each(self.options, sources)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,17 +215,11 @@ class Extreme:
     greatest: bool
     options: tuple[Node, ...]
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any:
-        sql = _SQL[self.type]
-        undefined = literal_column(
-            f"'{'' if self.greatest else '-'}infinity'::{'date' if self.type is Type.DATE else 'numeric'}",
-            sql,
-        )
-        options = (
-            func.coalesce(each.compile(columns, aggregated), undefined, type_=sql) for each in self.options
-        )
-        extreme = func.greatest if self.greatest else func.least
-        return func.nullif(extreme(*options, type_=sql), undefined, type_=sql)
+    def sql(self, sources: Sources) -> Pieces:
+        function, sign = ("greatest", "") if self.greatest else ("least", "-")
+        undefined = f"'{sign}infinity'::{'date' if self.type is Type.DATE else 'numeric'}"
+        options = [fill(f"coalesce({{}}, {undefined})", each) for each in _each(self.options, sources)]
+        return fill(f"nullif({function}({{}}), {undefined})", listed(", ", options))
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,25 +228,17 @@ class Rounded:
     operand: Node
     digits: int
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any:
-        digits = literal_column(str(self.digits), Integer())
-        return func.round(self.operand.compile(columns, aggregated), digits, type_=_NUMERIC)
+    def sql(self, sources: Sources) -> Pieces:
+        return fill(f"round({{}}, {self.digits:d})", self.operand.sql(sources))
 
 
 @dataclass(frozen=True, slots=True)
 class DaysBetween:
-    """Of dates that are infinite, as no day, there is no difference: PostgreSQL would refuse the statement."""
-
     first: Node
     last: Node
     type: Type = Type.NUMBER
 
-    def compile(self, columns: Columns, aggregated: Aggregates) -> Any:
-        first, last = (_finite(each.compile(columns, aggregated)) for each in (self.first, self.last))
-        return cast(last.op("-", return_type=Integer())(first), _NUMERIC)
-
-
-def _finite(day: Any) -> Any:
-    for sign in ("", "-"):
-        day = func.nullif(day, literal_column(f"'{sign}infinity'::date", Date()), type_=Date())
-    return day
+    def sql(self, sources: Sources) -> Pieces:
+        # An infinite date is no day: PostgreSQL would refuse the statement over its difference.
+        finite = "nullif(nullif({}, 'infinity'::date), '-infinity'::date)"
+        return fill(f"({finite} - {finite})::numeric", self.last.sql(sources), self.first.sql(sources))

@@ -96,8 +96,8 @@ def reversed(
     only: bool,
     assumed: Mapping[str, Any] | None,
 ) -> str:
-    """Deals that were won in the period and are not any more, as they were when that ended. One that is assumed to be
-    won is won again."""
+    """Deals that were last won in the period and are not any more, as they were when that ended. What was won before
+    and dated otherwise, or won again, has earned nothing but its last win; so has one that is assumed to be won."""
     some = (
         "and (coalesce(h.credited_owner_id, h.owner_id) = any((select ids from holders)::uuid[])"
         " or exists (select 1 from opportunity_splits s where s.tenant_id = h.tenant_id"
@@ -109,14 +109,18 @@ def reversed(
         some += f" and h.record_id <> {asked.give(assumed['id'], 'uuid')}"
     return f"""
 reversed as materialized (
-  select distinct on (h.record_id) h.record_id as id, h.{_OF_A_DEAL.format("h", zone)}, h.valid_to as reversed_at
+  select h.record_id as id, h.{_OF_A_DEAL.format("h", zone)}, h.valid_to as reversed_at
   from opportunities_history h
   join opportunities o on o.tenant_id = {tenant} and o.id = h.record_id and o.category <> 'won'
    and o.deleted_at is null
   where h.tenant_id = {tenant} and h.category = 'won' and h.superseded_at = 'infinity' and h.valid_to < 'infinity'
     and h.closed_at >= {starts} and h.closed_at < {ends} and h.origin <> 'backfill' {some}
     and ({first_paid} is null or (h.closed_at at time zone {zone})::date >= {first_paid})
-  order by h.record_id, h.valid_to desc
+    and not exists (
+      select 1 from opportunities_history l
+      where l.tenant_id = {tenant} and l.record_id = h.record_id and l.category = 'won'
+        and l.superseded_at = 'infinity' and l.valid_from >= h.valid_to
+    )
 )"""
 
 

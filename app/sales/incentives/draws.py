@@ -13,6 +13,7 @@ from uuid import UUID
 from babel.numbers import get_currency_precision
 
 from app.sales.incentives.asked import Period
+from app.sales.incentives.told import TOLD
 
 _DRAW = """
 with offered as (
@@ -87,14 +88,16 @@ written as (
   on conflict (tenant_id, period_id, line_key) do update set
     amount = l.amount + excluded.amount, trace = excluded.trace, version_id = excluded.version_id,
     version = l.version + 1, updated_at = greatest(now(), l.updated_at)
-  returning id, line_key, statement_id
-)
+  returning id, line_key, statement_id, version
+),
+entered as (
 insert into ledger_entries (
   tenant_id, kind, period_id, earned_period_id, rep_id, statement_id, line_id, debit, credit, on_day, currency, amount
 )
 select $1, 'draw', $2, $2, x.rep_id, w.statement_id, w.id, 'draw', 'payable', $4 - 1, x.currency, x.difference
 from changed x join written w on w.line_key = x.line_key where x.difference <> 0
-"""
+returning id
+)"""
 _PAID_IN = "select distinct currency from comp_plans where tenant_id = $1"
 
 
@@ -104,5 +107,12 @@ async def draw(session: Any, period: Period, reps: Sequence[UUID] | None) -> Non
     currencies = [row["currency"] for row in rows]
     digits = [get_currency_precision(x) for x in currencies]
     await session.connection.execute(
-        _DRAW, session.tenant_id, period.id, period.first, period.last, reps, currencies, digits
+        _DRAW + TOLD.format(tenant="$1"),
+        session.tenant_id,
+        period.id,
+        period.first,
+        period.last,
+        reps,
+        currencies,
+        digits,
     )

@@ -18,13 +18,17 @@ _TYPES = {
 }  # fmt: skip
 
 
+MOST = "1e12"
+"""What a line pays is less than this, whatever a formula comes to: so no sum outgrows what can be stored."""
+
+
 def _columns(alias: str, names: Iterable[str]) -> dict[str, ColumnElement[Any]]:
     source = table(alias, *(column(x, _TYPES[OF_A_CREDIT[x].type]) for x in names))
     return {x: source.c[x] for x in names}
 
 
 def _read(text: str, expects: Type, *, aggregates: bool = False) -> Formula:
-    return parse(text, OF_A_PERIOD if aggregates else OF_A_CREDIT, expects=expects, aggregates=aggregates)
+    return parse(text, OF_A_CREDIT, expects=expects, aggregates=aggregates)
 
 
 def _cases(asked: Asked, terms: Sequence[Mapping[str, Any]], name: str, expects: Type, otherwise: str) -> str:
@@ -71,6 +75,7 @@ tiered as (
    and (p.reversed_at is null or p.reversed_at > p.closed_at + k.clawback_days * interval '1 day')
   cross join lateral (select case k.tiered_by when 'credited' then 1 else nullif(p.target, 0) end as base) b
   left join tiers t on t.version_id = k.version_id and t.component = k.code and b.base is not null
+   and p.amount is not null
    and case k.tiering
        when 'retroactive' then p.credited >= t.low * b.base and p.credited < t.high * b.base
        else least(greatest(p.after, t.low * b.base), t.high * b.base)
@@ -87,7 +92,7 @@ reasoned as (
               when threshold is not null and attainment < threshold then 'below_threshold' end as reason
   from tiered
 ),
-earned as (
+reckoned as (
   select r.*, m.digits,
          case when reason is not null then 0
               when flat_amount is not null then flat_amount * share
@@ -96,8 +101,14 @@ earned as (
               when tier = 0 then 0
               when measure = 'margin' and tiering = 'marginal' then margin * piece / nullif(amount, 0) * tier_rate
               when measure = 'margin' then margin * tier_rate
-              else piece * tier_rate end as exact
+              else piece * tier_rate end as comes_to
   from reasoned r join minor m on m.currency = r.currency
+),
+earned as (
+  select r.*, case when abs(comes_to) < {MOST} then comes_to else 0 end as exact,
+         case when r.reason is null and formula is not null and told is null then 'undefined'
+              when abs(comes_to) >= {MOST} then 'too_large' else r.reason end as why
+  from reckoned r
 ),
 rounded as (
   select *, {before} as exact_before, {rounded if marginal else "round(exact, digits)"} as earns
@@ -140,9 +151,7 @@ def bonuses(asked: Asked, terms: Sequence[Mapping[str, Any]]) -> str:
             f", coalesce(c.g{place}, 0) as g{place}" if x.function == "count" else f", c.g{place}"
             for place, x in enumerate(sums)
         )
-        of_period = _columns(
-            "s", ("attainment", "target", "credited", "on_target_earnings", "variable_share")
-        )
+        of_period = _columns("s", OF_A_PERIOD)
         gathered = table("s", *(column(f"g{x}", Numeric()) for x in range(len(sums))))
         results = {x: gathered.c[f"g{place}"] for place, x in enumerate(sums)}
         condition = asked.express(applies.compile(of_period, results)) if applies else "true"
@@ -163,7 +172,10 @@ def bonuses(asked: Asked, terms: Sequence[Mapping[str, Any]]) -> str:
     where a.version_id = {asked.give(term["version_id"], "uuid")}
   ) s on true
   where k.id = {id_} and ({condition}) is true""")
-    columns = "assignment_id, rep_id, version_id, currency, last, code, kind, formula, exact, target, credited, attainment"
+    columns = (
+        "assignment_id, rep_id, version_id, currency, last, code, kind, formula, "
+        "exact, target, credited, attainment"
+    )
     every = " union all ".join(f"select {columns} from ({x}) b" for x in selects)
     return f"\nbonuses as ({every or _NO_BONUS})"
 
@@ -187,7 +199,7 @@ computed as materialized (
            case when hold_until = 'booked' and booked_on is null or hold_until = 'paid' and paid_on is null
                 then 'held' else 'payable' end as account,
            closed_on as on_day, amount_earned as amount,
-           coalesce(reason, case when amount_earned = 0 and earns <> 0 then 'capped' end) as reason,
+           coalesce(why, case when amount_earned = 0 and earns <> 0 then 'capped' end) as reason,
            jsonb_strip_nulls(jsonb_build_object(
              'credit', credit, 'credit_currency', credit_currency, 'share', share, 'rate_of_exchange', fx,
              'credited', amount, 'margin', case when measure = 'margin' then margin end,
@@ -202,7 +214,8 @@ computed as materialized (
     from pieces
     union all
     select b.assignment_id, b.rep_id, b.version_id, b.currency, b.code, b.kind, null, null, 0, 'payable',
-           b.last - 1, round(b.exact, m.digits), null,
+           b.last - 1, case when abs(b.exact) < {MOST} then round(b.exact, m.digits) else 0 end,
+           case when abs(b.exact) >= {MOST} then 'too_large' end,
            jsonb_strip_nulls(jsonb_build_object(
              'target', b.target, 'attainment', b.attainment, 'total_credited', b.credited, 'formula', b.formula,
              'exact', b.exact, 'digits', m.digits))

@@ -22,6 +22,8 @@ from app.sales.incentives.asked import Asked, Period
 from app.sales.incentives.assigned import Assigned, assigned
 from app.sales.incentives.draws import draw
 from app.sales.incentives.rates import rates
+from app.sales.incentives.told import TOLD
+from app.sales.incentives.touched import seen, settle, touched
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('pay ' || $1::uuid::text, 0))"
 _PERIOD = "select id, starts_on, ends_on, state from comp_periods where tenant_id = $1 and id = $2"
@@ -29,13 +31,21 @@ _OPEN = """
 select id, starts_on, ends_on from comp_periods
 where tenant_id = $1 and starts_on >= $2 and state <> 'closed' and deleted_at is null order by starts_on limit 1
 """
-_CLOSED_BEFORE = """
-select id, starts_on, ends_on from comp_periods
-where tenant_id = $1 and starts_on < $2 and state = 'closed' and deleted_at is null order by starts_on
+_ADJUSTED_IN = """
+select c.id, c.starts_on, c.ends_on from comp_periods c
+where c.tenant_id = $1 and c.starts_on < $2 and c.state = 'closed' and c.deleted_at is null
+  and not exists (
+    select 1 from comp_periods o
+    where o.tenant_id = $1 and o.starts_on >= c.ends_on and o.starts_on < $2 and o.state <> 'closed'
+      and o.deleted_at is null
+  )
+order by c.starts_on
 """
+"""The closed periods before a day whose first open one begins on it."""
 _PAY_STARTS = "select (settings->>'pay_starts_on')::date from control.tenants where id = $1"
 
 _STATEMENTS = """
+with made as (
 insert into statements (tenant_id, period_id, rep_id, currency)
 select $1, $2, x.rep_id, x.currency from (
   select distinct * from unnest($3::uuid[], $4::text[]) as a(rep_id, currency)
@@ -45,9 +55,14 @@ select $1, $2, x.rep_id, x.currency from (
 ) x
 order by x.rep_id, x.currency
 on conflict (tenant_id, rep_id, period_id, currency) do nothing
+returning id, version
+)
+insert into events (tenant_id, type, noun, record_id, version)
+select $1, 'statement.created', 'statements', id, version from made
 """
 
 _TOTALS = """
+with changed as (
 update statements s set
   earned = x.earned, adjusted = x.adjusted, drawn = x.drawn, held = x.held, total = x.total,
   state = case when s.state = 'approved' and s.total <> x.total then 'draft' else s.state end,
@@ -68,6 +83,10 @@ from (
 ) x
 where s.tenant_id = $1 and s.id = x.id
   and (s.earned, s.adjusted, s.drawn, s.held, s.total) is distinct from (x.earned, x.adjusted, x.drawn, x.held, x.total)
+returning s.id, s.version
+)
+insert into events (tenant_id, type, noun, record_id, version, changed)
+select $1, 'statement.calculated', 'statements', id, version, '{earned,adjusted,drawn,held,total}' from changed
 """
 
 
@@ -101,7 +120,8 @@ async def lock(session: Any) -> None:
 
 
 async def calculate(pay: Pay, period_id: UUID, reps: Sequence[UUID] | None = None) -> None:
-    """Post what a period has earned; of an open one also what closed periods before it have earned otherwise since.
+    """Post what a period has earned; of an open one also what closed periods before it have earned otherwise since, as
+    far as the feed tells of it. A closed one is reckoned anew whatever the feed tells.
 
     Raises Conflict where a closed period has no open one behind it.
     """
@@ -117,16 +137,32 @@ async def calculate(pay: Pay, period_id: UUID, reps: Sequence[UUID] | None = Non
                 code="no_open_period",
             )
         into = pay.period(behind)
-        await post(pay, period, into, reps)
+        await _reckon(pay, period, into, reps)
     else:
         into = period
-        first = await session.connection.fetchrow(_OPEN, session.tenant_id, date.min)
-        if first["id"] == period.id:
-            for earlier in await session.connection.fetch(_CLOSED_BEFORE, session.tenant_id, period.first):
-                await post(pay, pay.period(earlier), into, reps)
-        await post(pay, period, into, reps)
+        for earlier in await session.connection.fetch(_ADJUSTED_IN, session.tenant_id, period.first):
+            await _take_in(pay, pay.period(earlier), into, reps)
+        await _reckon(pay, period, into, reps)
     await draw(session, into, reps)
     await session.connection.execute(_TOTALS, session.tenant_id, into.id, reps)
+
+
+async def _reckon(pay: Pay, period: Period, into: Period, reps: Sequence[UUID] | None) -> None:
+    txid = await seen(pay.session)
+    await post(pay, period, into, reps)
+    if reps is None:
+        await settle(pay.session, period, txid)
+
+
+async def _take_in(pay: Pay, period: Period, into: Period, reps: Sequence[UUID] | None) -> None:
+    """Of a closed period, those whose pay may have changed since it was last looked at."""
+    txid = await seen(pay.session)
+    some = await touched(pay.session, period)
+    wanted = reps if some is None else some if reps is None else [x for x in reps if x in set(some)]
+    if wanted is None or wanted:
+        await post(pay, period, into, wanted)
+    if reps is None:
+        await settle(pay.session, period, txid)
 
 
 async def prepared(
@@ -175,10 +211,14 @@ def _posting(asked: Asked, tenant_id: UUID, period: Period, into: Period, reps: 
     else:
         day = "coalesce(c.on_day, s.on_day)"
         posting = "'earning'"
-        traced = "c.trace is distinct from s.trace or c.reason is distinct from s.reason"
+        traced = (
+            "c.trace is distinct from s.trace - '{amount_now,amount_before}'::text[]"
+            " or c.reason is distinct from s.reason"
+        )
     return f""",
 standing as materialized (
-  select distinct on (l.line_key) l.*, sum(l.amount) over (partition by l.line_key) as stands
+  select distinct on (l.line_key) l.*, sum(l.amount) over (partition by l.line_key) as stands,
+         coalesce(sum(l.amount) filter (where l.period_id <> {paid}) over (partition by l.line_key), 0) as elsewhere
   from statement_lines l
   where l.tenant_id = {tenant} and l.earned_period_id = {earned} and l.posting <> 'draw' {some}
   order by l.line_key, l.period_id <> {earned}, l.id
@@ -192,9 +232,10 @@ changed as materialized (
          coalesce(c.account, s.account) as account, {day} as on_day, coalesce(c.currency, s.currency) as currency,
          coalesce(c.amount, 0) - coalesce(s.stands, 0) as difference,
          case when c.line_key is null then 'no_longer_credited' else c.reason end as reason,
-         coalesce(c.trace, s.trace) || case when {"true" if late else "c.line_key is null"}
-           then jsonb_build_object('amount_now', coalesce(c.amount, 0), 'amount_before', coalesce(s.stands, 0))
-           else '{{}}' end as trace,
+         coalesce(c.trace, s.trace) - '{{amount_now,amount_before}}'::text[]
+           || case when {"true" if late else "c.line_key is null or s.elsewhere <> 0"}
+              then jsonb_build_object('amount_now', coalesce(c.amount, 0), 'amount_before', coalesce(s.elsewhere, 0))
+              else '{{}}' end as trace,
          {posting} as posting, s.line_key is not null as stood
   from computed c full join standing s on s.line_key = c.line_key
   where coalesce(c.amount, 0) <> coalesce(s.stands, 0)
@@ -215,11 +256,11 @@ written as (
   on conflict (tenant_id, period_id, line_key) do update set
     amount = l.amount + excluded.amount, reason = excluded.reason, on_day = excluded.on_day,
     version_id = excluded.version_id,
-    trace = excluded.trace || case when excluded.trace ? 'amount_before' and l.trace ? 'amount_before'
-                                   then jsonb_build_object('amount_before', l.trace->'amount_before') else '{{}}' end,
+    trace = excluded.trace,
     version = l.version + 1, updated_at = greatest(now(), l.updated_at)
-  returning id, line_key, statement_id
-)
+  returning id, line_key, statement_id, version
+),
+entered as (
 insert into ledger_entries (
   tenant_id, kind, period_id, earned_period_id, rep_id, statement_id, line_id, opportunity_id, adjusts_id, debit,
   credit, on_day, currency, amount
@@ -233,4 +274,6 @@ select {tenant}, x.posting, {paid}, {earned}, x.rep_id, w.statement_id, w.id, x.
        'expense', x.account, x.on_day, x.currency, x.difference
 from changed x join written w on w.line_key = x.line_key
 where x.difference <> 0
-"""
+returning id
+)
+{TOLD.format(tenant=tenant)}"""

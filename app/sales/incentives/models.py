@@ -3,7 +3,17 @@
 from sqlalchemy import Boolean, CheckConstraint, Column, Date, Index, Integer, Numeric, Text, text
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from app.ground.database.tables import MOMENT, MONEY, RATIO, child_table, history_of, record_table, ref
+from app.ground.database.tables import (
+    MOMENT,
+    MONEY,
+    RATIO,
+    child_table,
+    history_of,
+    record_table,
+    ref,
+    tenant_table,
+)
+from app.ground.events.models import XID8
 
 _AMOUNT = "abs({0}) * 10::numeric ^ scale(trim_scale({0})) < 1e15"
 _ID = UUID(as_uuid=True)
@@ -112,9 +122,11 @@ comp_periods = record_table(
     Column("starts_on", Date, nullable=False),
     Column("ends_on", Date, nullable=False),
     Column("state", Text, nullable=False, server_default=text("'open'")),
+    Column("left_out", JSONB),
     Column("calculated_at", MOMENT),
     Column("approved_at", MOMENT),
     Column("closed_at", MOMENT),
+    Column("note", Text),
     CheckConstraint(f"state in {PERIOD_STATES}", name="state"),
     CheckConstraint("ends_on > starts_on", name="days"),
     Index(
@@ -123,6 +135,14 @@ comp_periods = record_table(
     ),
 )  # fmt: skip
 comp_periods_history = history_of(comp_periods)
+
+pay_settlements = tenant_table(
+    "pay_settlements",
+    Column("period_id", _ID, nullable=False),
+    Column("txid", XID8, nullable=False),
+    key=("period_id",),
+)
+"""Up to which transaction what a period has earned takes in all that changed: the feed tells what came later."""
 
 # --- what comes of them ----------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 _OWE = """
+with owed as (
 insert into payouts (tenant_id, period_id, rep_id, statement_id, currency, amount)
 select $1, $2, s.rep_id, s.id, s.currency, b.amount - coalesce(o.amount, 0)
 from statements s
@@ -26,20 +27,34 @@ left join lateral (
   where x.tenant_id = $1 and x.rep_id = s.rep_id and x.currency = s.currency and x.state <> 'void'
 ) o on true
 where s.tenant_id = $1 and s.period_id = $2 and b.amount - coalesce(o.amount, 0) > 0
+returning id, version
+)
+insert into events (tenant_id, type, noun, record_id, version)
+select $1, 'payout.created', 'payouts', id, version from owed
 """
 
 _WITHDRAW = """
+with withdrawn as (
 update payouts set state = 'void', version = version + 1, updated_at = greatest(now(), updated_at)
 where tenant_id = $1 and period_id = $2 and state = 'due'
+returning id, version
+)
+insert into events (tenant_id, type, noun, record_id, version, changed)
+select $1, 'payout.updated', 'payouts', id, version, '{state}' from withdrawn
 """
 
 _PAID = """
+with entered as (
 insert into ledger_entries (
   tenant_id, kind, period_id, earned_period_id, rep_id, statement_id, payout_id, debit, credit, on_day, currency, amount
 )
 select $1, 'payment', p.period_id, p.period_id, p.rep_id, p.statement_id, p.id, 'payable', 'cash', $3, p.currency,
        p.amount
 from payouts p where p.tenant_id = $1 and p.id = $2
+returning id
+)
+insert into events (tenant_id, type, noun, record_id, version)
+select $1, 'ledger_entry.created', 'ledger_entries', id, 1 from entered
 """
 
 

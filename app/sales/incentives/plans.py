@@ -7,12 +7,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from sqlalchemy import literal_column
+
 from app.ground.errors import Conflict, FieldError
 from app.language.formula.errors import FormulaError
 from app.language.formula.formula import parse
 from app.language.formula.types import Type
-from app.language.resources.batch import Batch, Draft
+from app.language.resources.batch import Batch
 from app.sales.incentives.terms import OF_A_CREDIT, OF_A_PERIOD
+
+_PUBLISHED = """
+select distinct plan_id from comp_plan_versions
+where tenant_id = $1 and plan_id = any($2) and state = 'published' and deleted_at is null
+"""
+
+
+async def check_plans(batch: Batch) -> None:
+    """A plan that pays is not deleted: all that it has ever paid would be taken back."""
+    ended = [d for d in batch.standing if d.delete]
+    ids = [d.record_id for d in ended]
+    rows = await batch.session.connection.fetch(_PUBLISHED, batch.session.tenant_id, ids) if ids else []
+    paying = {row["plan_id"] for row in rows}
+    for draft in ended:
+        if draft.record_id in paying:
+            draft.fail(
+                Conflict("A plan with published terms stays: end its assignments.", code="plan_in_use")
+            )
+
 
 _STORED = {
     "components": "select * from comp_plan_components where tenant_id = $1 and version_id = any($2) order by id",
@@ -103,16 +124,31 @@ def _of_one(component: Mapping[str, Any], tiers: Sequence[Mapping[str, Any]]) ->
             yield "amount", "one_way", f"A {kind} has {' or '.join(wanted)}."
         if kind == "draw" and component["applies_when"] is not None:
             yield "applies_when", "not_of_this_kind", "A draw is of every period."
-    variables = OF_A_CREDIT if kind in _OF_CREDITS else OF_A_PERIOD
     for name, expects in (("applies_when", Type.BOOL), ("formula", Type.MONEY)):
         if component[name] is not None:
-            try:
-                parse(component[name], variables, expects=expects, aggregates=kind == "bonus")
-            except FormulaError as error:
-                for problem in error.problems:
-                    yield name, problem.code, str(problem)
+            yield from ((name, *fault) for fault in _of_formula(component[name], expects, kind))
     if component["starts_on"] and component["ends_on"] and component["ends_on"] <= component["starts_on"]:
         yield "ends_on", "ends_before_start", "It ends after the day on which it begins."
+
+
+_PERIOD = {name: literal_column(name) for name in OF_A_PERIOD}
+
+
+def _of_formula(text: str, expects: Type, kind: str) -> Iterable[tuple[str, str]]:
+    try:
+        formula = parse(text, OF_A_CREDIT, expects=expects, aggregates=kind == "bonus")
+    except FormulaError as error:
+        for problem in error.problems:
+            yield problem.code, str(problem)
+        return
+    if kind == "bonus":
+        try:
+            formula.compile(_PERIOD, dict.fromkeys(formula.aggregates, literal_column("0")))
+        except KeyError as name:
+            yield (
+                "outside_aggregate",
+                f"A bonus is of many deals: put {name.args[0]} inside of sum, count or the like.",
+            )
 
 
 def _of_credits(
@@ -147,15 +183,11 @@ async def check_assignments(batch: Batch) -> None:
     reps = list({d.after["rep_id"] for d in drafts})
     rows = await batch.session.connection.fetch(_OTHERS, batch.session.tenant_id, reps) if reps else []
     written = {d.record_id for d in drafts if d.record_id is not None}
-    taken: list[tuple[Any, Any, date, date]] = [
-        (r["rep_id"], r["plan_id"], r["starts_on"], r["ends_on"] or date.max)
-        for r in rows
-        if r["id"] not in written
-    ]
+    taken: list[tuple[Any, Any, date, date]] = [_days(r) for r in rows if r["id"] not in written]
     for draft in drafts:
         if draft.delete:
             continue
-        span = _days(draft)
+        span = _days(draft.after)
         if span[3] <= span[2]:
             draft.refuse("ends_on", "ends_before_start", "It ends after the day on which it begins.")
         elif any(x[:2] == span[:2] and x[2] < span[3] and span[2] < x[3] for x in taken):
@@ -166,6 +198,5 @@ async def check_assignments(batch: Batch) -> None:
             taken.append(span)
 
 
-def _days(draft: Draft) -> tuple[Any, Any, date, date]:
-    after = draft.after
-    return after["rep_id"], after["plan_id"], after["starts_on"], after["ends_on"] or date.max
+def _days(row: Mapping[str, Any]) -> tuple[Any, Any, date, date]:
+    return row["rep_id"], row["plan_id"], row["starts_on"], row["ends_on"] or date.max

@@ -29,6 +29,7 @@ comp_plans = Resource(
     follows=(Follows(noun="plan_assignments", via="plan_id", when=("plan_id", "rep_id"), backwards=True),),
     default_sort=("name",),
     search=("name",),
+    check=plans.check_plans,
 )  # fmt: skip
 
 components = Child(
@@ -155,9 +156,13 @@ comp_periods = Resource(
         f.day("starts_on", "First day.", "2026-01-01", write="never"),
         f.day("ends_on", "First day after the last one.", "2026-04-01", write="never"),
         f.choice("state", "How far it is.", models.PERIOD_STATES, default="open", write="never"),
+        f.json_list("left_out", "How many deals won in it earn nobody anything, by reason: `before_pay_starts`, "
+                    "`backfill` (paid elsewhere), `no_owner`, `no_plan` (of nobody who is assigned to one). As of "
+                    "the last calculation of everybody.", {"no_plan": 3}, write="never"),
         f.moment("calculated_at", "When it was last calculated.", write="never"),
         f.moment("approved_at", "When it was approved.", write="never"),
         f.moment("closed_at", "When it was closed.", write="never"),
+        f.text("note", "What is particular about it.", "Paid with the salaries of April.", max_length=2000),
     ),
     label="period",
     actions=actions.OF_PERIODS,
@@ -224,7 +229,7 @@ statement_lines = Resource(
                     "for an adjustment.", write="never", relation="earned_period"),
         _REP,
         f.reference("assignment_id", "plan_assignments", "By which assignment.", write="never", relation="assignment"),
-        f.reference("version_id", "comp_plan_versions", "By which terms.", write="never", relation="version"),
+        f.reference("version_id", "comp_plan_versions", "By which terms.", write="never", relation="plan_version"),
         f.text("component", "The component's code.", "new_business", write="never"),
         f.choice("kind", "The component's kind.", models.KINDS, write="never"),
         f.choice("posting", "What it is in the ledger.", models.POSTINGS, write="never"),
@@ -236,8 +241,9 @@ statement_lines = Resource(
         f.day("on_day", "The day of the close; of an adjustment the first of the period that pays it.", write="never"),
         _CURRENCY,
         f.money("amount", "What it pays.", 1_234.56, write="never"),
-        f.text("reason", "Why it pays nothing, where it does: `no_quota`, `missing_fx`, `no_cost`, `below_threshold`, "
-               "`capped`, `no_longer_credited`.", "below_threshold", write="never"),
+        f.text("reason", "Why it pays nothing, where it does: `no_amount`, `missing_fx`, `no_cost`, `no_quota`, "
+               "`below_threshold`, `undefined` or `too_large` (its formula), `capped`, `no_longer_credited`.",
+               "below_threshold", write="never"),
         f.json_list("trace", "Each figure that the amount is made of.",
                     {"credited": 12345.6, "rate": 0.1, "exact": 1234.56}, write="never"),
     ),

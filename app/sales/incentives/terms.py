@@ -25,5 +25,5 @@ _OF_DEALS = (
 
 
 OF_A_CREDIT = {x.name: x for x in (*_OF_BOTH, *_OF_DEALS)}
-OF_A_PERIOD = OF_A_CREDIT
-"""Of a bonus what is said of deals stands inside of `sum`, `count`, `avg`, `min`, `max` or `median`."""
+OF_A_PERIOD = tuple(x.name for x in _OF_BOTH)
+"""What a bonus may speak of outside of `sum`, `count`, `avg`, `min`, `max` and `median`; inside of them, of all."""

@@ -18,7 +18,7 @@ from tests.sales.activities import doings
 from tests.sales.org import careers
 
 EVERY_YEAR = "2024-07-01/2026-01-01"
-OF_EVERY_FACT = ("close_rate", "leads_created", "activities", "headcount")
+OF_EVERY_FACT = ("close_rate", "leads_created", "activities", "headcount", "earnings", "payout")
 """A number that counts all rows of it, and so has every value of its dimensions."""
 
 
@@ -68,6 +68,7 @@ async def found(owner_url: str, database: Database, seed: int) -> Company:
     activities, _ = doings.invented(seed)
     await doings.load(world, activities, [])
     await _leads(world, dice, seed)
+    await _pay(world, dice)
     await history.load_again(world, model)
     return Company(world, between, await _ids(world), await _said(world))
 
@@ -107,6 +108,45 @@ async def _leads(world: World, dice: random.Random, seed: int) -> None:
          **({"queue_id": dice.choice(["t:inbound", "t:outbound"])} if lead["owner"] is None else {})}
         for lead in invented
     ))  # fmt: skip
+
+
+async def _pay(world: World, dice: random.Random) -> None:
+    """Deals of two years that were not told by a backfill, two plans, and what comes of them; the first year is closed
+    and paid, and some of its deals are told otherwise after that."""
+    reps = ("boss", "m1", "s1", "s2", "s3", "s4")
+    deals = [
+        {"external_id": f"paid{n}", "name": f"paid{n}", "stage_id": "t:won", "owner_id": f"t:{dice.choice(reps)}",
+         "amount": dice.randrange(100, 90_000), "currency": dice.choice(["USD", "EUR", "JPY"]),
+         "account_id": "t:a1", "opened_at": "2024-01-02",
+         "closed_at": f"{dice.choice([2024, 2025])}-{dice.randrange(1, 13):02}-{dice.randrange(1, 29):02}"}
+        for n in range(60)
+    ]  # fmt: skip
+    await world.put("opportunities", *deals, origin="live")
+    await world.put("comp_plans", {"external_id": "dollar", "name": "dollar", "currency": "USD"},
+                    {"external_id": "yen", "name": "yen", "currency": "JPY"})  # fmt: skip
+    components = [
+        {"code": "commission", "kind": "commission", "rate": 0.1},
+        {"code": "bonus", "kind": "bonus", "amount": 500, "applies_when": "credited > 50000"},
+    ]
+    terms = {"effective_from": "2020-01-01", "components": components}
+    await world.put("comp_plan_versions", {"external_id": "dollar", "plan_id": "t:dollar", **terms},
+                    {"external_id": "yen", "plan_id": "t:yen", **terms})  # fmt: skip
+    await world.put("plan_assignments", *(
+        {"external_id": rep, "plan_id": "t:yen" if rep == "s2" else "t:dollar", "rep_id": f"t:{rep}",
+         "starts_on": "2024-03-01", "on_target_earnings": None if rep == "s3" else 100_000, "variable_share": 0.5}
+        for rep in reps
+    ))  # fmt: skip
+    await world.put("comp_periods", *({"external_id": x, "period": x} for x in ("2024", "2025")))
+    for version in ("dollar", "yen"):
+        await world.act("comp_plan_versions", "publish", f"t:{version}")
+    for verb in ("calculate", "approve", "close"):
+        await world.act("comp_periods", verb, "t:2024")
+    for payout in await world.listed("payouts", world.admin):
+        await world.act("payouts", "pay", payout["id"], {"paid_on": "2025-02-03"})
+    await world.put("opportunities", *(
+        {"external_id": deal["external_id"], "amount": deal["amount"] * 2} for deal in deals[::5]
+    ), origin="live")  # fmt: skip
+    await world.act("comp_periods", "calculate", "t:2025")
 
 
 async def _ids(world: World) -> dict[str, dict[str, str]]:

@@ -61,6 +61,11 @@ class World:
         tenant = replace(self.company.tenant, custom=custom.told(text))
         self.company = replace(self.company, tenant=tenant)
 
+    async def act(self, noun: str, verb: str, reference: str, data: Row | None = None) -> None:
+        action = CATALOGUE[noun].actions_by_name[verb]
+        async with self.company.database.transaction(self.company.id) as session:
+            await write.act(session, self.admin, CATALOGUE, CATALOGUE[noun], action, reference, data)
+
     async def delete(self, noun: str, reference: str) -> None:
         async with self.company.database.transaction(self.company.id) as session:
             await write.delete(session, self.admin, CATALOGUE, CATALOGUE[noun], reference)

@@ -195,3 +195,50 @@ async def test_margin(payroll: Payroll) -> None:
     await payroll.win("a", 900, "2026-11-10", line_items=[line])
     await payroll.calculate("2026-Q4")
     assert await payroll.paid("2026-Q4") == {"a": 60}, "(900 - 10 x 60) x 0.2"
+
+
+async def test_a_formula_that_comes_to_nothing_or_too_much(payroll: Payroll) -> None:
+    await payroll.plan(
+        commission(formula="amount * attainment"),
+        {"code": "mad", "kind": "commission", "formula": "amount * 999999999999999"},
+        {"code": "huge", "kind": "bonus", "formula": "sum(amount) * 999999999999999"},
+    )
+    await payroll.win("a", 10_000, "2026-01-10")
+    await payroll.calculate()
+    told = {x["component"]: (x["amount"], x["reason"]) for x in await payroll.lines()}
+    assert told == {"commission": (0, "undefined"), "mad": (0, "too_large"), "huge": (0, "too_large")}
+
+
+async def test_without_a_target_a_rate_or_an_amount_nothing_is_paid_and_it_is_said(payroll: Payroll) -> None:
+    await payroll.plan(
+        commission(tiered_by="attainment", tiering="marginal"),
+        {"code": "flat", "kind": "commission", "rate": 0.1},
+        tiers=tiers((0, 0.05)),
+    )
+    await payroll.win("a", 10_000, "2026-01-10")
+    await payroll.win("foreign", 10_000, "2026-01-11", currency="EUR")
+    await payroll.win("unpriced", None, "2026-01-12")
+    await payroll.calculate()
+    told = {(x["deal"], x["component"]): (x["amount"], x["reason"]) for x in await payroll.lines()}
+    assert told == {
+        ("a", "commission"): (0, "no_quota"), ("a", "flat"): (1_000, None),
+        ("foreign", "commission"): (0, "missing_fx"), ("foreign", "flat"): (0, "missing_fx"),
+        ("unpriced", "commission"): (0, "no_amount"), ("unpriced", "flat"): (0, "no_amount"),
+    }  # fmt: skip
+
+
+async def test_the_target_is_the_effective_quota_of_the_days(payroll: Payroll) -> None:
+    """A quota of 90,000 for the quarter; from 15 February on it is 44 + 1 of its 90 days."""
+    await payroll.firm.taken(
+        "quotas", {"external_id": "q", "rep_id": "crm:r1", "period": "2026-Q1", "amount": 90_000}
+    )
+    await payroll.plan(commission(formula="amount * attainment"), start="2026-02-15")
+    await payroll.win("a", 45_000, "2026-03-10")
+    await payroll.calculate()
+    assert await payroll.paid() == {"a": 45_000}
+    await payroll.plan(
+        commission(formula="amount * attainment"), rep="crm:r2", target=90_000, start="2026-02-15"
+    )
+    await payroll.win("b", 4_500, "2026-03-10", owner="crm:r2")
+    await payroll.calculate()
+    assert await payroll.paid(rep="Rep 2") == {"b": 450}, "of a target for the quarter, half"

@@ -1,6 +1,6 @@
 """add pay
 
-Revision 0026, after 0025, made on 2026-12-01.
+Revision 0027, after 0026, made on 2026-12-01.
 """
 
 import sqlalchemy as sa
@@ -8,9 +8,10 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 from app.ground.database.security import secure
+from app.ground.events.models import XID8
 
-revision = "0026"
-down_revision = "0025"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
@@ -27,9 +28,11 @@ def upgrade() -> None:
         sa.Column("starts_on", sa.Date(), nullable=False),
         sa.Column("ends_on", sa.Date(), nullable=False),
         sa.Column("state", sa.Text(), server_default=sa.text("'open'"), nullable=False),
+        sa.Column("left_out", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("calculated_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("approved_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("closed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column(
             "external_ids",
@@ -91,9 +94,11 @@ def upgrade() -> None:
         sa.Column("starts_on", sa.Date(), nullable=True),
         sa.Column("ends_on", sa.Date(), nullable=True),
         sa.Column("state", sa.Text(), nullable=True),
+        sa.Column("left_out", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("calculated_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("approved_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("closed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.PrimaryKeyConstraint("tenant_id", "entry_id", name=op.f("pk_comp_periods_history")),
         info={"kind": "history", "of": "comp_periods"},
@@ -431,6 +436,15 @@ def upgrade() -> None:
     op.create_index(
         "ix_ledger_entries_rep_id", "ledger_entries", ["tenant_id", "rep_id", "on_day"], unique=False
     )
+    op.create_table(
+        "pay_settlements",
+        sa.Column("tenant_id", sa.UUID(), nullable=False),
+        sa.Column("period_id", sa.UUID(), nullable=False),
+        sa.Column("txid", XID8(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "period_id", name=op.f("pk_pay_settlements")),
+        info={"kind": "ground"},
+    )
+    secure(op, "pay_settlements")
     op.create_table(
         "plan_assignments_history",
         sa.Column("tenant_id", sa.UUID(), nullable=False),
@@ -928,6 +942,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("superseded_at < 'infinity'"),
     )
     op.drop_table("plan_assignments_history")
+    op.drop_table("pay_settlements")
     op.drop_index("ix_ledger_entries_rep_id", table_name="ledger_entries")
     op.drop_index("ix_ledger_entries_on_day", table_name="ledger_entries")
     op.drop_index("ix_ledger_entries_line_id", table_name="ledger_entries")

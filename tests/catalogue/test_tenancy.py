@@ -118,13 +118,17 @@ def cases(face: Face, two: Two, noun: Resource) -> Iterator[Case]:
             path = f"/v1/{noun.plural}"
             yield Case(f"get{one}History", "path", noun.plural,
                        lambda ref: face.send(key, "GET", f"{path}/{ref}/history"))  # fmt: skip
+    own = two.mine.make.known[noun.plural][0]
+    for action in noun.actions:
+        yield from _verbs(
+            face, two, noun, action, op(f"{verb(action.name)}{one}", action_field(noun, action)), own
+        )
     if not written(noun.plural):
         return
     patch = sound(two, noun, creating=False)
     for name, body in (("update", patch), ("delete", None), ("restore", None)):
         yield Case(f"{name}{one}", "path", noun.plural,
                    lambda ref, name=name, body=body: face.write(key, noun, name, ref, body))  # fmt: skip
-    own = two.mine.make.known[noun.plural][0]
     for place, target, put in _places(noun):
         data = sound(two, noun)
         yield Case(f"create{one}", place, target,
@@ -149,10 +153,6 @@ def cases(face: Face, two: Two, noun: Resource) -> Iterator[Case]:
                 ),
                 status=None,
             )  # fmt: skip
-    for action in noun.actions:
-        yield from _verbs(
-            face, two, noun, action, op(f"{verb(action.name)}{one}", action_field(noun, action)), own
-        )
 
 
 async def _numbers(face: Face, key: str, noun: Resource, reference: str) -> Any:
@@ -246,6 +246,11 @@ def _verbs(face: Face, two: Two, noun: Resource, action: Action, operation: str,
 
     data: dict[str, Any] = {x: named(x, two.mine.make.known[target][0]) for x, target in found.items()}
     data |= {x: True for x, info in fields.items() if info.annotation is bool}
+    data |= {
+        x: info.examples[0]
+        for x, info in fields.items()
+        if info.is_required() and info.examples and x not in found
+    }
     yield Case(operation, "path", noun.plural, lambda ref: face.write(two.key, noun, action.name, ref, data))
     if "at" in fields:
         for name, target in found.items():

@@ -7,7 +7,7 @@ ATTAIN_DATA_DIR ?= .attain
 export ATTAIN_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test drawn chaos overload check format contract migration bench kpis kills abuse fuzz filters replay clients ui lock stop clean
+.PHONY: help run install test drawn chaos overload check format contract migration bench kpis kills abuse fuzz filters quotas replay clients ui lock stop clean
 
 help: ## show what can be asked
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -81,6 +81,9 @@ fuzz: install ## 5,000 random selections through both executors; 200 drawn reque
 
 filters: install ## 1,000 random filters of every number, each put together again from the rows that explain it
 	ATTAIN_TEST_FILTERS=1000 $(BIN)/python -m pytest -n 2 -q tests/language/metrics/test_filters.py
+
+quotas: install ## 10,000 quotas of random seasons, ramps, changes and moves, against loops over days
+	ATTAIN_TEST_QUOTAS=10000 $(BIN)/python -m pytest -q tests/sales/targets/test_expected.py
 
 replay: install ## the demo's two years and four invented lives lived through, every number asked again as of then
 	ATTAIN_TEST_REPLAY_DAYS=60 $(BIN)/python -m pytest -q tests/demo/test_replay.py

@@ -70,15 +70,17 @@ class Maker:
         self.count += 1
         return self.count
 
-    def payload(self, noun: Resource, *, creating: bool = True, empty: float = 0.25) -> dict[str, Any]:
-        """Every field that may be written; an optional one is null with the chance `empty`."""
+    def payload(
+        self, noun: Resource, *, creating: bool = True, empty: float = 0.25, without: str | None = None
+    ) -> dict[str, Any]:
+        """Every field that may be written; an optional one is null with the chance `empty`, and no row in `without`."""
         serial = self.next()
         fields = [x for x in noun.writable if creating or x.write == "always"]
         data = {field.name: self.value(field, empty) for field in fields}
         for names in noun.unique:
             self._make_unique(noun, data, names, serial)
         for child in noun.children:
-            data[child.name] = self.children(child)
+            data[child.name] = [] if child.name == without else self.children(child)
         if rule := RULES.get(noun.plural):
             rule(data, self)
         return data
@@ -145,6 +147,11 @@ class Maker:
                 return f"{day}T{self.random.randrange(24):02}:30:00+00:00"
             case "json":
                 return self.random.sample(WORDS[:4], self.random.randrange(3))
+            case "numbers":
+                most = int(field.maximum or 0)
+                return [
+                    self.random.randint(0, 10_000 * most) / 10_000 for _ in range(self.random.randint(1, 4))
+                ]
             case "question":
                 return {"metrics": [pick(("bookings", "won_deals"))], "period": "2026", "by": ["rep"]}
             case "reference":
@@ -187,7 +194,14 @@ def _quota(data: dict[str, Any], make: Maker) -> None:
     target = CATALOGUE["quotas"].by_name[holder].target
     data |= dict.fromkeys(("rep_id", "team_id", "territory_id"))
     data[holder] = make.random.choice(make.known[target or ""])
+    data["metric"] = make.random.choice(("bookings", "won_deals", "calls"))
     data["period"], begins = make.random.choice(PERIODS)
+    parts = {"2025": (4, 12), "2026": (4, 12), "2026-03": ()}.get(data["period"], (3,))
+    data["seasonality"] = (
+        [1.5, *range(make.random.choice(parts) - 1)] if parts and data["seasonality"] else None
+    )
+    if holder != "rep_id":
+        data["ramp_schedule_id"] = None
     for index, version in enumerate(data.get("versions", ())):
         version["effective_from"] = str(begins + timedelta(days=3 * index + 2))
 
@@ -195,6 +209,8 @@ def _quota(data: dict[str, Any], make: Maker) -> None:
 def _quota_relief(data: dict[str, Any], make: Maker) -> None:
     """Of a share or of an amount, over days that end after they begin; who decided goes with the decision."""
     data[make.random.choice(("share", "amount"))] = None
+    if "metric" in data:
+        data["metric"] = make.random.choice(("bookings", "won_deals"))
     if data["share"] is None and data["amount"] is None:
         data["share"] = 0.25
     data["ends_on"] = str(
@@ -264,6 +280,54 @@ def _board(data: dict[str, Any], make: Maker) -> None:
     data["audience"] = list(rows.values())
 
 
+def _comp_plan_version(data: dict[str, Any], make: Maker) -> None:
+    """Each component pays in one way of its kind; where there are tiers, the first one by them."""
+    components, tiers = data["components"], data["tiers"]
+    if not components:
+        data["tiers"] = []
+        return
+    for component in components:
+        kind = component["kind"]
+        free = {"code", "kind", "recoverable"} | ({"applies_when"} if kind != "draw" else set())
+        ways: tuple[str, ...] = ("amount",)
+        if kind not in ("bonus", "draw"):
+            free |= {"measure", "threshold", "cap", "hold_until", "clawback_days"}
+            ways = ("rate", "formula", "amount")
+        way = make.random.choice(ways)
+        component |= {name: None for name in component if name not in {*free, way}}
+        component[way] = {"rate": 0.1, "formula": "amount * 0.1", "amount": 500.25}[way]
+        component["measure"] = "margin" if way == "rate" else None
+        if component["applies_when"] is not None:
+            component["applies_when"] = "attainment >= 1" if kind == "bonus" else "amount >= 1000"
+        component["recoverable"] = make.random.choice((True, False, None))
+    if tiers:
+        components[0] |= {
+            "kind": "commission",
+            "rate": None,
+            "formula": None,
+            "amount": None,
+            "measure": "amount",
+        }
+        components[0] |= {
+            "tiered_by": "attainment",
+            "tiering": make.random.choice(("marginal", "retroactive")),
+        }
+    for index, tier in enumerate(tiers):
+        tier |= {"component": components[0]["code"], "above": index / 2}
+
+
+def _plan_assignment(data: dict[str, Any], make: Maker) -> None:
+    """No two of them share a day, whoever they are of."""
+    begins = date(1990, 1, 1) + timedelta(days=30 * make.count)
+    data |= {"starts_on": str(begins), "ends_on": str(begins + timedelta(days=29))}
+
+
+def _comp_period(data: dict[str, Any], make: Maker) -> None:
+    """A month of its own, far from those that are calculated."""
+    if "period" in data:
+        data["period"] = f"{2031 + make.count // 12}-{make.count % 12 + 1:02}"
+
+
 RULES: dict[str, Callable[[dict[str, Any], Maker], None]] = {
     "opportunities": _opportunity,
     "quotas": _quota,
@@ -278,4 +342,10 @@ RULES: dict[str, Callable[[dict[str, Any], Maker], None]] = {
     "campaign_members": _person,
     "touches": _person,
     "boards": _board,
+    "comp_plan_versions": _comp_plan_version,
+    "plan_assignments": _plan_assignment,
+    "comp_periods": _comp_period,
 }
+
+JUDGED_TOGETHER = {"comp_plan_versions"}
+"""Whose lists name each other, so that none of them changes alone."""

@@ -19,6 +19,7 @@ from app.ground.settings import Settings
 from app.language.resources import write
 from app.language.resources.resource import Resource
 from app.main import create_app
+from tests.catalogue import payroll
 from tests.catalogue.company import Maker, in_order, targets, written
 from tests.catalogue.faces import Face, Graph, Rest
 
@@ -54,7 +55,11 @@ class World:
         """Upsert `count` records of each noun, as external ids `<prefix><noun>-<n>` of the source `crm`."""
         for noun in nouns:
             if not written(noun.plural):
-                await self._fill_keys(noun, count)
+                assert noun.plural in COME_TO_BE, (
+                    f"say in conftest.py how records of {noun.plural} come to be"
+                )
+                if noun.plural not in self.make.known:
+                    await COME_TO_BE[noun.plural](self, count)
                 continue
             half = max(1, count // 3) if noun.plural in targets(noun) else count
             for size in (half, count - half):
@@ -82,18 +87,25 @@ class World:
             self.make.facts[str(receipt.id)] = row
         return receipts
 
-    async def _fill_keys(self, noun: Resource, count: int) -> None:
-        assert noun.plural == "api_keys", f"say in conftest.py how records of {noun.plural} come to be"
-        for index in range(count):
-            async with self.database.transaction(self.company.id) as session:
-                reps, users = self.make.known["reps"], self.make.known["users"]
-                id_, _ = await create_key(
-                    session, name=f"Key {index % 4}", role=ROLES[index % 5],
-                    rep_id=UUID(reps[index % len(reps)]) if index % 2 else None,
-                    user_id=UUID(users[index % len(users)]) if index % 3 == 0 else None,
-                    scopes=["opportunities:read"] if index % 4 == 0 else [],
-                )  # fmt: skip
-            self.make.known.setdefault(noun.plural, []).append(str(id_))
+
+async def _keys(world: World, count: int) -> None:
+    for index in range(count):
+        async with world.database.transaction(world.company.id) as session:
+            reps, users = world.make.known["reps"], world.make.known["users"]
+            id_, _ = await create_key(
+                session, name=f"Key {index % 4}", role=ROLES[index % 5],
+                rep_id=UUID(reps[index % len(reps)]) if index % 2 else None,
+                user_id=UUID(users[index % len(users)]) if index % 3 == 0 else None,
+                scopes=["opportunities:read"] if index % 4 == 0 else [],
+            )  # fmt: skip
+        world.make.known.setdefault("api_keys", []).append(str(id_))
+
+
+COME_TO_BE: dict[str, Callable[[World, int], Awaitable[None]]] = {
+    "api_keys": _keys,
+    **dict.fromkeys(payroll.POSTED, payroll.earn),
+}
+"""What nobody creates, and how it is there all the same."""
 
 
 @pytest.fixture(scope="session")

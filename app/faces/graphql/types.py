@@ -29,6 +29,7 @@ _SCALARS: dict[str, Any] = {
     "day": Day,
     "moment": Moment,
     "json": Json,
+    "numbers": list[Amount],
     "question": Json,
     "custom": Json,
 }

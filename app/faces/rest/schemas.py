@@ -81,6 +81,8 @@ def scalar(field: Field) -> Schema:
             return {"type": "string", "format": "date"}
         case "moment":
             return {"type": "string", "format": "date-time"}
+        case "numbers":
+            return array({"type": "number"})
         case "custom":
             return {"type": "object", "additionalProperties": True}
         case "question":
@@ -104,6 +106,11 @@ def read_field(field: Field) -> Schema:
     return made
 
 
+def numbers(field: Field) -> Schema:
+    item = {"type": "number", "minimum": field.minimum, "maximum": field.maximum}
+    return array(item, minItems=1, maxItems=field.max_length)
+
+
 def written_field(field: Field, *, required: bool) -> Schema:
     schema: Schema = scalar(field)
     if field.kind == "reference":
@@ -121,6 +128,8 @@ def written_field(field: Field, *, required: bool) -> Schema:
             schema |= {"minLength": 3, "pattern": "^[A-Z]{3}$"}
     elif field.kind == "json":
         schema = array({"type": "string", "maxLength": 120})
+    elif field.kind == "numbers":
+        schema = numbers(field)
     if field.minimum is not None and field.kind in ("integer", "number"):
         schema["minimum"] = field.minimum
     if field.maximum is not None and field.kind in ("integer", "number"):

@@ -18,8 +18,8 @@ ACTIONS = ("read", "write")
 DIRECTORY = frozenset(
     {
         "campaigns", "exchange_rates", "fiscal_calendars", "lead_queues", "picklist_values", "pipelines",
-        "price_books", "prices", "products", "reps", "scoring_rules", "stages", "teams", "territories",
-        "working_calendars",
+        "price_books", "prices", "products", "ramp_schedules", "reps", "scoring_rules", "stages", "teams",
+        "territories", "working_calendars",
     }
 )  # fmt: skip
 WORK = frozenset(

@@ -247,7 +247,7 @@ def _of_kind(resource: Resource, spec: ImportColumn, source: str, tenant: Tenant
             return lambda cell: _moment(cell, spec.format).date().isoformat() if spec.format else cell.strip()
         case "moment":
             return lambda cell: _stamped(cell, spec.format, tenant.zone)
-        case "json" | "question" | "custom":
+        case "json" | "numbers" | "question" | "custom":
             return _json
         case _:
             return lambda cell: cell

@@ -318,6 +318,8 @@ class Metric:
     """Dimensions of its facts that would make no sense."""
     read_roles: frozenset[str] | None = None
     """Who may ask for it, where it would betray a field that not every role may read."""
+    handed_on: bool = True
+    """Whether a board may give it to others as its publisher sees it; not what each may only know of some."""
 
     @property
     def measures(self) -> dict[str, Measure]:

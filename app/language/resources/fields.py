@@ -29,6 +29,7 @@ KindName = Literal[
     "day",
     "moment",
     "json",
+    "numbers",
     "question",
     "custom",
 ]
@@ -49,6 +50,7 @@ OPERATORS: dict[str, tuple[str, ...]] = {
     "day": (*_EQUALITY, *_ORDER, "in_period"),
     "moment": (*_EQUALITY, *_ORDER, "in_period"),
     "json": (),
+    "numbers": (),
     "question": (),
     "custom": (),
 }
@@ -165,6 +167,16 @@ def moment(name: str, description: str, example: str = "2026-03-31T16:30:00Z", *
 
 def json_list(name: str, description: str, example: Any, **rest: Any) -> Field:
     return Field(name=name, kind="json", description=description, example=example, **rest)
+
+
+def numbers(
+    name: str, description: str, example: list[float], *, most: int, maximum: float, **rest: Any
+) -> Field:
+    """A list of at least one and at `most` so many numbers from 0 to `maximum`, each of four decimals at most."""
+    return Field(
+        name=name, kind="numbers", description=description, example=example, minimum=0.0, maximum=maximum,
+        max_length=most, **rest,
+    )  # fmt: skip
 
 
 def question(name: str, description: str, example: Any, **rest: Any) -> Field:

@@ -66,7 +66,7 @@ def _amount(value: Any) -> Decimal:
 
 
 def _number(field: Field) -> Any:
-    decimals = 10 if field.name == "rate" else 6
+    decimals = 10 if field.name == "rate" else 4 if field.kind == "numbers" else 6
 
     def check(value: Any) -> Decimal:
         number = _decimal(value)
@@ -77,6 +77,18 @@ def _number(field: Field) -> Any:
         if field.maximum is not None and number > Decimal(repr(field.maximum)):
             raise PydanticCustomError("too_large", "must be at most {bound}", {"bound": field.maximum})
         return number
+
+    return check
+
+
+def _listed(field: Field) -> Any:
+    """A number of a list as JSON keeps it: whole where it is, so that what was stored compares as what is sent."""
+    read = _number(field)
+
+    def check(value: Any) -> int | float:
+        number = read(value)
+        whole = int(number)
+        return whole if whole == number else float(number)
 
     return check
 
@@ -160,6 +172,15 @@ def annotation(field: Field) -> Any:
             return Annotated[Literal[field.values], described]  # pyright: ignore[reportInvalidTypeForm]
         case "json":
             return Annotated[list[Annotated[str, StringConstraints(max_length=120)]], described]
+        case "numbers":
+            schema = {
+                "type": "number",
+                "minimum": field.minimum,
+                "maximum": field.maximum,
+                "multipleOf": 0.0001,
+            }
+            one = Annotated[Any, BeforeValidator(_listed(field)), WithJsonSchema(schema)]
+            return Annotated[list[one], Described(min_length=1, max_length=field.max_length), described]
         case "custom" | "question":
             return Annotated[dict[str, Any], described]
         case "reference":
@@ -321,6 +342,7 @@ _CODES = {
     "string_too_long": "too_long",
     "string_too_short": "required",
     "too_long": "too_long",
+    "too_short": "required",
 }
 
 

@@ -22,6 +22,18 @@ def misread(rows: Sequence[Mapping[str, Any]]) -> list[FieldError]:
     ]
 
 
+def kept(metrics: Iterable[Metric]) -> list[FieldError]:
+    """Numbers that no board gives to anybody."""
+    return [
+        FieldError(
+            "/question/metrics", "not_for_boards",
+            f"{metric.name} is for those who may see what is behind it, and they ask for it themselves.",
+        )
+        for metric in metrics
+        if not metric.handed_on
+    ]  # fmt: skip
+
+
 def not_for_them(
     metrics: Iterable[Metric], rows: Sequence[Mapping[str, Any]], *, everyone: bool
 ) -> list[FieldError]:

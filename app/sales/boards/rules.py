@@ -56,7 +56,8 @@ class Rules:
     async def _judge(self, draft: Draft, batch: Batch, rows: Sequence[Mapping[str, Any]]) -> None:
         question = await self._question(draft, batch)
         everyone = draft.after["for_everyone"]
-        errors = audience.misread(rows) + audience.not_for_them(question.metrics, rows, everyone=everyone)
+        errors = audience.kept(question.metrics) + audience.misread(rows)
+        errors += audience.not_for_them(question.metrics, rows, everyone=everyone)
         if errors:
             draft.refuse_all(errors)
 

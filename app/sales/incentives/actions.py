@@ -109,14 +109,18 @@ select count(*) from statements where tenant_id = $1 and period_id = $2 and stat
 """
 
 
+async def _demand_undisputed(call: ActionCall) -> None:
+    disputed = await call.session.connection.fetchval(_DISPUTED, call.session.tenant_id, call.record["id"])
+    if disputed:
+        raise Conflict(f"{disputed} of its statements are disputed.", code="statements_disputed")
+
+
 async def _approve(call: ActionCall) -> dict[str, Any]:
     if call.record["state"] != "calculated":
         raise Conflict(
             "A period is approved once it is calculated, and before it is closed.", code="not_calculated"
         )
-    disputed = await call.session.connection.fetchval(_DISPUTED, call.session.tenant_id, call.record["id"])
-    if disputed:
-        raise Conflict(f"{disputed} of its statements are disputed.", code="statements_disputed")
+    await _demand_undisputed(call)
     return {"state": "approved", "approved_at": _now()}
 
 
@@ -124,6 +128,7 @@ async def _close(call: ActionCall) -> dict[str, Any]:
     if call.record["state"] != "approved":
         raise Conflict("A period is closed once it is approved.", code="not_approved")
     await lock(call.session)
+    await _demand_undisputed(call)
     await payouts.owe(call.session, call.record["id"])
     return {"state": "closed", "closed_at": _now()}
 
@@ -160,7 +165,8 @@ OF_PERIODS = (
     ),
     Action(
         name="close", noun="comp_periods", title="Close",
-        description="Make payouts of what its statements leave; from then on nothing of it changes.",
+        description="Make payouts of what its statements leave; from then on nothing of it changes. Nothing of it may be "
+        "disputed.",
         input=Nothing, run=_close,
     ),
     Action(
@@ -184,6 +190,8 @@ async def _demand_open(call: ActionCall) -> None:
 
 
 async def _dispute(call: ActionCall) -> dict[str, Any]:
+    if call.principal.role == "rep" and call.principal.rep_id != call.record["rep_id"]:
+        raise Forbidden("A rep disputes its own statement.", code="not_your_statement")
     await _demand_open(call)
     if call.record["state"] == "disputed":
         raise Conflict("The statement is already disputed.", code="already_disputed")
@@ -194,13 +202,10 @@ async def _dispute(call: ActionCall) -> dict[str, Any]:
 
 
 def _demand_above(call: ActionCall) -> None:
-    """Nobody agrees to his own pay."""
+    """Nobody agrees to his own pay, an admin who sells neither."""
     principal = call.principal
-    if principal.role == "admin" or (
-        principal.role == "manager" and principal.rep_id != call.record["rep_id"]
-    ):
-        return
-    raise Forbidden("A manager above the rep does this, or an admin.", code="not_yours_to_decide")
+    if principal.role not in ("admin", "manager") or principal.rep_id == call.record["rep_id"]:
+        raise Forbidden("A manager above the rep does this, or an admin.", code="not_yours_to_decide")
 
 
 async def _resolve(call: ActionCall) -> dict[str, Any]:

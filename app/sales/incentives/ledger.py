@@ -120,7 +120,8 @@ async def lock(session: Any) -> None:
 
 
 async def calculate(pay: Pay, period_id: UUID, reps: Sequence[UUID] | None = None) -> None:
-    """Post what a period has earned; of an open one also what closed periods before it have earned otherwise since.
+    """Post what a period has earned; of an open one also what closed periods before it have earned otherwise since, as
+    far as the feed tells of it. A closed one is reckoned anew whatever the feed tells.
 
     Raises Conflict where a closed period has no open one behind it.
     """
@@ -136,29 +137,30 @@ async def calculate(pay: Pay, period_id: UUID, reps: Sequence[UUID] | None = Non
                 code="no_open_period",
             )
         into = pay.period(behind)
-        await _take_in(pay, period, into, reps)
+        await _reckon(pay, period, into, reps)
     else:
         into = period
         for earlier in await session.connection.fetch(_ADJUSTED_IN, session.tenant_id, period.first):
             await _take_in(pay, pay.period(earlier), into, reps)
-        txid = await seen(session)
-        await post(pay, period, into, reps)
-        if reps is None:
-            await settle(session, period, txid)
+        await _reckon(pay, period, into, reps)
     await draw(session, into, reps)
     await session.connection.execute(_TOTALS, session.tenant_id, into.id, reps)
+
+
+async def _reckon(pay: Pay, period: Period, into: Period, reps: Sequence[UUID] | None) -> None:
+    txid = await seen(pay.session)
+    await post(pay, period, into, reps)
+    if reps is None:
+        await settle(pay.session, period, txid)
 
 
 async def _take_in(pay: Pay, period: Period, into: Period, reps: Sequence[UUID] | None) -> None:
     """Of a closed period, those whose pay may have changed since it was last looked at."""
     txid = await seen(pay.session)
     some = await touched(pay.session, period)
-    if some is None:
-        some = reps
-    elif reps is not None:
-        some = [x for x in reps if x in set(some)]
-    if some is None or some:
-        await post(pay, period, into, some)
+    wanted = reps if some is None else some if reps is None else [x for x in reps if x in set(some)]
+    if wanted is None or wanted:
+        await post(pay, period, into, wanted)
     if reps is None:
         await settle(pay.session, period, txid)
 

@@ -212,6 +212,7 @@ METRICS = (
         example="Earned 1,000 on a deal of February and 600 on one of March; a clawback of January's posted on 1 "
                 "April. Earnings of 2026-Q1: 1,600.",
         read_roles=READERS,
+        handed_on=False,
     ),
     Metric(
         name="payout",
@@ -225,6 +226,7 @@ METRICS = (
         edge_rules=("A payment counts on the day on which it was made.", *_RULES[2:], _FX),
         example="Payouts of 1,600 and 900 paid on 25 April. Payout of 2026-Q2: 2,500.",
         read_roles=READERS,
+        handed_on=False,
     ),
     Metric(
         name="commission_rate",
@@ -239,6 +241,7 @@ METRICS = (
         edge_rules=(*_RULES, _SPLITS, "Bonuses and draws are of no deal, and not in it. Nothing booked is null.", _FX),
         example="Bookings 100,000, earned on them 8,000, a bonus of 2,000 beside. Commission rate: 0.08.",
         read_roles=READERS,
+        handed_on=False,
     ),
     Metric(
         name="cost_of_sales_pay",
@@ -253,6 +256,7 @@ METRICS = (
         edge_rules=(*_RULES, _SPLITS, "A recovered draw is below 0. Nothing booked is null.", _FX),
         example="Bookings 100,000, earned 8,000, a bonus of 2,000. Cost: 0.1.",
         read_roles=READERS,
+        handed_on=False,
     ),
     Metric(
         name="earnings_to_target",
@@ -273,5 +277,6 @@ METRICS = (
         example="On-target earnings 146,000, half of it variable: 200 a day, 18,000 for the 90 days of 2026-Q1. Earned "
                 "9,000: 0.5.",
         read_roles=READERS,
+        handed_on=False,
     ),
 )  # fmt: skip

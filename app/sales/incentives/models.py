@@ -126,6 +126,7 @@ comp_periods = record_table(
     Column("calculated_at", MOMENT),
     Column("approved_at", MOMENT),
     Column("closed_at", MOMENT),
+    Column("note", Text),
     CheckConstraint(f"state in {PERIOD_STATES}", name="state"),
     CheckConstraint("ends_on > starts_on", name="days"),
     Index(

@@ -11,7 +11,7 @@ prepare = named.prepare
 
 
 async def check(batch: Batch) -> None:
-    drafts = [d for d in batch.standing if d.is_new or d.changed]
+    drafts = [d for d in batch.standing if d.is_new or d.changed or d.delete or d.restore]
     if not drafts:
         return
     rows = await batch.session.connection.fetch(_OTHERS, batch.session.tenant_id)
@@ -19,8 +19,9 @@ async def check(batch: Batch) -> None:
     taken = [(r["starts_on"], r["ends_on"]) for r in rows if r["id"] not in written]
     for draft in drafts:
         days = draft.after["starts_on"], draft.after["ends_on"]
-        if draft.delete and draft.before is not None and draft.before["calculated_at"] is not None:
-            draft.refuse("", "already_calculated", "A period with statements is not deleted.")
+        if draft.delete:
+            if draft.before is not None and draft.before["calculated_at"] is not None:
+                draft.refuse("", "already_calculated", "A period with statements is not deleted.")
         elif any(days[0] < end and begin < days[1] for begin, end in taken):
             draft.refuse("period", "overlaps", "Another pay period has some of these days.")
         else:

@@ -1,8 +1,16 @@
 """What is expected of whom."""
 
 from sqlalchemy import CheckConstraint, Column, Date, Index, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from app.ground.database.tables import MOMENT, MONEY, RATIO, child_table, history_of, record_table, ref
+
+ramp_schedules = record_table(
+    "ramp_schedules",
+    Column("name", Text, nullable=False),
+    Column("months", JSONB, nullable=False),
+)
+ramp_schedules_history = history_of(ramp_schedules)
 
 quotas = record_table(
     "quotas",
@@ -15,8 +23,12 @@ quotas = record_table(
     Column("ends_on", Date, nullable=False),
     Column("amount", MONEY, nullable=False),
     Column("currency", Text),
+    Column("seasonality", JSONB),
+    Column("seasons", JSONB),
+    ref("ramp_schedule_id", "ramp_schedules"),
     CheckConstraint("num_nonnulls(rep_id, team_id, territory_id) = 1", name="one_holder"),
     CheckConstraint("ends_on > starts_on", name="period"),
+    CheckConstraint("ramp_schedule_id is null or rep_id is not null", name="ramp_of_a_rep"),
     CheckConstraint("abs(amount) * 10::numeric ^ scale(trim_scale(amount)) < 1e15", name="amount_digits"),
     Index("ix_quotas_rep_id", "tenant_id", "rep_id", "starts_on"),
     Index("ix_quotas_team_id", "tenant_id", "team_id", "starts_on"),

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from app.ground.access.principal import Principal
 from app.language.resources.batch import Batch, Draft
+from app.sales.targets import attainable
 
 TERMS = ("starts_on", "ends_on", "share", "amount", "currency")
 """What is approved. Once one of these changes, it is asked for anew."""
@@ -57,6 +58,7 @@ def _decides(draft: Draft) -> bool:
 async def check(batch: Batch) -> None:
     for draft in batch.standing:
         after = draft.after
+        attainable.demand(draft)
         if (after["share"] is None) == (after["amount"] is None):
             draft.refuse("share", "one_measure", "A relief is of a share of the quota or of an amount.")
         if after["amount"] is not None and after["amount"] < 0:

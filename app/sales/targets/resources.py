@@ -3,8 +3,10 @@
 from app.language.resources import fields as f
 from app.language.resources.resource import Child, Resource
 from app.sales.org import visibility
-from app.sales.targets import models, periods, relief
+from app.sales.targets import attainable, models, periods, relief, seasons
 from app.sales.targets.actions import ACTIONS
+
+_ATTAINABLE = f"{', '.join(attainable.ATTAINABLE[:-1])} or {attainable.ATTAINABLE[-1]}"
 
 versions = Child(
     name="versions",
@@ -20,6 +22,25 @@ versions = Child(
     ),
 )
 
+ramp_schedules = Resource(
+    name="ramp_schedule",
+    plural="ramp_schedules",
+    title="Ramp schedule",
+    description=(
+        "What part of a quota is expected of a rep in each of its first months: a quota that names the schedule counts "
+        "with that part. Months are counted from the rep's first day; behind the last one all is expected."
+    ),
+    table=models.ramp_schedules,
+    history=models.ramp_schedules_history,
+    fields=(
+        f.text("name", "Name.", "Three months", required=True),
+        f.numbers("months", "The part that is expected, month by month.", [0.25, 0.5, 0.75], most=36, maximum=1.0,
+                  required=True),
+    ),
+    default_sort=("name",),
+    search=("name",),
+)  # fmt: skip
+
 quotas = Resource(
     name="quota",
     plural="quotas",
@@ -34,13 +55,20 @@ quotas = Resource(
         f.reference("rep_id", "reps", "The rep who carries it; exactly one of rep, team and territory."),
         f.reference("team_id", "teams", "The team that carries it."),
         f.reference("territory_id", "territories", "The territory that it is set for."),
-        f.text("metric", "The metric that counts towards it.", "bookings", max_length=80, default="bookings"),
+        f.text("metric", f"The metric that counts towards it: {_ATTAINABLE}.", "bookings", max_length=80,
+               default="bookings"),
         f.text("period", "`2026`, `2026-Q1`, `2026-03`, `FY2026` or `FY2026-Q1`.", "2026-Q1", required=True,
                max_length=20),
         f.day("starts_on", "First day of the period.", "2026-01-01", write="never"),
         f.day("ends_on", "First day after the period.", "2026-04-01", write="never"),
         f.money("amount", "Amount for the whole period.", 100_000, required=True),
         f.text("currency", "ISO 4217 code; the home currency when left out.", "USD", max_length=3, currency=True),
+        f.numbers("seasonality", "How the amount spreads over the period: a weight for each of its months, or for each "
+                  "quarter of its year. Only their proportions count. Evenly over its days when left out.",
+                  [1, 1, 2], most=12, maximum=seasons.GREATEST),
+        f.json_list("seasons", "First day of what each of these weights is for.",
+                    ["2026-01-01", "2026-02-01", "2026-03-01"], write="never"),
+        f.reference("ramp_schedule_id", "ramp_schedules", "How much of it is expected of a rep who is new."),
     ),
     label="period",
     visible=visibility.quotas,
@@ -48,6 +76,7 @@ quotas = Resource(
     children=(versions,),
     default_sort=("-starts_on",),
     prepare=periods.prepare,
+    advance=seasons.advance,
     check=periods.check,
 )  # fmt: skip
 
@@ -88,4 +117,4 @@ quota_reliefs = Resource(
     event_types=relief.event_types,
 )  # fmt: skip
 
-RESOURCES = (quotas, quota_reliefs)
+RESOURCES = (ramp_schedules, quotas, quota_reliefs)

@@ -50,7 +50,12 @@ def new(resource: Resource) -> dict[str, Any]:
 
 def change_of(resource: Resource) -> tuple[Field, Any]:
     for field in resource.writable:
-        if field.kind == "text" and not field.currency and field.write == "always" and field.name != "period":
+        if (
+            field.kind == "text"
+            and not field.currency
+            and field.write == "always"
+            and field.name not in ("period", "metric")
+        ):
             return field, "Changed"
     field = next(x for x in resource.writable if x.kind in ("number", "money", "picklist"))
     return field, "Changed" if field.kind == "picklist" else 2

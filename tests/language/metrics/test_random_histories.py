@@ -18,6 +18,7 @@ from app.areas import METRIC_CATALOGUE
 from app.ground.database.session import Database
 from app.language.metrics.answer import decimal
 from app.sales.pipeline import metrics as pipeline
+from app.sales.targets import attainable
 from app.sales.targets import metrics as targets
 from tests.language.metrics.explained import explained
 from tests.language.metrics.history import SELLERS, invent, load, load_again
@@ -56,7 +57,8 @@ COUNTED_BY = {
 """The part that says how many were counted, and how many not."""
 QUOTA_BY = ("rep", "manager", "team", "territory", "manager_level_1", "manager_level_2", "manager_level_3")
 ROUNDS = 45
-METRICS = [m.name for m in (*pipeline.METRICS, *targets.METRICS) if m.name != "ramp_time"]
+OTHERS = {f"{name}_attainment" for name in attainable.OTHERS}
+METRICS = [m.name for m in (*pipeline.METRICS, *targets.METRICS) if m.name not in ("ramp_time", *OTHERS)]
 
 
 def count(deal: Deal, state: Row) -> Number:

@@ -1,15 +1,22 @@
-"""`payroll`: a firm with pay periods, and short words for plans, deals and what comes of them."""
+"""`payroll`: a firm with pay periods, and short words for plans, deals and what comes of them; `office`: over HTTP."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import httpx
+import pytest
 import pytest_asyncio
 
+from app.ground.database.session import Database
+from app.ground.settings import Settings
+from app.main import Service, create_app
 from tests.sales.conftest import Firm
+from tests.sales.incentives.office import Office
 
 QUARTERS = ("2026-Q1", "2026-Q2", "2026-Q3", "2026-Q4")
 
@@ -104,3 +111,15 @@ async def payroll(firm: Firm) -> Payroll:
     for name in QUARTERS:
         await firm.create("comp_periods", {"period": name})
     return Payroll(firm)
+
+
+@pytest.fixture(scope="session")
+def pay_service(settings: Settings, database: Database) -> Service:
+    return create_app(settings, database)
+
+
+@pytest_asyncio.fixture
+async def office(pay_service: Service, tenant: Any) -> AsyncIterator[Office]:
+    transport = httpx.ASGITransport(pay_service)
+    async with httpx.AsyncClient(transport=transport, base_url="http://attain", timeout=60) as client:
+        yield await Office.opened(client, tenant)

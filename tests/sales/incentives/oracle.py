@@ -326,7 +326,7 @@ def earned(world: World, period: tuple[date, date]) -> dict[Key, Fraction]:
             attainment = None if total is None or not target else total / target
             if component.kind == "bonus":
                 reached = None if not target else (total or 0) / target
-                if component.attained is None or reached is not None and reached >= component.attained:
+                if component.attained is None or (reached is not None and reached >= component.attained):
                     assert component.amount is not None
                     key = Key(assignment.rep, plan.currency, component.code, None, None, 0, "payable")
                     found[key] += rounded(component.amount, digits)

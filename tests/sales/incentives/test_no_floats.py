@@ -37,7 +37,7 @@ class _Floats(ast.NodeVisitor):
                 self._docs.add(id(each.value))
         super().visit(node)
 
-    def visit_Call(self, node: ast.Call) -> None:  # noqa: N802 - ast's name
+    def visit_Call(self, node: ast.Call) -> None:
         name = _called(node)
         if name in ("float", "Float", "Double", "REAL", "DOUBLE_PRECISION", "Real"):
             self.found.append((node.lineno, f"{name}()"))
@@ -46,11 +46,11 @@ class _Floats(ast.NodeVisitor):
         self.generic_visit(node)
         self._described -= described
 
-    def visit_Name(self, node: ast.Name) -> None:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> None:
         if node.id in ("float", "Float", "Double", "REAL"):
             self.found.append((node.lineno, node.id))
 
-    def visit_Constant(self, node: ast.Constant) -> None:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, float) and not self._described:
             self.found.append((node.lineno, repr(node.value)))
         if (
@@ -60,7 +60,7 @@ class _Floats(ast.NodeVisitor):
         ):
             self.found.append((node.lineno, told[0]))
 
-    def visit_BinOp(self, node: ast.BinOp) -> None:  # noqa: N802
+    def visit_BinOp(self, node: ast.BinOp) -> None:
         """`/` between two numbers of Python; that of paths and of SQL's columns is another."""
         if isinstance(node.op, ast.Div) and all(
             isinstance(x, ast.Constant) and isinstance(x.value, int) for x in (node.left, node.right)

@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from app.language.metrics.metric import Measure, Metric, Result, Tallies, Tally, Trailing, divide, share
 from app.language.metrics.scope import Scope, bucket
 from app.sales.pipeline.metrics import BOOKINGS, CLOSED_DEALS, OPEN_DUE, WON_OF_CLOSED
-from app.sales.targets.metrics.fact import ASSIGNED, DAYS, DAYS_BEGUN, DUE_TO_DATE, QUOTA
+from app.sales.targets.metrics.fact import ASSIGNED, BEFORE_RAMP, DAYS, DAYS_BEGUN, DUE_TO_DATE, QUOTA
 from app.sales.targets.metrics.relief import RELIEF
 from app.sales.targets.metrics.wording import ASSIGNED as ASSIGNED_RULE
 from app.sales.targets.metrics.wording import (
@@ -45,6 +45,7 @@ def _quota(p: Tallies) -> Result:
         "over_assignment": share(quota.total - assigned.total, assigned.total),
         "relief": _let_off(p),
         "after_relief": _after_relief(p),
+        "before_ramp": p["before_ramp"].total if quota.n else None,
     }
     if quota.n == 0:
         reason = _no_quota(quota)
@@ -129,6 +130,12 @@ def _past_due(s: Scope) -> ColumnElement[bool]:
     return s.row.c.expected_close_on < cast(func.timezone(s.zone, bucket("at")), Date)
 
 
+BESIDE_ATTAINMENT = {
+    "assigned": ASSIGNED_RULE,
+    "vs_assigned": "What was reached ÷ assigned.",
+    "after_relief": "What was reached ÷ (quota - approved relief); null where nothing is left of the quota.",
+}
+
 ATTAINMENT = (
     Metric(
         name="quota",
@@ -136,14 +143,17 @@ ATTAINMENT = (
         description="What is expected of the reps in the period, as effective day by day.",
         kind="flow",
         unit="money",
-        formula="Sum over the days of the period of (the amount that holds on the day ÷ the days of its period)",
+        formula="Sum over the days of the period of (the amount that holds on the day x the day's part of it)",
         date_field="days of the quota's period",
-        parts={"quota": QUOTA, "assigned": ASSIGNED, "relief": RELIEF},
-        aside=frozenset({"assigned", "relief"}),
+        parts={"quota": QUOTA, "assigned": ASSIGNED, "relief": RELIEF, "before_ramp": BEFORE_RAMP},
+        aside=frozenset({"assigned", "relief", "before_ramp"}),
         combine=_quota,
-        beside={"assigned": ASSIGNED_RULE, "over_assignment": "(Rolled up - assigned) ÷ assigned.", **LET_OFF},
+        beside={"assigned": ASSIGNED_RULE, "over_assignment": "(Rolled up - assigned) ÷ assigned.", **LET_OFF,
+                "before_ramp": "What it were if every rep had ramped."},
         edge_rules=(*QUOTA_RULES, "No quota at all is null with `no_quota`.", *LET_OFF_RULES),
-        example="90,000 for 2026-Q1, raised to 180,000 from 15 February: (45 x 90,000 + 45 x 180,000) ÷ 90 = 135,000.",
+        example="90,000 for 2026-Q1, raised to 180,000 from 15 February: (45 x 90,000 + 45 x 180,000) ÷ 90 = 135,000. "
+                "Without the raise and with a seasonality of 1, 1, 2 March has 45,000. Of a rep hired on 1 March who "
+                "ramps with 0.5 in its first month 22,500 is expected.",
     ),
     Metric(
         name="quota_gap",
@@ -169,10 +179,7 @@ ATTAINMENT = (
         parts={"bookings": BOOKINGS, "quota": QUOTA, "assigned": ASSIGNED, "relief": RELIEF},
         aside=frozenset({"assigned", "relief"}),
         combine=attainment,
-        beside={
-            "assigned": ASSIGNED_RULE, "vs_assigned": "Bookings ÷ assigned.",
-            "after_relief": "Bookings ÷ (quota - approved relief); null where nothing is left of the quota.",
-        },
+        beside=BESIDE_ATTAINMENT,
         edge_rules=(NO_QUOTA, *QUOTA_RULES, *LET_OFF_RULES),
         example="Bookings 108,000, effective quota 135,000. Attainment: 0.8. With an approved relief of 15,000 it is "
                 "108 ÷ 120 = 0.9 after relief.",

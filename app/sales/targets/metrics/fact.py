@@ -2,7 +2,8 @@
 
 A quota spreads over the days of its period. What holds on a day is cut out of the tables as *pieces*: the version
 that holds then, and of two quotas of one holder over the same days the one with the shorter period (a year's quota
-does not add to the quarter's). A bucket takes from a piece its share of days, exactly.
+does not add to the quarter's), cut further where the season or the rep's ramp says that a day counts for more or less.
+A bucket takes from a piece its share of days, exactly.
 
 Rolled up and assigned are never added. The value is what reps carry, summed upwards over the dated organisation. A
 quota of a team, of a territory, or of a rep below whom somebody carries a quota for the same days is that level's own
@@ -57,6 +58,7 @@ from app.sales.org.days import (
 )
 from app.sales.org.metrics import MANAGER_LEVELS
 from app.sales.org.models import reps_history
+from app.sales.targets.metrics import parts
 from app.sales.targets.metrics.working import ONE, part_of
 from app.sales.targets.models import quota_versions, quotas, quotas_history
 
@@ -126,8 +128,14 @@ def _led_days(binds: Binds, *, ever_after: bool) -> CTE:
 # --- what holds on which days -----------------------------------------------------------------------------------------
 
 
+_CUT_BY = ("seasonality", "seasons", "ramp_schedule_id")
+"""What has been said of a piece once it is cut."""
+
+
 def pieces(binds: Binds, *holders: Select[Any], ever_after: bool = False) -> FromClause:
     """Of those holders alone, where any are named; of the bucket, or of its days and all after.
+
+    A day of a piece is worth its amount x `weight` ÷ `of`, and what of it is expected `ramped` as much.
 
     Where every bucket is read as of one moment they are cut once, for the days of all.
     """
@@ -175,6 +183,8 @@ def pieces(binds: Binds, *holders: Select[Any], ever_after: bool = False) -> Fro
     piece = (
         select(func.unnest(left, type_=DATERANGE()).label("days")).correlate(held_for, quota).lateral("piece")
     )
+    began, ended = func.lower(piece.c.days, type_=Date()), func.upper(piece.c.days, type_=Date())
+    season, ramp = parts.seasons(quota), parts.ramp(quota, binds)
     led = _led_days(binds, ever_after=ever_after)
     shares_days = and_(
         led.c.leader_id == quota.c.rep_id,
@@ -183,15 +193,23 @@ def pieces(binds: Binds, *holders: Select[Any], ever_after: bool = False) -> Fro
     )
     found = (
         select(
-            *(c for c in quota.c if c.name not in ("amount", "finer")),
+            *(c for c in quota.c if c.name not in ("amount", "finer", *_CUT_BY)),
             led.c.leader_id.is_not(None).label("leads"),
             held_for.c.amount,
-            func.lower(piece.c.days, type_=Date()).label("from_day"),
-            func.upper(piece.c.days, type_=Date()).label("to_day"),
+            func.greatest(began, season.c.begins, ramp.c.begins).label("from_day"),
+            func.least(ended, season.c.ends, ramp.c.ends).label("to_day"),
+            func.coalesce(season.c.weight, ONE).label("weight"),
+            func.coalesce(season.c.of, cast(quota.c.ends_on - quota.c.starts_on, Numeric)).label("of"),
+            func.coalesce(ramp.c.share, ONE).label("ramped"),
         )
         .select_from(quota)
         .join(held_for, literal_column("true"))
         .join(piece, literal_column("true"))
+        .outerjoin(season, parts.overlap(season, began, ended))
+        .outerjoin(
+            ramp,
+            parts.overlap(ramp, func.greatest(began, season.c.begins), func.least(ended, season.c.ends)),
+        )
         .outerjoin(led, shares_days)
     )
     return found.cte().prefix_with("MATERIALIZED") if once else found.subquery("piece_of_quota")
@@ -263,20 +281,31 @@ FOR_BOOKINGS = Population(
 )
 
 
-def period_days(s: Scope) -> ColumnElement[Any]:
-    return cast(s.row.c.ends_on - s.row.c.starts_on, Numeric)
+def full(s: Scope) -> ColumnElement[Any]:
+    """What a day counts for, of `whole`."""
+    return s.row.c.weight
+
+
+def expected(s: Scope) -> ColumnElement[Any]:
+    """The same as far as its rep has ramped."""
+    return full(s) * s.row.c.ramped
+
+
+def whole(s: Scope) -> ColumnElement[Any]:
+    return s.row.c.of
 
 
 _AMOUNT: dict[str, Any] = {
     "population": FOR_BOOKINGS,
     "money": True,
     "value": lambda s: s.amount,
-    "weight": lambda s: cast(days(s), Numeric),
-    "over": period_days,
+    "weight": lambda s: days(s) * expected(s),
+    "over": whole,
 }
 NOT_ITS_LEVEL = ("assigned", _assigned)
 
 QUOTA = Measure(name="quota", only=lambda s: days(s) > 0, exclusions=(NOT_ITS_LEVEL,), **_AMOUNT)
+BEFORE_RAMP = replace(QUOTA, name="before_ramp", weight=lambda s: days(s) * full(s))
 ASSIGNED = Measure(name="assigned", only=lambda s: and_(days(s) > 0, _assigned_to_group(s)), **_AMOUNT)
 
 # --- as far as its days have begun -----------------------------------------------------------------------------------
@@ -299,7 +328,7 @@ DUE = replace(
 _SO_FAR: dict[str, Any] = {
     "population": DUE,
     "exclusions": (NOT_ITS_LEVEL,),
-    "over": lambda s: period_days(s) * s.join("begun").c.of,
+    "over": lambda s: whole(s) * s.join("begun").c.of,
 }
 
 DUE_TO_DATE = Measure(
@@ -307,14 +336,14 @@ DUE_TO_DATE = Measure(
     only=lambda s: days(s, _tomorrow(s)) > 0,
     money=True,
     value=lambda s: s.amount,
-    weight=lambda s: days(s) * s.join("begun").c.some,
+    weight=lambda s: days(s) * expected(s) * s.join("begun").c.some,
     **_SO_FAR,
 )
 DAYS_BEGUN = Measure(
     name="days_begun",
     only=lambda s: days(s, _tomorrow(s)) > 0,
     value=lambda s: ONE,
-    weight=lambda s: days(s) * s.join("begun").c.some * period_days(s),
+    weight=lambda s: days(s) * s.join("begun").c.some * whole(s),
     **_SO_FAR,
 )
 DAYS = Measure(

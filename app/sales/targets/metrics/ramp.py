@@ -43,10 +43,11 @@ from app.sales.org.models import exchange_rates, reps
 from app.sales.targets import ramp
 from app.sales.targets.metrics.fact import pieces
 
-_FINE = literal("1.000000000000000000000000000000", Numeric())
-"""A quotient of a number so fine has thirty decimals. Two sums that differ at all do so in the first twenty: amounts
-have four, rates twelve, and what divides them, the days of periods, comes to less than a thousand million."""
-_NOTHING = literal("0.0000000000000000000000001", Numeric())
+_FINE = literal(f"1.{60 * '0'}", Numeric())
+"""A quotient of a number so fine has sixty decimals. Two sums that differ at all do so in the first fifty: amounts have
+four, rates twelve, and what divides them, the days of periods and the weights of their months, comes to less than ten
+to the 32nd for three quotas of one month."""
+_NOTHING = literal(f"0.{54 * '0'}1", Numeric())
 _MONTH = literal("interval '1 month'")
 
 
@@ -124,8 +125,8 @@ def _quotas(binds: Binds) -> FromClause:
             piece.c.rep_id,
             piece.c.from_day,
             piece.c.to_day,
-            (piece.c.amount * rate * _FINE).label("worth"),
-            cast(piece.c.ends_on - piece.c.starts_on, Numeric).label("days"),
+            (piece.c.amount * rate * piece.c.weight * _FINE).label("worth"),
+            piece.c.of.label("days"),
         )
         .where(piece.c.metric == constant("bookings"), ~piece.c.leads)
         .subquery("expected")

@@ -18,7 +18,7 @@ from app.language.metrics.scope import Scope, bucket
 from app.language.query.binds import Binds, constant
 from app.language.query.source import source
 from app.sales.org.days import Span, days, length, piece, span
-from app.sales.targets.metrics.fact import FOR_BOOKINGS, NOT_ITS_LEVEL, QUOTAS, period_days, pieces
+from app.sales.targets.metrics.fact import FOR_BOOKINGS, NOT_ITS_LEVEL, QUOTAS, expected, pieces, whole
 from app.sales.targets.metrics.working import ONE, part_of
 from app.sales.targets.models import quota_reliefs
 
@@ -35,7 +35,7 @@ def _here(relief: FromClause, binds: Binds) -> ColumnElement[bool]:
 def _relieved(binds: Binds) -> FromClause:
     relief, let_off = (source(quota_reliefs, binds, x, tracked_only=True) for x in ("relief", "let_off"))
     quota = pieces(binds, select(let_off.c.rep_id).where(_here(let_off, binds)))
-    of_quota = ("team_id", "territory_id", "starts_on", "ends_on", "leads")
+    of_quota = ("team_id", "territory_id", "starts_on", "ends_on", "leads", "weight", "of", "ramped")
     first, last = (
         func.greatest(quota.c.from_day, relief.c.starts_on),
         func.least(quota.c.to_day, relief.c.ends_on),
@@ -87,17 +87,17 @@ def _shared(s: Scope, share: ColumnElement[Any], amount: ColumnElement[Any]) -> 
 
 def _part(s: Scope) -> FromClause:
     first, last = _of_quota(s)
-    whole = _shared(s, first, s.row.c.relief_from), _shared(s, last, s.row.c.relief_to)
-    return part_of(s, span(s), whole)
+    days_of = _shared(s, first, s.row.c.relief_from), _shared(s, last, s.row.c.relief_to)
+    return part_of(s, span(s), days_of)
 
 
 def _weight(s: Scope) -> ColumnElement[Any]:
     days_of_quota = cast(length(_of_quota(s)), Numeric)
-    return _shared(s, s.row.c.share * days_of_quota, ONE) * s.join("part_of_days").c.some
+    return _shared(s, s.row.c.share * days_of_quota * expected(s), ONE) * s.join("part_of_days").c.some
 
 
 def _over(s: Scope) -> ColumnElement[Any]:
-    return _shared(s, period_days(s), ONE) * s.join("part_of_days").c.of
+    return _shared(s, whole(s), ONE) * s.join("part_of_days").c.of
 
 
 def _state(name: str) -> tuple[str, Any]:

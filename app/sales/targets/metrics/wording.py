@@ -2,6 +2,10 @@
 
 QUOTA_RULES = (
     "A change within the period weighs each amount by the days on which it held.",
+    "A day expects as much as another of its period; with a seasonality, as another of its month or quarter, of which "
+    "each has its weight's part of the amount.",
+    "With a ramp schedule a day counts with the part of the month of the rep's career that it is in, before the first "
+    "day with nothing; of a rep without a first day all is expected. Rep and schedule as of the moment asked for.",
     "Of two quotas of one holder over the same days the one with the shorter period holds.",
     "The value is rolled up from what reps carry. Quotas of teams and territories, and of a rep below whom somebody "
     "carries a quota over the same days, are that level's own: excluded as `assigned`, shown beside it where the "

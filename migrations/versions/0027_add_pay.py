@@ -1,6 +1,6 @@
 """add pay
 
-Revision 0026, after 0025, made on 2026-12-01.
+Revision 0027, after 0026, made on 2026-12-01.
 """
 
 import sqlalchemy as sa
@@ -10,8 +10,8 @@ from sqlalchemy.dialects import postgresql
 from app.ground.database.security import secure
 from app.ground.events.models import XID8
 
-revision = "0026"
-down_revision = "0025"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("calculated_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("approved_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("closed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column(
             "external_ids",
@@ -97,6 +98,7 @@ def upgrade() -> None:
         sa.Column("calculated_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("approved_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("closed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.PrimaryKeyConstraint("tenant_id", "entry_id", name=op.f("pk_comp_periods_history")),
         info={"kind": "history", "of": "comp_periods"},

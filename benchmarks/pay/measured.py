@@ -73,8 +73,8 @@ class Paying:
             period = pay.period(row)
             found = await assigned(session, CATALOGUE, pay.principal, (period.first, period.last), None)
             asked, text = await prepared(pay, period, found, only=False)
-            return await session.connection.fetch(
-                f"with {text} select rep_id, sum(amount) as pays from computed group by rep_id", *asked.arguments
+            return await asked.of(
+                session, f"with {text} select rep_id, sum(amount) as pays from computed group by rep_id"
             )
 
     async def close(self, period_id: UUID) -> None:

@@ -102,6 +102,8 @@ def cases(face: Face, two: Two, noun: Resource) -> Iterator[Case]:
     if noun.numbers:
         yield Case(op(f"get{one}Numbers", f"{camel(noun.name)}Numbers"), "path", noun.plural,
                    lambda ref: _numbers(face, key, noun, ref))  # fmt: skip
+    for inquiry in CATALOGUE.inquiries[noun.plural]:
+        yield from _inquiries(face, two, noun, inquiry)
     if isinstance(face, Rest):
         if written(noun.plural):
             yield Case(f"reconcile{many}", "external_ids", noun.plural, lambda ref: face.send(
@@ -121,8 +123,6 @@ def cases(face: Face, two: Two, noun: Resource) -> Iterator[Case]:
         yield from _verbs(
             face, two, noun, action, op(f"{verb(action.name)}{one}", action_field(noun, action)), own
         )
-    for inquiry in CATALOGUE.inquiries[noun.plural]:
-        yield from _inquiries(face, two, noun, inquiry, action_field(noun, inquiry), own)
     if not written(noun.plural):
         return
     patch = sound(two, noun, creating=False)
@@ -247,9 +247,9 @@ def _verbs(face: Face, two: Two, noun: Resource, action: Action, operation: str,
     data: dict[str, Any] = {x: named(x, two.mine.make.known[target][0]) for x, target in found.items()}
     data |= {x: True for x, info in fields.items() if info.annotation is bool}
     data |= {
-        x: "x"
+        x: info.examples[0]
         for x, info in fields.items()
-        if info.annotation is str and info.is_required() and x not in data
+        if info.is_required() and info.examples and x not in found
     }
     yield Case(operation, "path", noun.plural, lambda ref: face.write(two.key, noun, action.name, ref, data))
     if "at" in fields:
@@ -262,24 +262,13 @@ def _verbs(face: Face, two: Two, noun: Resource, action: Action, operation: str,
             two.key, noun, action.name, own, _asking(data, n, named(n, ref))), None)  # fmt: skip
 
 
-def _inquiries(
-    face: Face, two: Two, noun: Resource, inquiry: Inquiry, operation: str, own: str
-) -> Iterator[Case]:
-    async def asked(reference: str, **given: str) -> Any:
-        if isinstance(face, Rest):
-            return await face.send(
-                two.key, "POST", f"/v1/{noun.plural}/{reference}:{inquiry.name}", json=given
-            )
-        assert isinstance(face, Graph)
-        head = "".join(f", ${x}: ID" for x in given)
-        inner = ", ".join(f"{camel(x)}: ${x}" for x in given)
-        input_ = f", input: {{{inner}}}" if inner else ""
-        text = f"query ($id: ID!{head}) {{ {operation}(id: $id{input_}) {{ __typename }} }}"
-        return await face.send(two.key, text, {"id": reference, **given})
-
-    yield Case(operation, "path", noun.plural, asked)
+def _inquiries(face: Face, two: Two, noun: Resource, inquiry: Inquiry) -> Iterator[Case]:
+    """One reference at a time: some inquiries take one or another."""
+    operation = action_field(noun, inquiry)
+    yield Case(operation, "path", noun.plural, lambda ref: face.inquire(two.key, inquiry, ref, {}))
+    own = two.mine.make.known[noun.plural][0]
     for name, target in inquiry.references.items():
-        yield Case(operation, name, target, lambda ref, n=name: asked(own, **{n: ref}), None)
+        yield Case(operation, name, target, lambda ref, n=name: face.inquire(two.key, inquiry, own, {n: ref}))
 
 
 PASSED_ON = {("leads", "convert"): {"stage_id": "stages"}}

@@ -179,7 +179,7 @@ where tenant_id = $1 and rep_id = any($2) and deleted_at is null
 
 async def check_assignments(batch: Batch) -> None:
     """A rep is paid by a plan once at a time."""
-    drafts = [d for d in batch.standing if d.is_new or d.changed]
+    drafts = [d for d in batch.standing if d.is_new or d.changed or d.restore]
     reps = list({d.after["rep_id"] for d in drafts})
     rows = await batch.session.connection.fetch(_OTHERS, batch.session.tenant_id, reps) if reps else []
     written = {d.record_id for d in drafts if d.record_id is not None}

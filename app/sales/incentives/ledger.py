@@ -21,23 +21,24 @@ from app.sales.incentives import calculation
 from app.sales.incentives.asked import Asked, Period
 from app.sales.incentives.assigned import Assigned, assigned
 from app.sales.incentives.draws import draw
+from app.sales.incentives.lock import lock
 from app.sales.incentives.rates import rates
 from app.sales.incentives.told import TOLD
 from app.sales.incentives.touched import seen, settle, touched
 
-_LOCK = "select pg_advisory_xact_lock(hashtextextended('pay ' || $1::uuid::text, 0))"
 _PERIOD = "select id, starts_on, ends_on, state from comp_periods where tenant_id = $1 and id = $2"
 _OPEN = """
 select id, starts_on, ends_on from comp_periods
-where tenant_id = $1 and starts_on >= $2 and state <> 'closed' and deleted_at is null order by starts_on limit 1
+where tenant_id = $1 and starts_on >= $2 and state in ('open', 'calculated') and deleted_at is null
+order by starts_on limit 1
 """
 _ADJUSTED_IN = """
 select c.id, c.starts_on, c.ends_on from comp_periods c
 where c.tenant_id = $1 and c.starts_on < $2 and c.state = 'closed' and c.deleted_at is null
   and not exists (
     select 1 from comp_periods o
-    where o.tenant_id = $1 and o.starts_on >= c.ends_on and o.starts_on < $2 and o.state <> 'closed'
-      and o.deleted_at is null
+    where o.tenant_id = $1 and o.starts_on >= c.ends_on and o.starts_on < $2
+      and o.state in ('open', 'calculated') and o.deleted_at is null
   )
 order by c.starts_on
 """
@@ -112,11 +113,6 @@ class Pay:
 
     async def pay_starts_on(self) -> date | None:
         return await self.session.connection.fetchval(_PAY_STARTS, self.session.tenant_id)
-
-
-async def lock(session: Any) -> None:
-    """One reckoning at a time within a tenant: each must see what the other has posted."""
-    await session.connection.execute(_LOCK, session.tenant_id)
 
 
 async def calculate(pay: Pay, period_id: UUID, reps: Sequence[UUID] | None = None) -> None:

@@ -107,7 +107,7 @@ select * from (
   select 'total' as part, 0 as place, null::uuid as id, null::text as name, coalesce(sum(b.now), 0) as now,
          coalesce(sum(b.would), 0) as would, coalesce(sum(b.would - b.now), 0) as difference,
          round(coalesce(sum(b.would), 0) / nullif(sum(t.credited), 0), 6) as ratio,
-         coalesce(sum(t.credited), 0) as credited, count(t.rep_id)::integer as reps,
+         round(coalesce(sum(t.credited), 0), 4) as credited, count(t.rep_id)::integer as reps,
          percentile_disc(array[{", ".join(_QUANTILES.values())}]) within group (order by b.would)
            filter (where t.rep_id is not null) as quantiles
   from by_rep b left join attained t on t.rep_id = b.rep_id

@@ -344,7 +344,8 @@ async def test_scopes_narrow_what_is_read_beside_a_record_too(
 ) -> None:
     key = await world.key("admin", None, (f"{noun.permission_name}:read",))
     assert isinstance(await face.list(key, noun, Question(limit=1)), Listed)
-    for other in CATALOGUE:
+    # Some others of each: all nouns together ask for each of them several times.
+    for other in list(CATALOGUE)[list(CATALOGUE).index(noun) % 6 :: 6]:
         if other.permission_name != noun.permission_name:
             assert forbidden(await face.list(key, other, Question(limit=1))), other.plural
     beside = {x.name: x.target for x in noun.relations.values()} | {x.name: x.target for x in noun.listings}

@@ -34,7 +34,7 @@ async def simulated(
     few = reps is not None or len({x.rep_id for x in found}) <= _FEW
     asked, text = await prepared(pay, period, found, only=few)
     sql = "with " + text + _compared(asked, session.tenant_id, period, plan_id, version_id, reps)
-    rows = await session.connection.fetch(sql, *asked.arguments)
+    rows = await asked.of(session, sql)
     parts: dict[str, list[Any]] = {"total": [], "rep": [], "deal": []}
     for row in rows:
         parts[row["part"]].append(row)

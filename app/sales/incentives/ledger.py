@@ -18,7 +18,7 @@ from app.ground.access.principal import Principal
 from app.ground.errors import Conflict
 from app.language.query import periods
 from app.sales.incentives import calculation
-from app.sales.incentives.asked import Asked, Period
+from app.sales.incentives.asked import Asked, Period, by_sets
 from app.sales.incentives.assigned import Assigned, assigned
 from app.sales.incentives.draws import draw
 from app.sales.incentives.lock import lock
@@ -78,7 +78,9 @@ from (
          coalesce(sum(l.amount) filter (where l.account = 'held'), 0) as held,
          coalesce(sum(l.amount) filter (where l.account = 'payable'), 0) as total
   from statements t
-  left join statement_lines l on l.tenant_id = $1 and l.statement_id = t.id
+  left join statement_lines l on l.tenant_id = $1 and l.statement_id = t.id and l.statement_id = any(array(
+    select id from statements where tenant_id = $1 and period_id = $2 and ($3::uuid[] is null or rep_id = any($3))
+  ))
   where t.tenant_id = $1 and t.period_id = $2 and ($3::uuid[] is null or t.rep_id = any($3))
   group by t.id
 ) x
@@ -140,7 +142,7 @@ async def calculate(pay: Pay, period_id: UUID, reps: Sequence[UUID] | None = Non
             await _take_in(pay, pay.period(earlier), into, reps)
         await _reckon(pay, period, into, reps)
     await draw(session, into, reps)
-    await session.connection.execute(_TOTALS, session.tenant_id, into.id, reps)
+    await by_sets(session, _TOTALS, session.tenant_id, into.id, reps)
 
 
 async def _reckon(pay: Pay, period: Period, into: Period, reps: Sequence[UUID] | None) -> None:

@@ -155,7 +155,8 @@ OF_PERIODS = (
         name="calculate", noun="comp_periods", title="Calculate",
         description=(
             "Reckon what the period has earned, and post what differs from what stands. The first open period also "
-            "takes what closed ones have earned otherwise since; of a closed period the first behind it that is not approved yet."
+            "takes what closed ones have earned otherwise since; of a closed period the first behind it that is not "
+            "approved yet."
         ),
         input=Calculate, run=_calculate, references={"rep_id": "reps"},
     ),

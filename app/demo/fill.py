@@ -14,6 +14,7 @@ from app.areas import CATALOGUE, found
 from app.demo import table
 from app.demo.generate import generate
 from app.demo.load import load
+from app.demo.pay import settle
 from app.ground.access.keys import authenticate, create_key
 from app.ground.access.principal import Principal, Tenant
 from app.ground.access.tenants import create_tenant, find_tenant
@@ -58,6 +59,7 @@ async def _fill(location: Location, say: Console, path: Path, kept: str | None) 
         if not full:
             await _load(database, principal, say)
             await owner.execute(_analyse())
+            await _settle(database, principal, say)
             await owner.execute(_MARK, tenant.id, "full")
         key = await _key(database, tenant, kept)
         if key != kept:
@@ -78,6 +80,11 @@ async def _load(database: Database, principal: Principal, say: Console) -> None:
         bars.update(working, total=demo.size, completed=demo.size)
         tasks = {plural: bars.add_task(plural, total=len(demo[plural])) for plural in dict(demo.steps)}
         await load(database, principal, demo, lambda plural, done: bars.advance(tasks[plural], len(done)))
+
+
+async def _settle(database: Database, principal: Principal, say: Console) -> None:
+    with say.status("Paying quarter by quarter"):
+        await settle(database, principal)
 
 
 def _analyse() -> str:

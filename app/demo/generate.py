@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.demo import activities, company, deals, prices, prospecting, targets
+from app.demo import activities, company, deals, pay, prices, prospecting, targets
 from app.demo.company import Row
 
 SEED = "attain"
@@ -39,6 +39,7 @@ def generate(
     rows["opportunities"] = [deal.row for deal in lives]
     rows["activities"] = list(activities.done_and_planned(firm, lives, seed, internal_activities))
     rows["quotas"] = list(targets.quotas(firm, seed, per_year=opportunities * 79.0))
+    rows |= pay.rows(firm, strong_quarter=opportunities * 70.0)
     steps: list[tuple[str, list[Row]]] = []
     for plural, above in _ORDER:
         steps += [(plural, level) for level in _levels(rows[plural], above)]
@@ -50,7 +51,8 @@ _ORDER = (
     ("price_books", None), ("prices", None), ("pipelines", None), ("stages", None), ("exchange_rates", None),
     ("accounts", "parent_id"), ("contacts", None), ("campaigns", None), ("opportunities", None),
     ("lead_queues", None), ("scoring_rules", None), ("leads", None), ("campaign_members", None), ("touches", None),
-    ("activities", None), ("quotas", None),
+    ("activities", None), ("quotas", None), ("comp_plans", None), ("comp_plan_versions", None),
+    ("plan_assignments", None), ("comp_periods", None),
 )  # fmt: skip
 
 

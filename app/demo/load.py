@@ -21,6 +21,9 @@ AT_ONCE = 2
 
 _TIMEOUT_MS = 120_000
 
+_LIVE = frozenset({"opportunities"})
+"""The company was paid for these by this service; for what a backfill tells, others have paid."""
+
 Told = Callable[[str, list[Receipt]], None]
 
 
@@ -54,8 +57,9 @@ async def _all(*tasks: asyncio.Task[None]) -> None:
 
 async def _store(database: Database, principal: Principal, plural: str, rows: list[Row]) -> list[Receipt]:
     async def work(session: Session) -> list[Receipt]:
+        origin = "live" if plural in _LIVE else "backfill"
         receipts = await write.upsert(
-            session, principal, CATALOGUE, CATALOGUE[plural], SOURCE, rows, origin="backfill"
+            session, principal, CATALOGUE, CATALOGUE[plural], SOURCE, rows, origin=origin
         )
         refused = [receipt for receipt in receipts if receipt.outcome == "failed"]
         if refused:

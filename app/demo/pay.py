@@ -87,12 +87,16 @@ def _version(
 
 
 def _assignments(company: Company) -> Iterator[Row]:
-    hired = {ref("rep", row["external_id"].removeprefix("rep-")): row["hired_on"] for row in company.rows["reps"]}
+    hired = {
+        ref("rep", row["external_id"].removeprefix("rep-")): row["hired_on"] for row in company.rows["reps"]
+    }
     for seller in company.sellers:
         left = HANDED_OVER_ON if seller is company.leaver else None
         yield _assignment(_FIELD if seller.rank < 3 else _INSIDE, seller.ref, seller.hired_on, left)
         if (seller.territory, seller.rank) in HIRED_LATE:
-            yield _assignment(_STARTERS, seller.ref, seller.hired_on, month_after(seller.hired_on, _ADVANCED_MONTHS))
+            yield _assignment(
+                _STARTERS, seller.ref, seller.hired_on, month_after(seller.hired_on, _ADVANCED_MONTHS)
+            )
     above = [(_HEADS, 2 + region) for region in range(len(REGIONS))]
     above += [(_MANAGERS, 2 + len(REGIONS) + territory) for territory in range(len(TERRITORIES))]
     for plan, number in above:
@@ -121,12 +125,16 @@ _ON_THE_WAY = ("calculate", "approve", "close")
 _REACHED = ("open", "calculated", "approved", "closed")
 
 
-async def settle(database: Database, principal: Principal, told: Callable[[], Any] = lambda: None) -> None:
+async def settle(
+    database: Database, principal: Principal, told: Callable[[], Any] = lambda: None, *, today: date = TODAY
+) -> None:
     """Pay quarter by quarter what is over, all but the last; where that was interrupted, from there on."""
 
     async def act(session: Session, plural: str, verb: str, id_: Any, **data: Any) -> None:
         noun = CATALOGUE[plural]
-        await write.act(session, principal, CATALOGUE, noun, noun.actions_by_name[verb], str(id_), data or None)
+        await write.act(
+            session, principal, CATALOGUE, noun, noun.actions_by_name[verb], str(id_), data or None
+        )
 
     async def fetch(session: Session, sql: str, *given: Any) -> list[Any]:
         return await session.connection.fetch(sql, session.tenant_id, *given)
@@ -134,7 +142,7 @@ async def settle(database: Database, principal: Principal, told: Callable[[], An
     async def publish(session: Session) -> list[Any]:
         for row in await fetch(session, _DRAFTS):
             await act(session, "comp_plan_versions", "publish", row["id"])
-        return await fetch(session, _OVER, TODAY)
+        return await fetch(session, _OVER, today)
 
     over = await in_transaction(database, principal.tenant_id, publish)
     for period in over:
@@ -144,7 +152,13 @@ async def settle(database: Database, principal: Principal, told: Callable[[], An
                 await act(session, "comp_periods", verb, period["id"])
             if period is not over[-1]:
                 for row in await fetch(session, _DUE, period["id"]):
-                    await act(session, "payouts", "pay", row["id"], paid_on=(period["ends_on"] + _PAID_AFTER).isoformat())
+                    await act(
+                        session,
+                        "payouts",
+                        "pay",
+                        row["id"],
+                        paid_on=(period["ends_on"] + _PAID_AFTER).isoformat(),
+                    )
 
         await in_transaction(database, principal.tenant_id, close, timeout_ms=_TIMEOUT_MS)
         told()

@@ -16,7 +16,13 @@ from typing import Any
 from tests.demo.oracle import Oracle, quarter
 
 Row = dict[str, Any]
-QUARTERS = [quarter(2025, 1), quarter(2025, 2), quarter(2025, 3), quarter(2025, 4), *(quarter(2026, x) for x in (1, 2, 3))]
+QUARTERS = [
+    quarter(2025, 1),
+    quarter(2025, 2),
+    quarter(2025, 3),
+    quarter(2025, 4),
+    *(quarter(2026, x) for x in (1, 2, 3)),
+]
 _CENT = Decimal("0.01")
 
 
@@ -110,7 +116,9 @@ class Payroll:
                             and component["starts_on"] <= x.closed_at.date().isoformat() < component["ends_on"]
                         ]  # fmt: skip
                     case "overlay":
-                        amounts = [cents(x.amount * _exact(component["rate"])) for x in overlays if x.rep == rep]
+                        amounts = [
+                            cents(x.amount * _exact(component["rate"])) for x in overlays if x.rep == rep
+                        ]
                     case "override":
                         amounts = [cents(x.amount * _exact(component["rate"])) for x in self._below(rep, own)]
                     case "bonus":
@@ -132,7 +140,9 @@ class Payroll:
             shares = [(x["rep_id"], _exact(x["share"])) for x in held]
             if kind == "revenue" and not shares:
                 shares = [(state["credited"], Decimal(1))]
-            found += [Credit(state["closed_at"], deal.row, rep, share, priced * share) for rep, share in shares]
+            found += [
+                Credit(state["closed_at"], deal.row, rep, share, priced * share) for rep, share in shares
+            ]
         return sorted(found, key=lambda x: (x.closed_at, x.deal["external_id"]))
 
     def _below(self, leader: str, credits: list[Credit]) -> list[Credit]:

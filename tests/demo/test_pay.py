@@ -127,7 +127,9 @@ async def test_calculated_again_nothing_is_posted(paid: Paid) -> None:
 async def test_what_was_paid_is_what_was_owed(paid: Paid) -> None:
     """Each rep's account: what was posted to it, less what was paid, is what is due."""
     accounts: dict[Any, Decimal] = defaultdict(Decimal)
-    for row in await paid.fetch("select rep_id, debit, credit, amount from ledger_entries where tenant_id = $1"):
+    for row in await paid.fetch(
+        "select rep_id, debit, credit, amount from ledger_entries where tenant_id = $1"
+    ):
         if row["credit"] == "payable":
             accounts[row["rep_id"]] += row["amount"]
         if row["debit"] == "payable":

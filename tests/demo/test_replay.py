@@ -9,15 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable
 from datetime import date, timedelta
+from itertools import starmap
 from typing import Any
 
 import pytest_asyncio
 
-from app.demo.calendar import NOW, TODAY
+from app.demo.calendar import NOW, QUARTERS, TODAY
 from app.demo.company import SOURCE
 from app.demo.generate import generate
 from app.demo.load import load
+from app.demo.pay import settle
 from tests.demo.lived import FOUNDED, evening, told
+from tests.demo.oracle import quarter
 from tests.language.metrics.clock import Clock, with_clock
 from tests.language.metrics.recorder import Recorder
 from tests.language.metrics.world import new_world
@@ -32,6 +35,8 @@ SIZE: dict[str, Any] = (
 FIRST, LAST = date(2024, 12, 31), TODAY - timedelta(days=1)
 RECORDED = {FIRST + (LAST - FIRST) * n // (DAYS - 1) for n in range(DAYS)}
 """Evenly over the two years, first and last day included."""
+PAID = {ends for _, ends in starmap(quarter, QUARTERS) if ends <= LAST}
+"""The day after each quarter, on which it is paid."""
 
 
 @pytest_asyncio.fixture
@@ -47,10 +52,12 @@ async def test_the_demo_lived_through_says_ever_after_what_it_said_then(clock: C
     # Of the dimensions a part will do here: of an invented company each is asked for.
     recorder = Recorder(clock, world, f"{SOURCE}:rep-05", turns=DAYS if FULLY else 4 * DAYS)
     days = told(demo)
-    for day in sorted(days.keys() | RECORDED):
+    for day in sorted(days.keys() | RECORDED | PAID):
         await clock.turn_to(evening(day))
         for plural, rows in days.get(day, ()):
             await world.put(plural, *rows, origin="live", source=SOURCE)
+        if day in PAID:
+            await settle(clock.database, world.admin, today=day)
         if day in RECORDED:
             await clock.turn_to(evening(day) + timedelta(hours=1))
             await recorder.record()

@@ -97,9 +97,11 @@ written as (
 ),
 entered as (
 insert into ledger_entries (
-  tenant_id, kind, period_id, earned_period_id, rep_id, statement_id, line_id, debit, credit, on_day, currency, amount
+  tenant_id, kind, period_id, earned_period_id, rep_id, statement_id, line_id, debit, credit, on_day, currency, amount,
+  created_at
 )
-select $1, 'draw', $2, $2, x.rep_id, w.statement_id, w.id, 'draw', 'payable', $4 - 1, x.currency, x.difference
+select $1, 'draw', $2, $2, x.rep_id, w.statement_id, w.id, 'draw', 'payable', $4 - 1, x.currency, x.difference,
+       now()
 from changed x join written w on w.line_key = x.line_key where x.difference <> 0
 returning id
 )"""

@@ -266,10 +266,10 @@ adjusted as (
 entered as (
 insert into ledger_entries (
   tenant_id, kind, period_id, earned_period_id, rep_id, statement_id, line_id, opportunity_id, adjusts_id, debit,
-  credit, on_day, currency, amount
+  credit, on_day, currency, amount, created_at
 )
 select {tenant}, x.posting, {paid}, {earned}, x.rep_id, w.statement_id, w.id, x.opportunity_id,
-       a.id, 'expense', x.account, x.on_day, x.currency, x.difference
+       a.id, 'expense', x.account, x.on_day, x.currency, x.difference, now()
 from changed x join written w on w.line_key = x.line_key left join adjusted a on a.line_key = x.line_key
 where x.difference <> 0
 returning id

@@ -13,7 +13,7 @@ from app.ground.errors import Conflict, FieldError
 from app.language.formula.errors import FormulaError
 from app.language.formula.formula import parse
 from app.language.formula.types import Type
-from app.language.resources.batch import Batch
+from app.language.resources.batch import Batch, Draft
 from app.sales.incentives.lock import lock
 from app.sales.incentives.terms import OF_A_CREDIT, OF_A_PERIOD
 
@@ -46,22 +46,25 @@ _OF_CREDITS = ("commission", "spiff", "overlay", "override")
 _ONLY_OF_CREDITS = ("rate", "threshold", "cap", "starts_on", "ends_on", "hold_until", "clawback_days")
 
 
-async def prepare(batch: Batch) -> None:
-    """What is published stays, whatever way somebody would change it."""
-    for draft in batch.standing:
-        if draft.before is None or draft.before["state"] != "published":
-            continue
-        if draft.delete or draft.children or any(x in draft.changes for x in ("plan_id", "effective_from")):
-            draft.fail(
-                Conflict(
-                    "What is published does not change: write another version.", code="version_published"
-                )
-            )
+_TERMS = frozenset({"plan_id", "effective_from", "components", "tiers"})
+
+
+def _stays(draft: Draft) -> bool:
+    """What is published stays, whatever way somebody would change it; told again as it is, it is nothing new."""
+    published = draft.before is not None and draft.before["state"] == "published"
+    return published and (draft.delete or not _TERMS.isdisjoint(draft.changed))
 
 
 async def check(batch: Batch) -> None:
     stored = await _stored(batch)
     for draft in batch.standing:
+        if _stays(draft):
+            draft.fail(
+                Conflict(
+                    "What is published does not change: write another version.", code="version_published"
+                )
+            )
+            continue
         if not draft.is_new and not draft.children and draft.intent != "publish":
             continue
         components, tiers = (

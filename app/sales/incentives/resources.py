@@ -110,7 +110,6 @@ comp_plan_versions = Resource(
     children=(components, tiers),
     actions=actions.OF_VERSIONS,
     default_sort=("-effective_from",),
-    prepare=plans.prepare,
     check=plans.check,
 )  # fmt: skip
 

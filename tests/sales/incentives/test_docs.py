@@ -62,7 +62,8 @@ async def _products(payroll: Payroll, table: Table) -> None:
     for row in table.rows:
         name, cost = row["product"], float(row["cost"])
         await payroll.firm.taken(
-            "products", {"external_id": name, "name": name, "list_price": 100, "cost": cost, "currency": "USD"}
+            "products",
+            {"external_id": name, "name": name, "list_price": 100, "cost": cost, "currency": "USD"},
         )
 
 
@@ -74,7 +75,12 @@ def _deal(row: dict[str, str]) -> dict[str, Any]:
             continue
         match name:
             case "owner":
-                told |= {"name": row["deal"], "owner_id": REPS[cell], "currency": "USD", "opened_at": "2025-12-01"}
+                told |= {
+                    "name": row["deal"],
+                    "owner_id": REPS[cell],
+                    "currency": "USD",
+                    "opened_at": "2025-12-01",
+                }
             case "closed":
                 told |= {"stage_id": "crm:won", "closed_at": cell}
             case "amount":

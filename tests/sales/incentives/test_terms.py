@@ -66,6 +66,11 @@ async def test_what_is_published_stays(payroll: Payroll) -> None:
     with pytest.raises(Conflict, match="published terms"):
         await firm.delete("comp_plans", plan)
     await firm.patch("comp_plan_versions", version["id"], {"note": "The first one."})
+    told_again = {
+        "components": [{"code": "c", "kind": "commission", "rate": 0.1}],
+        "effective_from": "2025-01-01",
+    }
+    assert (await firm.patch("comp_plan_versions", version["id"], told_again)).outcome == "unchanged"
 
 
 async def test_a_version_without_components_is_not_published(payroll: Payroll) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -121,7 +121,7 @@ _ON_THE_WAY = ("calculate", "approve", "close")
 _REACHED = ("open", "calculated", "approved", "closed")
 
 
-async def settle(database: Database, principal: Principal, told: Callable[[], Any] = lambda: None) -> None:
+async def settle(database: Database, principal: Principal) -> None:
     """Pay quarter by quarter what is over, all but the last; where that was interrupted, from there on."""
 
     async def act(session: Session, plural: str, verb: str, id_: Any, **data: Any) -> None:
@@ -147,4 +147,3 @@ async def settle(database: Database, principal: Principal, told: Callable[[], An
                     await act(session, "payouts", "pay", row["id"], paid_on=(period["ends_on"] + _PAID_AFTER).isoformat())
 
         await in_transaction(database, principal.tenant_id, close, timeout_ms=_TIMEOUT_MS)
-        told()

@@ -13,11 +13,13 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+from pydantic import BaseModel
 
 from app.areas import CATALOGUE
 from app.faces.graphql.names import action_field, action_input_name, camel, snake, type_name
+from app.language.resources.answers import parts
 from app.language.resources.payload import class_name
-from app.language.resources.resource import Child, Resource
+from app.language.resources.resource import Child, Inquiry, Resource
 
 Row = dict[str, Any]
 
@@ -94,6 +96,10 @@ class Face(abc.ABC):
         """`verb` is create, update, delete, restore or an action's name; the answer is the whole record."""
 
     @abc.abstractmethod
+    async def inquire(self, key: str, inquiry: Inquiry, reference: str, data: Row) -> Row | Refused:
+        """The document that is answered."""
+
+    @abc.abstractmethod
     async def upsert(
         self, key: str, noun: Resource, rows: Sequence[Row], **options: Any
     ) -> list[Row] | Refused:
@@ -160,6 +166,11 @@ class Rest(Face):
             method, path = "POST", f"{path}:{verb}"
         body = {} if data is None else {"json": data}
         response = await self.send(key, method, path, headers=headers, **body)
+        return refused(response) or response.json()
+
+    async def inquire(self, key: str, inquiry: Inquiry, reference: str, data: Row) -> Row | Refused:
+        path = f"/v1/{inquiry.noun}/{reference}:{inquiry.name}"
+        response = await self.send(key, "POST", path, json=data)
         return refused(response) or response.json()
 
     async def upsert(
@@ -297,6 +308,17 @@ class Graph(Face):
         answer = await self.send(key, document, {name: value for name, (_, value) in given.items()})
         return answer if isinstance(answer, Refused) else plain(noun, answer[camel(noun.name)])
 
+    async def inquire(self, key: str, inquiry: Inquiry, reference: str, data: Row) -> Row | Refused:
+        noun = CATALOGUE[inquiry.noun]
+        given: dict[str, tuple[str, Any]] = {"id": ("ID!", reference)}
+        if inquiry.input.model_fields:
+            given["input"] = (f"{action_input_name(noun, inquiry)}!", {camel(k): v for k, v in data.items()})
+        head = ", ".join(f"${name}: {type_}" for name, (type_, _) in given.items())
+        inner = ", ".join(f"{name}: ${name}" for name in given)
+        document = f"query ({head}) {{ {action_field(noun, inquiry)}({inner}) {whole(inquiry.answer)} }}"
+        answer = await self.send(key, document, {name: value for name, (_, value) in given.items()})
+        return answer if isinstance(answer, Refused) else snaked(answer)
+
     async def upsert(
         self, key: str, noun: Resource, rows: Sequence[Row], **options: Any
     ) -> list[Row] | Refused:
@@ -314,6 +336,21 @@ class Graph(Face):
             | {"outcome": row["outcome"].lower(), "changed": [snake(x) for x in row["changed"]]}
             for row in answer["rows"]
         ]
+
+
+def whole(model: type[BaseModel]) -> str:
+    """Everything of a document."""
+    names = (
+        f"{camel(x.name)} {whole(x.type)}" if issubclass(x.type, BaseModel) else camel(x.name)
+        for x in parts(model)
+    )
+    return "{ " + " ".join(names) + " }"
+
+
+def snaked(value: Any) -> Any:
+    if isinstance(value, list):
+        return [snaked(x) for x in value]
+    return {snake(k): snaked(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def snake_pointer(pointer: str) -> str:

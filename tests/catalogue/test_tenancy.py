@@ -27,7 +27,7 @@ from app.language.files import links, operations
 from app.language.resources.board import groupable
 from app.language.resources.fields import Field
 from app.language.resources.payload import class_name
-from app.language.resources.resource import Action, Resource
+from app.language.resources.resource import Action, Inquiry, Resource
 from tests.catalogue.company import Maker, in_order, written
 from tests.catalogue.conftest import World
 from tests.catalogue.faces import Face, Graph, Question, Refused, Rest, must
@@ -102,6 +102,8 @@ def cases(face: Face, two: Two, noun: Resource) -> Iterator[Case]:
     if noun.numbers:
         yield Case(op(f"get{one}Numbers", f"{camel(noun.name)}Numbers"), "path", noun.plural,
                    lambda ref: _numbers(face, key, noun, ref))  # fmt: skip
+    for inquiry in CATALOGUE.inquiries[noun.plural]:
+        yield from _inquiries(face, two, noun, inquiry)
     if isinstance(face, Rest):
         if written(noun.plural):
             yield Case(f"reconcile{many}", "external_ids", noun.plural, lambda ref: face.send(
@@ -116,13 +118,17 @@ def cases(face: Face, two: Two, noun: Resource) -> Iterator[Case]:
             path = f"/v1/{noun.plural}"
             yield Case(f"get{one}History", "path", noun.plural,
                        lambda ref: face.send(key, "GET", f"{path}/{ref}/history"))  # fmt: skip
+    own = two.mine.make.known[noun.plural][0]
+    for action in noun.actions:
+        yield from _verbs(
+            face, two, noun, action, op(f"{verb(action.name)}{one}", action_field(noun, action)), own
+        )
     if not written(noun.plural):
         return
     patch = sound(two, noun, creating=False)
     for name, body in (("update", patch), ("delete", None), ("restore", None)):
         yield Case(f"{name}{one}", "path", noun.plural,
                    lambda ref, name=name, body=body: face.write(key, noun, name, ref, body))  # fmt: skip
-    own = two.mine.make.known[noun.plural][0]
     for place, target, put in _places(noun):
         data = sound(two, noun)
         yield Case(f"create{one}", place, target,
@@ -147,10 +153,6 @@ def cases(face: Face, two: Two, noun: Resource) -> Iterator[Case]:
                 ),
                 status=None,
             )  # fmt: skip
-    for action in noun.actions:
-        yield from _verbs(
-            face, two, noun, action, op(f"{verb(action.name)}{one}", action_field(noun, action)), own
-        )
 
 
 async def _numbers(face: Face, key: str, noun: Resource, reference: str) -> Any:
@@ -244,6 +246,11 @@ def _verbs(face: Face, two: Two, noun: Resource, action: Action, operation: str,
 
     data: dict[str, Any] = {x: named(x, two.mine.make.known[target][0]) for x, target in found.items()}
     data |= {x: True for x, info in fields.items() if info.annotation is bool}
+    data |= {
+        x: info.examples[0]
+        for x, info in fields.items()
+        if info.is_required() and info.examples and x not in found
+    }
     yield Case(operation, "path", noun.plural, lambda ref: face.write(two.key, noun, action.name, ref, data))
     if "at" in fields:
         for name, target in found.items():
@@ -253,6 +260,15 @@ def _verbs(face: Face, two: Two, noun: Resource, action: Action, operation: str,
         # A verb that the record's state refuses may say so first; it says so to either.
         yield Case(operation, name, target, lambda ref, n=name: face.write(
             two.key, noun, action.name, own, _asking(data, n, named(n, ref))), None)  # fmt: skip
+
+
+def _inquiries(face: Face, two: Two, noun: Resource, inquiry: Inquiry) -> Iterator[Case]:
+    """One reference at a time: some inquiries take one or another."""
+    operation = action_field(noun, inquiry)
+    yield Case(operation, "path", noun.plural, lambda ref: face.inquire(two.key, inquiry, ref, {}))
+    own = two.mine.make.known[noun.plural][0]
+    for name, target in inquiry.references.items():
+        yield Case(operation, name, target, lambda ref, n=name: face.inquire(two.key, inquiry, own, {n: ref}))
 
 
 PASSED_ON = {("leads", "convert"): {"stage_id": "stages"}}

@@ -21,7 +21,7 @@ from app.faces.rest import (
 )  # fmt: skip
 from app.faces.rest.filtering import parameter, shared
 from app.faces.rest.operation import Operation
-from app.faces.rest.schemas import ref
+from app.faces.rest.schemas import past_name, ref
 from app.language.resources.board import MOST_GROUPS, groupable
 from app.language.resources.inquire import model_name
 from app.language.resources.payload import class_name
@@ -164,7 +164,7 @@ def _of(catalogue: Catalogue, resource: Resource) -> Iterator[Operation]:
             headers=("Link",), errors=(400, 404),
         )  # fmt: skip
     if resource.tracked:
-        yield from _histories(resource, one, path, title)
+        yield from _histories(catalogue, resource, one, path, title)
     for action in resource.actions:
         yield _verb(resource, action, one, path, shown)
     for inquiry in catalogue.inquiries[resource.plural]:
@@ -196,8 +196,10 @@ def _boards(catalogue: Catalogue, resource: Resource, one: str, many: str, path:
     )  # fmt: skip
 
 
-def _histories(resource: Resource, one: str, path: str, title: str) -> Iterator[Operation]:
-    answers = {accept.JSON: ref(f"{one}VersionPage")}
+def _histories(
+    catalogue: Catalogue, resource: Resource, one: str, path: str, title: str
+) -> Iterator[Operation]:
+    answers = {accept.JSON: ref(f"{past_name(catalogue, resource)}Page")}
     paging = (shared("limit"), shared("cursor"))
     yield Operation(
         id=f"get{one}History", method="GET", path=f"{path}/{{id}}/history", handler=histories.of_one, right="read",

@@ -557,10 +557,8 @@ def _of_inquiry(resource: Resource, inquiry: Inquiry) -> dict[str, Schema]:
     given = input_name(resource, inquiry)
     found = {given: of_model(inquiry.input) | {"description": inquiry.description}}
     whole = inquiry.answer.model_json_schema(ref_template=f"#/components/schemas/{given}{{model}}")
-    parts = whole.pop("$defs", {})
-    found |= {
-        model_name(resource, inquiry, x): _shown(parts.get(x.__name__, whole)) for x in models(inquiry.answer)
-    }
+    parts = whole.pop("$defs", {}) | {inquiry.answer.__name__: whole | {"description": inquiry.description}}
+    found |= {model_name(resource, inquiry, x): _shown(parts[x.__name__]) for x in models(inquiry.answer)}
     return found
 
 

@@ -87,6 +87,8 @@ def scalar(field: Field) -> Schema:
             return {"type": "object", "additionalProperties": True}
         case "question":
             return ref("MetricQuestion")
+        case "json" if isinstance(field.example, dict):
+            return {"type": "object", "additionalProperties": True}
         case _:
             return array({"type": "string"})
 
@@ -153,6 +155,12 @@ def child_name(resource: Resource, child: Child) -> str:
     return class_name(resource.name) + class_name(child.singular)
 
 
+def past_name(catalogue: Catalogue, resource: Resource) -> str:
+    """What a version in its history is called; otherwise where another noun has that name."""
+    taken = f"{resource.name}_version" in catalogue.by_name
+    return class_name(resource.name) + ("PastVersion" if taken else "Version")
+
+
 class Nouns:
     """The component schemas of every noun."""
 
@@ -162,7 +170,9 @@ class Nouns:
     def all(self) -> dict[str, Schema]:
         found: dict[str, Schema] = {}
         for resource in self.catalogue:
-            found |= self.of(resource)
+            made = self.of(resource)
+            assert found.keys().isdisjoint(made), f"{resource.plural} takes the name of another schema"
+            found |= made
         return found
 
     def of(self, resource: Resource) -> dict[str, Schema]:
@@ -182,8 +192,9 @@ class Nouns:
             found[child_name(resource, child)] = self.child(child)
             found[f"{child_name(resource, child)}Row"] = self.child_row(child)
         if resource.tracked:
-            found[f"{name}Version"] = self.version(resource)
-            found[f"{name}VersionPage"] = page_of(f"{name}Version", f"Versions of {resource.plural}.")
+            past = past_name(self.catalogue, resource)
+            found[past] = self.version(resource)
+            found[f"{past}Page"] = page_of(past, f"Versions of {resource.plural}.")
         return found
 
     def record(self, resource: Resource) -> Schema:

@@ -67,17 +67,14 @@ def models(model: type[BaseModel]) -> list[type[BaseModel]]:
 
 
 def with_money_as_text(model: type[BaseModel], document: Mapping[str, Any]) -> dict[str, Any]:
-    made = dict(document)
-    for part in parts(model):
-        value = document[part.name]
-        if value is None:
-            continue
-        if issubclass(part.type, BaseModel):
-            made[part.name] = (
-                [with_money_as_text(part.type, x) for x in value]
-                if part.several
-                else with_money_as_text(part.type, value)
-            )
-        elif part.is_money:
-            made[part.name] = format(value, "f")
-    return made
+    return {x.name: _as_text(x, document[x.name], several=x.several) for x in parts(model)}
+
+
+def _as_text(part: Part, value: Any, *, several: bool) -> Any:
+    if value is None:
+        return None
+    if several:
+        return [_as_text(part, each, several=False) for each in value]
+    if issubclass(part.type, BaseModel):
+        return with_money_as_text(part.type, value)
+    return format(value, "f") if part.is_money else value

@@ -179,6 +179,11 @@ def numbers(
     )  # fmt: skip
 
 
+def json_object(name: str, description: str, example: dict[str, Any], **rest: Any) -> Field:
+    """Names and values that hang on the record, which no filter looks into."""
+    return Field(name=name, kind="json", description=description, example=example, **rest)
+
+
 def question(name: str, description: str, example: Any, **rest: Any) -> Field:
     """A question about numbers, as `/v1/metrics:query` takes it. What it asks is judged by the noun's `check`."""
     return Field(name=name, kind="question", description=description, example=example, **rest)

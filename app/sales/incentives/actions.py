@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.ground.errors import Conflict, Forbidden, Invalid
 from app.language.resources.resource import Action, ActionCall
 from app.sales.incentives import payouts
-from app.sales.incentives.ledger import Pay, calculate, lock
+from app.sales.incentives.ledger import Pay, calculate
 from app.sales.incentives.left_out import left_out
+from app.sales.incentives.lock import lock
 
 
 class Nothing(BaseModel):
@@ -154,7 +155,8 @@ OF_PERIODS = (
         name="calculate", noun="comp_periods", title="Calculate",
         description=(
             "Reckon what the period has earned, and post what differs from what stands. The first open period also "
-            "takes what closed ones have earned otherwise since; of a closed period the first open one behind it does."
+            "takes what closed ones have earned otherwise since; of a closed period the first behind it that is not "
+            "approved yet."
         ),
         input=Calculate, run=_calculate, references={"rep_id": "reps"},
     ),

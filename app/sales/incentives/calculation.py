@@ -106,12 +106,12 @@ tiers as materialized (
         text.append(
             credits.reversed(asked, tenant, starts, ends, zone_, first_paid, only=only, assumed=assumed)
         )
-    text.append(credits.credits(tenant, with_reversed=with_reversed, with_team=with_team))
+    text.append(credits.credits(tenant, with_reversed=with_reversed, with_team=with_team, only=only))
     if any(
         x["measure"] == "margin" or "margin" in (x["formula"] or "") + (x["applies_when"] or "")
         for x in terms
     ):
-        text.append(credits.margins(tenant))
+        text.append(credits.margins(tenant, only=only))
     else:
         text.append(credits.NO_MARGINS)
     text.append(credits.positioned())

@@ -62,18 +62,18 @@ def deals(
     assumed: Mapping[str, Any] | None,
 ) -> str:
     """Deals of a backfill were paid elsewhere, before this service knew of them."""
-    some = "and d.id in (select id from candidates)" if only else ""
+    some = "and {0} = any(array(select id from candidates))" if only else ""
     text = f"""
 deals as materialized (
   select d.id, d.{_OF_A_DEAL.format("d", zone)}, null::timestamptz as reversed_at
   from opportunities d
   where d.tenant_id = {tenant} and d.category = 'won' and d.closed_at >= {starts} and d.closed_at < {ends}
-    and d.deleted_at is null {some}
+    and d.deleted_at is null {some.format("d.id")}
     and ({first_paid} is null or (d.closed_at at time zone {zone})::date >= {first_paid})
     and not exists (
       select 1 from opportunities_history h
       where h.tenant_id = {tenant} and h.record_id = d.id and h.origin = 'backfill' and h.category = 'won'
-        and h.closed_at = d.closed_at and h.superseded_at = 'infinity'
+        and h.closed_at = d.closed_at and h.superseded_at = 'infinity' {some.format("h.record_id")}
     )"""
     if assumed is not None:
         id_, at = asked.give(assumed["id"], "uuid"), asked.give(assumed["at"], "timestamptz")
@@ -124,16 +124,17 @@ reversed as materialized (
 )"""
 
 
-def credits(tenant: str, *, with_reversed: bool, with_team: bool) -> str:
+def credits(tenant: str, *, with_reversed: bool, with_team: bool, only: bool) -> str:
     """Revenue splits, and what they leave is the owner's; overlays beside. The parts of a deal sum to its amount: each
     is cut down to a minor unit, and what that leaves goes to the largest remainders."""
     every = "deals union all select * from reversed" if with_reversed else "deals"
+    some = "and s.opportunity_id = any(array(select id from counted))" if only else ""
     text = f"""
 counted as materialized (select * from {every}),
 splits as materialized (
   select s.opportunity_id, s.rep_id, s.kind, s.share
   from opportunity_splits s join counted d on d.id = s.opportunity_id
-  where s.tenant_id = {tenant}
+  where s.tenant_id = {tenant} {some}
 ),
 shares as (
   select opportunity_id, rep_id, sum(share) as share from (
@@ -182,9 +183,10 @@ held as materialized (
     return text + ",\nheld as (select * from raw)"
 
 
-def margins(tenant: str) -> str:
+def margins(tenant: str, *, only: bool) -> str:
     """What the lines of each deal leave when their cost, as known to have held at the close, is paid. One line without
     a cost, or whose cost has no rate, and nothing is known of the deal's margin."""
+    some = "where l.opportunity_id = any(array(select id from counted))" if only else ""
     return f"""
 margins as materialized (
   select d.id as opportunity_id, t.currency,
@@ -197,6 +199,7 @@ margins as materialized (
    and p.superseded_at = 'infinity' and p.valid_from <= d.closed_at and p.valid_to > d.closed_at
   left join fx f on f.source = d.currency and f.target = t.currency and f.day = d.closed_on
   left join fx g on g.source = p.currency and g.target = t.currency and g.day = d.closed_on
+  {some}
   group by d.id, t.currency
 )"""
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from babel.numbers import get_currency_precision
 
-from app.sales.incentives.asked import Period
+from app.sales.incentives.asked import Period, by_sets
 from app.sales.incentives.told import TOLD
 
 _DRAW = """
@@ -37,15 +37,19 @@ drawn as (
 ),
 posted as (
   select l.rep_id, l.currency, sum(l.amount) as amount from statement_lines l
-  where l.tenant_id = $1 and l.period_id = $2 and l.posting <> 'draw' and l.account = 'payable'
-    and l.rep_id in (select rep_id from drawn)
+  where l.tenant_id = $1 and l.posting <> 'draw' and l.account = 'payable'
+    and l.statement_id = any(array(
+      select s.id from statements s
+      where s.tenant_id = $1 and s.period_id = $2 and s.rep_id = any(array(select rep_id from drawn))
+    ))
   group by 1, 2
 ),
 advanced as (
   select l.rep_id, l.currency, sum(l.amount) as amount
   from statement_lines l join comp_periods p on p.tenant_id = $1 and p.id = l.period_id and p.starts_on < $3
   where l.tenant_id = $1 and l.posting = 'draw' and l.trace->>'recoverable' = 'true'
-    and l.rep_id in (select rep_id from drawn)
+    and l.earned_period_id = any(array(select id from comp_periods where tenant_id = $1 and starts_on < $3))
+    and l.rep_id = any(array(select rep_id from drawn))
   group by 1, 2
 ),
 reckoned as (
@@ -65,7 +69,8 @@ computed as (
 ),
 standing as (
   select l.* from statement_lines l
-  where l.tenant_id = $1 and l.period_id = $2 and l.posting = 'draw' and ($5::uuid[] is null or l.rep_id = any($5))
+  where l.tenant_id = $1 and l.period_id = $2 and l.earned_period_id = $2 and l.posting = 'draw'
+    and ($5::uuid[] is null or l.rep_id = any($5))
 ),
 changed as materialized (
   select coalesce(c.line_key, s.line_key) as line_key, coalesce(c.rep_id, s.rep_id) as rep_id,
@@ -98,21 +103,22 @@ select $1, 'draw', $2, $2, x.rep_id, w.statement_id, w.id, 'draw', 'payable', $4
 from changed x join written w on w.line_key = x.line_key where x.difference <> 0
 returning id
 )"""
-_PAID_IN = "select distinct currency from comp_plans where tenant_id = $1"
+_PAID_IN = """
+select distinct p.currency from comp_plan_components k
+join comp_plan_versions v on v.tenant_id = $1 and v.id = k.version_id
+join comp_plans p on p.tenant_id = $1 and p.id = v.plan_id
+where k.tenant_id = $1 and k.kind = 'draw'
+"""
 
 
 async def draw(session: Any, period: Period, reps: Sequence[UUID] | None) -> None:
     """Post the period's draws. Of several that a rep has in one currency the highest holds."""
     rows = await session.connection.fetch(_PAID_IN, session.tenant_id)
     currencies = [row["currency"] for row in rows]
+    if not currencies:
+        return
     digits = [get_currency_precision(x) for x in currencies]
-    await session.connection.execute(
-        _DRAW + TOLD.format(tenant="$1"),
-        session.tenant_id,
-        period.id,
-        period.first,
-        period.last,
-        reps,
-        currencies,
-        digits,
-    )
+    await by_sets(
+        session, _DRAW + TOLD.format(tenant="$1"),
+        session.tenant_id, period.id, period.first, period.last, reps, currencies, digits,
+    )  # fmt: skip

@@ -46,18 +46,20 @@ def _cases(asked: Asked, terms: Sequence[Mapping[str, Any]], name: str, expects:
 
 def pieces(asked: Asked, terms: Sequence[Mapping[str, Any]]) -> str:
     """A row for each credit, component and tier. What is earned is exact; rounded is what the tiers of one credit have
-    come to, so that its parts sum to the whole."""
+    come to, so that its parts sum to the whole. Most credits lie in one tier and need no such sum."""
     applies = _cases(asked, terms, "applies_when", Type.BOOL, "true")
     formula = _cases(asked, terms, "formula", Type.MONEY, "null::numeric")
     capped = any(x["cap"] is not None for x in terms)
-    marginal = any(x["tiering"] == "marginal" for x in terms)
-    before = "sum(exact) over one - exact" if marginal else "0"
-    rounded = "round(sum(exact) over one, digits) - round(sum(exact) over one - exact, digits)"
-    window = (
-        "window one as (partition by assignment_id, component_id, opportunity_id, credited_rep_id order by tier)"
-        if marginal
-        else ""
-    )
+    whole = "select *, 0::numeric as exact_before, round(exact, digits) as earns from earned"
+    parts = """
+  select *, sum(exact) over one - exact as exact_before,
+         round(sum(exact) over one, digits) - round(sum(exact) over one - exact, digits) as earns
+  from earned where piece <> amount
+  window one as (partition by assignment_id, component_id, opportunity_id, credited_rep_id order by tier)"""
+    if any(x["tiering"] == "marginal" for x in terms):
+        rounded = f"{whole} where (piece <> amount) is not true union all {parts}"
+    else:
+        rounded = whole
     text = f"""
 tiered as (
   select p.*, k.id as component_id, k.code, k.kind, k.measure, k.rate as flat_rate, k.amount as flat_amount, k.tiered,
@@ -111,8 +113,7 @@ earned as (
   from reckoned r
 ),
 rounded as (
-  select *, {before} as exact_before, {rounded if marginal else "round(exact, digits)"} as earns
-  from earned {window}
+  {rounded}
 )"""
     if capped:
         text += """,
@@ -200,25 +201,25 @@ computed as materialized (
                 then 'held' else 'payable' end as account,
            closed_on as on_day, amount_earned as amount,
            coalesce(why, case when amount_earned = 0 and earns <> 0 then 'capped' end) as reason,
-           jsonb_strip_nulls(jsonb_build_object(
-             'credit', credit, 'credit_currency', credit_currency, 'share', share, 'rate_of_exchange', fx,
-             'credited', amount, 'margin', case when measure = 'margin' then margin end,
-             'target', target, 'attainment', attainment, 'total_credited', credited,
-             'tier', case when tier > 0 then jsonb_build_object(
-               'above', above, 'below', below, 'by', tiered_by, 'tiering', tiering, 'base', base,
-               'credited_before', after - amount, 'piece', piece) end,
-             'rate', coalesce(tier_rate, flat_rate), 'amount', flat_amount, 'formula', formula,
-             'threshold', threshold, 'exact', exact, 'exact_of_lower_tiers', nullif(exact_before, 0),
-             'digits', digits, 'cap', cap, 'paid_before_cap', cap_before, 'hold_until', hold_until
-           )) as trace
+           json_object(
+             'credit': credit, 'credit_currency': credit_currency, 'share': share, 'rate_of_exchange': fx,
+             'credited': amount, 'margin': case when measure = 'margin' then margin end,
+             'target': target, 'attainment': attainment, 'total_credited': credited,
+             'tier': case when tier > 0 then json_object(
+               'above': above, 'below': below, 'by': tiered_by, 'tiering': tiering, 'base': base,
+               'credited_before': after - amount, 'piece': piece absent on null returning jsonb) end,
+             'rate': coalesce(tier_rate, flat_rate), 'amount': flat_amount, 'formula': formula,
+             'threshold': threshold, 'exact': exact, 'exact_of_lower_tiers': nullif(exact_before, 0),
+             'digits': digits, 'cap': cap, 'paid_before_cap': cap_before, 'hold_until': hold_until
+             absent on null returning jsonb) as trace
     from pieces
     union all
     select b.assignment_id, b.rep_id, b.version_id, b.currency, b.code, b.kind, null, null, 0, 'payable',
            b.last - 1, case when abs(b.exact) < {MOST} then round(b.exact, m.digits) else 0 end,
            case when abs(b.exact) >= {MOST} then 'too_large' end,
-           jsonb_strip_nulls(jsonb_build_object(
-             'target', b.target, 'attainment', b.attainment, 'total_credited', b.credited, 'formula', b.formula,
-             'exact', b.exact, 'digits', m.digits))
+           json_object(
+             'target': b.target, 'attainment': b.attainment, 'total_credited': b.credited, 'formula': b.formula,
+             'exact': b.exact, 'digits': m.digits absent on null returning jsonb)
     from bonuses b join minor m on m.currency = b.currency where b.exact is not null
   ) x
 )"""

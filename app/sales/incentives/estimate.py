@@ -96,4 +96,4 @@ cross join lateral (
 left join computed c on c.assignment_id = a.assignment_id and c.opportunity_id = {deal}
 order by r.name, a.assignment_id, c.component, c.tier, c.credited_rep_id
 """
-    return await pay.session.connection.fetch(sql, *asked.arguments)
+    return await asked.of(pay.session, sql)

@@ -108,6 +108,8 @@ class Distribution(Document):
 
 
 class Simulation(Document):
+    """What a version would have paid, beside what was paid."""
+
     currency: str = Field(description="ISO 4217 code of the amounts: the plan's.", examples=["USD"])
     period: Days = Field(description="Of which days.")
     totals: Totals = Field(description="All reps together.")
@@ -195,6 +197,8 @@ class Earning(Document):
 
 
 class Estimate(Document):
+    """What an open deal would earn its reps."""
+
     opportunity: Named = Field(description="The deal.")
     day: date = Field(description="The day on which it is taken for won: today.", examples=["2026-03-31"])
     period: Days = Field(description="The pay period that holds the day.")

@@ -18,26 +18,27 @@ from app.ground.access.principal import Principal
 from app.ground.errors import Conflict
 from app.language.query import periods
 from app.sales.incentives import calculation
-from app.sales.incentives.asked import Asked, Period
+from app.sales.incentives.asked import Asked, Period, by_sets
 from app.sales.incentives.assigned import Assigned, assigned
 from app.sales.incentives.draws import draw
+from app.sales.incentives.lock import lock
 from app.sales.incentives.rates import rates
 from app.sales.incentives.told import TOLD
 from app.sales.incentives.touched import seen, settle, touched
 
-_LOCK = "select pg_advisory_xact_lock(hashtextextended('pay ' || $1::uuid::text, 0))"
 _PERIOD = "select id, starts_on, ends_on, state from comp_periods where tenant_id = $1 and id = $2"
 _OPEN = """
 select id, starts_on, ends_on from comp_periods
-where tenant_id = $1 and starts_on >= $2 and state <> 'closed' and deleted_at is null order by starts_on limit 1
+where tenant_id = $1 and starts_on >= $2 and state in ('open', 'calculated') and deleted_at is null
+order by starts_on limit 1
 """
 _ADJUSTED_IN = """
 select c.id, c.starts_on, c.ends_on from comp_periods c
 where c.tenant_id = $1 and c.starts_on < $2 and c.state = 'closed' and c.deleted_at is null
   and not exists (
     select 1 from comp_periods o
-    where o.tenant_id = $1 and o.starts_on >= c.ends_on and o.starts_on < $2 and o.state <> 'closed'
-      and o.deleted_at is null
+    where o.tenant_id = $1 and o.starts_on >= c.ends_on and o.starts_on < $2
+      and o.state in ('open', 'calculated') and o.deleted_at is null
   )
 order by c.starts_on
 """
@@ -77,7 +78,9 @@ from (
          coalesce(sum(l.amount) filter (where l.account = 'held'), 0) as held,
          coalesce(sum(l.amount) filter (where l.account = 'payable'), 0) as total
   from statements t
-  left join statement_lines l on l.tenant_id = $1 and l.statement_id = t.id
+  left join statement_lines l on l.tenant_id = $1 and l.statement_id = t.id and l.statement_id = any(array(
+    select id from statements where tenant_id = $1 and period_id = $2 and ($3::uuid[] is null or rep_id = any($3))
+  ))
   where t.tenant_id = $1 and t.period_id = $2 and ($3::uuid[] is null or t.rep_id = any($3))
   group by t.id
 ) x
@@ -114,11 +117,6 @@ class Pay:
         return await self.session.connection.fetchval(_PAY_STARTS, self.session.tenant_id)
 
 
-async def lock(session: Any) -> None:
-    """One reckoning at a time within a tenant: each must see what the other has posted."""
-    await session.connection.execute(_LOCK, session.tenant_id)
-
-
 async def calculate(pay: Pay, period_id: UUID, reps: Sequence[UUID] | None = None) -> None:
     """Post what a period has earned; of an open one also what closed periods before it have earned otherwise since, as
     far as the feed tells of it. A closed one is reckoned anew whatever the feed tells.
@@ -144,7 +142,7 @@ async def calculate(pay: Pay, period_id: UUID, reps: Sequence[UUID] | None = Non
             await _take_in(pay, pay.period(earlier), into, reps)
         await _reckon(pay, period, into, reps)
     await draw(session, into, reps)
-    await session.connection.execute(_TOTALS, session.tenant_id, into.id, reps)
+    await by_sets(session, _TOTALS, session.tenant_id, into.id, reps)
 
 
 async def _reckon(pay: Pay, period: Period, into: Period, reps: Sequence[UUID] | None) -> None:
@@ -171,11 +169,8 @@ async def prepared(
     """The statement's beginning, with what it is given."""
     session = pay.session
     terms = await calculation.components(session, (x.version_id for x in found))
-    with_costs = any(x["measure"] == "margin" for x in terms)
     also = [] if assumed is None else [(assumed["currency"], assumed["day"])]
-    priced = await rates(
-        session, pay.principal, period, (x.currency for x in found), with_costs=with_costs, also=also
-    )
+    priced = await rates(session, pay.principal, period, (x.currency for x in found), also=also)
     asked = Asked()
     text = calculation.lines(
         asked, session.tenant_id, pay.principal.tenant.timezone, period, found, terms, priced,
@@ -194,15 +189,13 @@ async def post(pay: Pay, period: Period, into: Period, reps: Sequence[UUID] | No
         period.id, reps,
     )  # fmt: skip
     asked, text = await prepared(pay, period, found, only=reps is not None)
-    await session.connection.execute(
-        "with " + text + _posting(asked, session.tenant_id, period, into, reps), *asked.arguments
-    )
+    await asked.of(session, "with " + text + _posting(asked, session.tenant_id, period, into, reps))
 
 
 def _posting(asked: Asked, tenant_id: UUID, period: Period, into: Period, reps: Sequence[UUID] | None) -> str:
     give = asked.give
     tenant, earned, paid = give(tenant_id, "uuid"), give(period.id, "uuid"), give(into.id, "uuid")
-    some = "" if reps is None else f"and l.rep_id = any({give(reps, 'uuid[]')})"
+    some = "" if reps is None else f"and {{0}}.rep_id = any({give(reps, 'uuid[]')})"
     late = period.id != into.id
     if late:
         day = give(into.first, "date")
@@ -218,9 +211,10 @@ def _posting(asked: Asked, tenant_id: UUID, period: Period, into: Period, reps: 
     return f""",
 standing as materialized (
   select distinct on (l.line_key) l.*, sum(l.amount) over (partition by l.line_key) as stands,
-         coalesce(sum(l.amount) filter (where l.period_id <> {paid}) over (partition by l.line_key), 0) as elsewhere
+         coalesce(sum(l.amount) filter (where l.period_id <> {paid}) over (partition by l.line_key), 0) as elsewhere,
+         array_agg(l.id) over (partition by l.line_key) as line_ids
   from statement_lines l
-  where l.tenant_id = {tenant} and l.earned_period_id = {earned} and l.posting <> 'draw' {some}
+  where l.tenant_id = {tenant} and l.earned_period_id = {earned} and l.posting <> 'draw' {some.format("l")}
   order by l.line_key, l.period_id <> {earned}, l.id
 ),
 changed as materialized (
@@ -236,7 +230,7 @@ changed as materialized (
            || case when {"true" if late else "c.line_key is null or s.elsewhere <> 0"}
               then jsonb_build_object('amount_now', coalesce(c.amount, 0), 'amount_before', coalesce(s.elsewhere, 0))
               else '{{}}' end as trace,
-         {posting} as posting, s.line_key is not null as stood
+         {posting} as posting, s.line_ids
   from computed c full join standing s on s.line_key = c.line_key
   where coalesce(c.amount, 0) <> coalesce(s.stands, 0)
      or {"false" if late else "s.line_key is null"}
@@ -252,7 +246,7 @@ written as (
          x.line_key
   from changed x
   join statements t on t.tenant_id = {tenant} and t.period_id = {paid} and t.rep_id = x.rep_id
-   and t.currency = x.currency
+   and t.currency = x.currency {some.format("t")}
   on conflict (tenant_id, period_id, line_key) do update set
     amount = l.amount + excluded.amount, reason = excluded.reason, on_day = excluded.on_day,
     version_id = excluded.version_id,
@@ -260,19 +254,23 @@ written as (
     version = l.version + 1, updated_at = greatest(now(), l.updated_at)
   returning id, line_key, statement_id, version
 ),
+amended as (
+  select x.line_key, l.id from changed x cross join lateral unnest(x.line_ids) as l(id) where x.difference <> 0
+),
+adjusted as (
+  select distinct on (a.line_key) a.line_key, e.id
+  from amended a join ledger_entries e on e.line_id = a.id
+  where e.tenant_id = {tenant} and e.line_id = any(array(select id from amended))
+  order by a.line_key, e.id
+),
 entered as (
 insert into ledger_entries (
   tenant_id, kind, period_id, earned_period_id, rep_id, statement_id, line_id, opportunity_id, adjusts_id, debit,
   credit, on_day, currency, amount
 )
 select {tenant}, x.posting, {paid}, {earned}, x.rep_id, w.statement_id, w.id, x.opportunity_id,
-       case when x.stood then (
-         select e.id from ledger_entries e join statement_lines l on l.tenant_id = {tenant} and l.id = e.line_id
-         where e.tenant_id = {tenant} and l.line_key = x.line_key and l.earned_period_id = {earned}
-         order by e.id limit 1
-       ) end,
-       'expense', x.account, x.on_day, x.currency, x.difference
-from changed x join written w on w.line_key = x.line_key
+       a.id, 'expense', x.account, x.on_day, x.currency, x.difference
+from changed x join written w on w.line_key = x.line_key left join adjusted a on a.line_key = x.line_key
 where x.difference <> 0
 returning id
 )

@@ -14,6 +14,7 @@ from app.language.formula.errors import FormulaError
 from app.language.formula.formula import parse
 from app.language.formula.types import Type
 from app.language.resources.batch import Batch
+from app.sales.incentives.lock import lock
 from app.sales.incentives.terms import OF_A_CREDIT, OF_A_PERIOD
 
 _PUBLISHED = """
@@ -179,8 +180,10 @@ where tenant_id = $1 and rep_id = any($2) and deleted_at is null
 
 async def check_assignments(batch: Batch) -> None:
     """A rep is paid by a plan once at a time."""
-    drafts = [d for d in batch.standing if d.is_new or d.changed]
+    drafts = [d for d in batch.standing if d.is_new or d.changed or d.restore]
     reps = list({d.after["rep_id"] for d in drafts})
+    if reps:
+        await lock(batch.session)
     rows = await batch.session.connection.fetch(_OTHERS, batch.session.tenant_id, reps) if reps else []
     written = {d.record_id for d in drafts if d.record_id is not None}
     taken: list[tuple[Any, Any, date, date]] = [_days(r) for r in rows if r["id"] not in written]

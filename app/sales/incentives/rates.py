@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from app.ground.access.principal import Principal
@@ -11,17 +11,20 @@ from app.language.metrics.rates import load, statement
 from app.language.query.binds import Binds
 from app.sales.incentives.asked import Period, Priced
 
-_PRICED = """
-select distinct d.currency, (d.closed_at at time zone $4)::date as day from (
-  select currency, closed_at from opportunities
-  where tenant_id = $1 and category = 'won' and closed_at >= $2 and closed_at < $3
+_PAIRS = """
+with recursive pairs(source, target) as (
+  (select from_currency, to_currency from exchange_rates
+   where tenant_id = $1 and deleted_at is null order by from_currency, to_currency limit 1)
   union all
-  select currency, closed_at from opportunities_history
-  where tenant_id = $1 and category = 'won' and closed_at >= $2 and closed_at < $3 and valid_to < 'infinity'
-    and superseded_at = 'infinity'
-) d
+  select n.* from pairs p cross join lateral (
+    select from_currency, to_currency from exchange_rates
+    where tenant_id = $1 and deleted_at is null and (from_currency, to_currency) > (p.source, p.target)
+    order by from_currency, to_currency limit 1
+  ) n
+)
+select source, target from pairs
 """
-_COSTED = "select distinct currency from products where tenant_id = $1"
+"""One step of the index for each: of rates there are as many as days."""
 
 
 async def rates(
@@ -30,23 +33,20 @@ async def rates(
     period: Period,
     targets: Iterable[str],
     *,
-    with_costs: bool,
     also: Iterable[tuple[str, date]] = (),
 ) -> Priced:
-    """One for every currency and day on which a deal closed, in each currency that is paid in; none where none is
-    known."""
-    rows = await session.connection.fetch(
-        _PRICED, session.tenant_id, period.starts, period.ends, principal.tenant.timezone
-    )
-    wanted = {(r["currency"], r["day"]) for r in rows} | set(also)
-    if with_costs:
-        costs = await session.connection.fetch(_COSTED, session.tenant_id)
-        wanted |= {(c["currency"], day) for c in costs for _, day in tuple(wanted)}
+    """Of every currency that has any, on every day of the period, in each currency that is paid in: fewer than the
+    period has deals, and to look for the days of some deals would be to look for the deals twice."""
+    wanted_in = sorted(set(targets))
+    pairs = await session.connection.fetch(_PAIRS, session.tenant_id)
+    sources = {x for pair in pairs for x in pair} | set(wanted_in)
+    days = [period.first + timedelta(n) for n in range((period.last - period.first).days)]
+    wanted = {(source, day) for source in sources for day in days} | set(also)
     priced = Priced([], [], [], [])
     binds = Binds.of(principal)
     binds.known_now = True
     known, home = statement(binds), principal.tenant.home_currency
-    for target in sorted(set(targets)):
+    for target in wanted_in:
         found = await load(session, known, wanted, target, home, binds.standing(principal))
         for currency, day in sorted(wanted):
             rate = found.rate(currency, day)

@@ -244,8 +244,8 @@ statement_lines = Resource(
         f.text("reason", "Why it pays nothing, where it does: `no_amount`, `missing_fx`, `no_cost`, `no_quota`, "
                "`below_threshold`, `undefined` or `too_large` (its formula), `capped`, `no_longer_credited`.",
                "below_threshold", write="never"),
-        f.json_list("trace", "Each figure that the amount is made of.",
-                    {"credited": 12345.6, "rate": 0.1, "exact": 1234.56}, write="never"),
+        f.json_object("trace", "Each figure that the amount is made of.",
+                      {"credited": 12345.6, "rate": 0.1, "exact": 1234.56}, write="never"),
     ),
     label="component",
     visible=visibility.pay,

@@ -34,7 +34,7 @@ async def simulated(
     few = reps is not None or len({x.rep_id for x in found}) <= _FEW
     asked, text = await prepared(pay, period, found, only=few)
     sql = "with " + text + _compared(asked, session.tenant_id, period, plan_id, version_id, reps)
-    rows = await session.connection.fetch(sql, *asked.arguments)
+    rows = await asked.of(session, sql)
     parts: dict[str, list[Any]] = {"total": [], "rep": [], "deal": []}
     for row in rows:
         parts[row["part"]].append(row)
@@ -107,7 +107,7 @@ select * from (
   select 'total' as part, 0 as place, null::uuid as id, null::text as name, coalesce(sum(b.now), 0) as now,
          coalesce(sum(b.would), 0) as would, coalesce(sum(b.would - b.now), 0) as difference,
          round(coalesce(sum(b.would), 0) / nullif(sum(t.credited), 0), 6) as ratio,
-         coalesce(sum(t.credited), 0) as credited, count(t.rep_id)::integer as reps,
+         round(coalesce(sum(t.credited), 0), 4) as credited, count(t.rep_id)::integer as reps,
          percentile_disc(array[{", ".join(_QUANTILES.values())}]) within group (order by b.would)
            filter (where t.rep_id is not null) as quantiles
   from by_rep b left join attained t on t.rep_id = b.rep_id

@@ -76,6 +76,8 @@ class Likelihood(Document):
 
 
 class RealismAnswer(Document):
+    """Whether a quota can be reached, by what the past says."""
+
     metric: str = Field(description="What the quota is of.", examples=["bookings"])
     amount: Money = Field(description="The amount that is judged.", examples=[150_000])
     currency: str | None = Field(

@@ -40,6 +40,7 @@ ROWS: list[tuple[str, list[dict[str, Any]]]] = [
     ("contacts", [{"externalId": "person", "name": "Person"}]),
     ("price_books", [{"externalId": "book", "name": "Book"}]),
     ("campaigns", [{"externalId": "fair", "name": "Fair"}]),
+    ("comp_plans", [{"externalId": "plan", "name": "Plan"}]),
     (
         "opportunities",
         [

@@ -15,6 +15,7 @@ from tests.faces.graphql.conftest import Api
 
 RECORDS = {
     "pipelines": "crm:p", "reps": "crm:r1", "products": "crm:x1", "price_books": "crm:book", "campaigns": "crm:fair",
+    "comp_plans": "crm:plan",
 }  # fmt: skip
 EXTRA: dict[str, dict[str, Any]] = {
     "quotas": {"repId": "crm:r1"}, "quota_reliefs": {"share": 0.5}, "users": {"email": "new@example.com"},

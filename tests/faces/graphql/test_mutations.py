@@ -195,3 +195,4 @@ async def test_every_noun_has_its_mutations(api: Api) -> None:
             )
         assert {camel(f"{x.name}_{resource.name}") for x in resource.actions} <= mutations
         assert {camel(resource.name), camel(resource.plural)} <= queries
+        assert {camel(f"{x.name}_{resource.name}") for x in CATALOGUE.inquiries[resource.plural]} <= queries

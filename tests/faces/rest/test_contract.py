@@ -18,7 +18,7 @@ from referencing.jsonschema import DRAFT202012
 import app
 from app.areas import CATALOGUE, METRIC_CATALOGUE
 from app.faces.rest import codes, routes
-from app.faces.rest.schemas import child_name
+from app.faces.rest.schemas import child_name, past_name
 from app.language.resources.payload import class_name, payloads
 from app.main import contract_files
 from tests.faces.rest.conftest import Api, code
@@ -167,7 +167,7 @@ async def test_answers_are_as_the_contract_says(api: Api) -> None:
             (f"/v1/describe/{resource.name}", "Description"),
         ]
         if resource.tracked:
-            asked.append((f"/v1/{resource.plural}:history", f"{name}VersionPage"))
+            asked.append((f"/v1/{resource.plural}:history", f"{past_name(CATALOGUE, resource)}Page"))
     asked += [
         ("/v1/metrics", "MetricList"),
         ("/v1/metrics/bookings", "Metric"),

@@ -15,7 +15,7 @@ from app.language.files.imports import ImportCreate
 
 BODIES: list[type[BaseModel]] = [
     Question, ApiKeyCreate, ApiKeyRotate, ExportCreate, ImportCreate,
-    *dict.fromkeys(action.input for noun in CATALOGUE for action in noun.actions),
+    *dict.fromkeys(verb.input for noun in CATALOGUE for verb in (*noun.actions, *CATALOGUE.inquiries[noun.plural])),
 ]  # fmt: skip
 WRONG: dict[type, tuple[Any, ...]] = {
     int: (True, "5", 5.0), float: (True, "5"), bool: (1, 0, "true", "1"), str: (5, True),

@@ -1,4 +1,4 @@
-"""A firm that lives: deals come and go, terms, rates, managers and pay periods change, in an order drawn from a seed."""
+"""A firm that lives: deals, terms, rates, managers and pay periods change, in an order drawn from a seed."""
 
 from __future__ import annotations
 

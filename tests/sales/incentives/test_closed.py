@@ -59,7 +59,9 @@ async def _rest(client: httpx.AsyncClient, changes: list[Change]) -> None:
 
 
 _MUTATIONS = {
-    "amount": "mutation ($id: ID!, $input: OpportunityPatch!) { updateOpportunity(id: $id, input: $input) { outcome } }",
+    "amount": (
+        "mutation ($id: ID!, $input: OpportunityPatch!) { updateOpportunity(id: $id, input: $input) { outcome } }"
+    ),
     "delete": "mutation ($id: ID!) { deleteOpportunity(id: $id) { outcome } }",
     "reopen": "mutation ($id: ID!) { reopenOpportunity(id: $id, input: {}) { outcome } }",
 }

@@ -1,4 +1,4 @@
-"""Whatever happens, in whatever order: the ledger is what a reckoning from nothing gives, and nothing posted changes."""
+"""Whatever happens, in whatever order: the ledger is what a reckoning from nothing gives, and what is posted stays."""
 
 from __future__ import annotations
 

@@ -61,6 +61,24 @@ async def test_a_period_adjusts_those_closed_right_before_it(payroll: Payroll) -
     assert await payroll.paid("2026-Q3") == {"a": 1_000}
 
 
+async def test_what_is_approved_takes_no_late_change(payroll: Payroll) -> None:
+    """It goes to the next period; calculated again by its name, the approved one takes it and is approved no more."""
+    await payroll.plan(TERMS)
+    await payroll.win("a", 10_000, "2026-01-10")
+    await payroll.close("2026-Q1")
+    second = await payroll.period("2026-Q2")
+    for verb in ("calculate", "approve"):
+        await payroll.firm.act("comp_periods", verb, second)
+    await payroll.win("a", 20_000, "2026-01-10")
+    await payroll.calculate("2026-Q1")
+    assert await payroll.paid("2026-Q2") == {}
+    assert await payroll.paid("2026-Q3") == {"a": 1_000}
+    await payroll.win("a", 30_000, "2026-01-10")
+    await payroll.calculate("2026-Q2")
+    assert await payroll.paid("2026-Q2") == {"a": 1_000}
+    assert (await payroll.firm.get("comp_periods", second))["state"] == "calculated"
+
+
 async def test_a_balance_below_nothing_is_carried_on(payroll: Payroll) -> None:
     """Q2 claws back 1,000 and earns 400: nothing is paid. Q3 earns 2,000, of which 600 were paid already."""
     await payroll.plan(TERMS)

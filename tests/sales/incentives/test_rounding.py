@@ -87,7 +87,7 @@ deals as (
   ) as d(id, amount, currency)
 ),
 {_minor(asked)},
-{credits.credits(tenant, with_reversed=False, with_team=False)}
+{credits.credits(tenant, with_reversed=False, with_team=False, only=False)}
 select opportunity_id, rep_id, credit from held where via = 'own'"""
     found: dict[UUID, dict[UUID, Decimal]] = defaultdict(dict)
     for deal, rep, credit in await _fetch(database, asked, text):

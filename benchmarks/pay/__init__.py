@@ -1,0 +1,1 @@
+"""`python -m benchmarks.pay`: what it takes to calculate pay, beside one statement that somebody wrote by hand."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -125,9 +125,7 @@ _ON_THE_WAY = ("calculate", "approve", "close")
 _REACHED = ("open", "calculated", "approved", "closed")
 
 
-async def settle(
-    database: Database, principal: Principal, told: Callable[[], Any] = lambda: None, *, today: date = TODAY
-) -> None:
+async def settle(database: Database, principal: Principal, today: date = TODAY) -> None:
     """Pay quarter by quarter what is over, all but the last; where that was interrupted, from there on."""
 
     async def act(session: Session, plural: str, verb: str, id_: Any, **data: Any) -> None:
@@ -161,4 +159,3 @@ async def settle(
                     )
 
         await in_transaction(database, principal.tenant_id, close, timeout_ms=_TIMEOUT_MS)
-        told()

@@ -10,6 +10,7 @@ from pathlib import Path
 from app.demo.calendar import NOW
 from app.demo.generate import generate
 from tests.demo.oracle import Oracle, midnight, quarter, year
+from tests.demo.pay import QUARTERS, Payroll
 
 PATH = Path(__file__).resolve().parents[2] / "docs" / "demo.md"
 
@@ -53,7 +54,7 @@ engine, and tests hold page, rows and engine together.
 them as sales engineers), {len(demo["territories"])} territories, {len(demo["accounts"]):,} accounts, {len(demo["products"])} products in 4 families, 2 pipelines,
 {len(deals):,} opportunities with {versions:,} steps of history and {sum(len(x["line_items"]) for x in deals):,} line items, {len(demo["activities"]):,} activities, {len(demo["quotas"])} quotas;
 {len(demo["contacts"]):,} contacts, {len(demo["leads"]):,} leads ({sum(x["status"] == "converted" for x in demo["leads"])} of them converted into deals above), {len(demo["campaigns"])} campaigns with {len(demo["campaign_members"]):,} members and
-{len(demo["touches"]):,} touches, {len(demo["price_books"])} price books with {len(demo["prices"])} prices.
+{len(demo["touches"]):,} touches, {len(demo["price_books"])} price books with {len(demo["prices"])} prices; {len(demo["comp_plans"])} compensation plans with {len(demo["plan_assignments"])} assignments.
 Amounts below are US dollars, the home currency.
 
 """.split("\n")[:-1]  # noqa: E501 - the line lengths of the page, not of this file
@@ -91,6 +92,7 @@ Amounts below are US dollars, the home currency.
     yield from _best(oracle)
     yield from _territories(oracle)
     yield from _families(oracle)
+    yield from _pay(oracle)
     yield from _worth_a_question(oracle)
 
 
@@ -138,6 +140,26 @@ def _families(oracle: Oracle) -> Iterator[str]:
     yield from table("family | `bookings`", ((name, whole(sums[name])) for name in sorted(sums)))
 
 
+def _pay(oracle: Oracle) -> Iterator[str]:
+    payroll = Payroll(oracle)
+    names = {f"demo:{row['external_id']}": row["name"] for row in oracle.demo["comp_plans"]}
+    yield "## What it pays"
+    yield ""
+    yield "By plan and quarter. Each quarter that is over is closed; all but the last are paid, the last is due."
+    yield ""
+    quarters = [(first, payroll.by_plan(first)) for first, _ in QUARTERS]
+    yield from table(
+        f"quarter | {' | '.join(names.values())} | together | of bookings",
+        (
+            (
+                f"{first.year}-Q{first.month // 3 + 1}", *(f"{sums.get(plan, Decimal(0)):,.2f}" for plan in names),
+                f"{sum(sums.values()):,.2f}", percent(sum(sums.values()) / oracle.bookings(period)),
+            )
+            for (first, sums), period in zip(quarters, QUARTERS, strict=True)
+        ),
+    )  # fmt: skip
+
+
 def _worth_a_question(oracle: Oracle) -> Iterator[str]:
     q1, q4 = quarter(2025, 1), quarter(2025, 4)
     handed_over = next(row for row in oracle.demo["accounts"] if "history" in row)
@@ -156,6 +178,9 @@ def _worth_a_question(oracle: Oracle) -> Iterator[str]:
   is in no total.
 - **Terms.** Deals of the subscription pipeline run for a term, mostly of twelve months: `acv` counts these and leaves the
   others out as `no_term`.
+- **Pay.** Sellers in the field have a higher rate above their quota, inside sellers a rate for all by what they reached and
+  a spiff in the second quarter of 2026; engineers are paid for overlays, managers for their people; who is new has a
+  draw. The terms of the field changed on 1 January 2026. FY2026-Q4 is open: what is told now of a closed quarter is an adjustment there.
 - **Planned.** Nothing has happened since 1 October 2026: {sum(not x["done"] for x in oracle.demo["activities"]):,} activities lie ahead of it, and quotas go on to the end of 2026.
 """.splitlines()  # noqa: E501
 

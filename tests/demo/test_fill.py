@@ -18,6 +18,7 @@ from app.demo.generate import generate
 from app.ground.database.locate import Location
 from app.ground.database.session import connect
 from app.ground.settings import Settings
+from app.language.resources import write
 
 MakeDatabase = Callable[[], tuple[str, str]]
 
@@ -59,12 +60,33 @@ async def test_filled_once_resumed_and_opened_by_one_key(
                 await run(location, path.parent)
         assert not path.exists()
 
+        act = write.act
+        acts = 0
+
+        async def interrupted_while_paying(*given: Any) -> Any:
+            nonlocal acts
+            acts += 1
+            if acts > 60:
+                raise KeyboardInterrupt
+            return await act(*given)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(write, "act", interrupted_while_paying)
+            with pytest.raises(KeyboardInterrupt):
+                await run(location, path.parent)
+        states = await owner.fetch("select state, count(*) as n from comp_periods group by state")
+        assert {row["state"] for row in states} == {"open", "closed"}, "some are paid, some are not"
+
         said = await run(location, path.parent)
         key = path.read_text().strip()
         assert key in said
         assert "http://localhost:8123/v1/metrics/query" in said
         assert "2026-Q3" in said, "the table of the closed quarters"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        states = await owner.fetch(
+            "select state, count(*) as n from comp_periods group by state order by state"
+        )
+        assert [(row["state"], row["n"]) for row in states] == [("closed", 7), ("open", 1)]
 
         again = await run(location, path.parent)
         assert path.read_text().strip() == key

@@ -57,7 +57,7 @@ async def test_the_demo_lived_through_says_ever_after_what_it_said_then(clock: C
         for plural, rows in days.get(day, ()):
             await world.put(plural, *rows, origin="live", source=SOURCE)
         if day in PAID:
-            await settle(clock.database, world.admin, today=day)
+            await settle(clock.database, world.admin, day)
         if day in RECORDED:
             await clock.turn_to(evening(day) + timedelta(hours=1))
             await recorder.record()

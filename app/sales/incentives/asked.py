@@ -53,7 +53,7 @@ class Asked:
         return re.sub(r"\$(\d+)", lambda match: f"${int(match[1]) + offset}", told.sql)
 
 
-_SETS = "set local enable_nestloop = off; set local work_mem = '64MB'"
+_SETS = "set local enable_nestloop = off; set local work_mem = '128MB'"
 _USUAL = "set local enable_nestloop = default; set local work_mem = default"
 
 

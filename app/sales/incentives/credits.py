@@ -124,7 +124,7 @@ reversed as materialized (
 )"""
 
 
-def credits(tenant: str, *, with_reversed: bool, with_team: bool, only: bool) -> str:
+def credits(tenant: str, *, with_reversed: bool, with_team: bool, only: bool = False) -> str:
     """Revenue splits, and what they leave is the owner's; overlays beside. The parts of a deal sum to its amount: each
     is cut down to a minor unit, and what that leaves goes to the largest remainders."""
     every = "deals union all select * from reversed" if with_reversed else "deals"
@@ -225,7 +225,8 @@ credited as materialized (
   where d.reversed_at is null or d.reversed_at > d.closed_at + k.days * interval '1 day'
 ),
 positioned as materialized (
-  select *, sum(amount) over upto as after, sum(amount) over (partition by assignment_id, via) as credited,
+  select *, sum(amount) over upto as after, sum(amount) over upto - amount as before,
+         sum(amount) over (partition by assignment_id, via) as credited,
          sum(amount) over (partition by assignment_id, via) / nullif(target, 0) as attainment
   from credited
   window upto as (partition by assignment_id, via order by closed_at, opportunity_id, credited_rep_id)

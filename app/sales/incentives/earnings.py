@@ -61,27 +61,32 @@ def pieces(asked: Asked, terms: Sequence[Mapping[str, Any]]) -> str:
     else:
         rounded = whole
     text = f"""
+bounds as materialized (
+  select a.assignment_id, k.id as component_id, t.tier, t.above, nullif(t.high, 'infinity') as below, t.rate, b.base,
+         t.low * b.base as low, t.high * b.base as high
+  from assigned a
+  join components k on k.version_id = a.version_id
+  join tiers t on t.version_id = k.version_id and t.component = k.code
+  cross join lateral (select case k.tiered_by when 'credited' then 1 else a.target end as base) b
+  where b.base > 0
+),
 tiered as (
   select p.*, k.id as component_id, k.code, k.kind, k.measure, k.rate as flat_rate, k.amount as flat_amount, k.tiered,
          k.tiered_by, k.tiering, k.threshold, k.cap, k.hold_until, k.formula, coalesce(t.tier, 0) as tier, t.above,
-         nullif(t.high, 'infinity') as below, t.rate as tier_rate, b.base,
+         t.below, t.rate as tier_rate, t.base,
          {formula} as told,
          case when k.measure = 'margin' then p.margin else p.amount end as measured,
          case when t.tier is null or k.tiering = 'retroactive' then p.amount
-              else least(greatest(p.after, t.low * b.base), t.high * b.base)
-                   - least(greatest(p.after - p.amount, t.low * b.base), t.high * b.base) end as piece
+              else least(greatest(p.after, t.low), t.high) - least(greatest(p.before, t.low), t.high) end as piece
   from positioned p
   join components k on k.version_id = p.version_id and k.via = p.via
    and k.kind in ('commission', 'spiff', 'overlay', 'override')
    and (k.starts_on is null or p.closed_on >= k.starts_on) and (k.ends_on is null or p.closed_on < k.ends_on)
    and (p.reversed_at is null or p.reversed_at > p.closed_at + k.clawback_days * interval '1 day')
-  cross join lateral (select case k.tiered_by when 'credited' then 1 else nullif(p.target, 0) end as base) b
-  left join tiers t on t.version_id = k.version_id and t.component = k.code and b.base is not null
-   and p.amount is not null
+  left join bounds t on t.assignment_id = p.assignment_id and t.component_id = k.id and p.amount is not null
    and case k.tiering
-       when 'retroactive' then p.credited >= t.low * b.base and p.credited < t.high * b.base
-       else least(greatest(p.after, t.low * b.base), t.high * b.base)
-            <> least(greatest(p.after - p.amount, t.low * b.base), t.high * b.base) end
+       when 'retroactive' then p.credited >= t.low and p.credited < t.high
+       else p.amount <> 0 and greatest(p.before, p.after) > t.low and least(p.before, p.after) < t.high end
   where {applies} is true
 ),
 reasoned as (
@@ -207,7 +212,7 @@ computed as materialized (
              'target': target, 'attainment': attainment, 'total_credited': credited,
              'tier': case when tier > 0 then json_object(
                'above': above, 'below': below, 'by': tiered_by, 'tiering': tiering, 'base': base,
-               'credited_before': after - amount, 'piece': piece absent on null returning jsonb) end,
+               'credited_before': before, 'piece': piece absent on null returning jsonb) end,
              'rate': coalesce(tier_rate, flat_rate), 'amount': flat_amount, 'formula': formula,
              'threshold': threshold, 'exact': exact, 'exact_of_lower_tiers': nullif(exact_before, 0),
              'digits': digits, 'cap': cap, 'paid_before_cap': cap_before, 'hold_until': hold_until

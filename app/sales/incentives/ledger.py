@@ -226,10 +226,10 @@ changed as materialized (
          coalesce(c.account, s.account) as account, {day} as on_day, coalesce(c.currency, s.currency) as currency,
          coalesce(c.amount, 0) - coalesce(s.stands, 0) as difference,
          case when c.line_key is null then 'no_longer_credited' else c.reason end as reason,
-         coalesce(c.trace, s.trace) - '{{amount_now,amount_before}}'::text[]
-           || case when {"true" if late else "c.line_key is null or s.elsewhere <> 0"}
-              then jsonb_build_object('amount_now', coalesce(c.amount, 0), 'amount_before', coalesce(s.elsewhere, 0))
-              else '{{}}' end as trace,
+         case when {"true" if late else "c.line_key is null or s.elsewhere <> 0"}
+              then coalesce(c.trace, s.trace) || jsonb_build_object(
+                'amount_now', coalesce(c.amount, 0), 'amount_before', coalesce(s.elsewhere, 0))
+              else c.trace end as trace,
          {posting} as posting, s.line_ids
   from computed c full join standing s on s.line_key = c.line_key
   where coalesce(c.amount, 0) <> coalesce(s.stands, 0)

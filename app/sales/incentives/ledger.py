@@ -163,6 +163,12 @@ async def post(pay: Pay, period: Period, into: Period, reps: Sequence[UUID] | No
     )
 
 
+_TRACE = """coalesce(c.trace, s.trace) || case when {late} or c.line_key is null or s.elsewhere <> 0
+           then jsonb_build_object('amount_now', coalesce(c.amount, 0), 'amount_before', coalesce(s.elsewhere, 0))
+           else '{{}}' end"""
+"""`amount_before` is what the lines of other periods have of `amount_now`: a line is the difference of the two."""
+
+
 def _posting(asked: Asked, tenant_id: UUID, period: Period, into: Period, reps: Sequence[UUID] | None) -> str:
     give = asked.give
     tenant, earned, paid = give(tenant_id, "uuid"), give(period.id, "uuid"), give(into.id, "uuid")
@@ -175,12 +181,14 @@ def _posting(asked: Asked, tenant_id: UUID, period: Period, into: Period, reps: 
     else:
         day = "coalesce(c.on_day, s.on_day)"
         posting = "'earning'"
-        traced = "c.trace is distinct from s.trace or c.reason is distinct from s.reason"
+        traced = f"{_TRACE.format(late='false')} is distinct from s.trace or c.reason is distinct from s.reason"
     return f""",
 standing as materialized (
-  select distinct on (l.line_key) l.*, sum(l.amount) over (partition by l.line_key) as stands
+  select distinct on (l.line_key) l.*, sum(l.amount) over one as stands,
+         coalesce(sum(l.amount) filter (where l.period_id <> {paid}) over one, 0) as elsewhere
   from statement_lines l
   where l.tenant_id = {tenant} and l.earned_period_id = {earned} and l.posting <> 'draw' {some}
+  window one as (partition by l.line_key)
   order by l.line_key, l.period_id <> {earned}, l.id
 ),
 changed as materialized (
@@ -192,9 +200,7 @@ changed as materialized (
          coalesce(c.account, s.account) as account, {day} as on_day, coalesce(c.currency, s.currency) as currency,
          coalesce(c.amount, 0) - coalesce(s.stands, 0) as difference,
          case when c.line_key is null then 'no_longer_credited' else c.reason end as reason,
-         coalesce(c.trace, s.trace) || case when {"true" if late else "c.line_key is null"}
-           then jsonb_build_object('amount_now', coalesce(c.amount, 0), 'amount_before', coalesce(s.stands, 0))
-           else '{{}}' end as trace,
+         {_TRACE.format(late="true" if late else "false")} as trace,
          {posting} as posting, s.line_key is not null as stood
   from computed c full join standing s on s.line_key = c.line_key
   where coalesce(c.amount, 0) <> coalesce(s.stands, 0)
@@ -214,9 +220,7 @@ written as (
    and t.currency = x.currency
   on conflict (tenant_id, period_id, line_key) do update set
     amount = l.amount + excluded.amount, reason = excluded.reason, on_day = excluded.on_day,
-    version_id = excluded.version_id,
-    trace = excluded.trace || case when excluded.trace ? 'amount_before' and l.trace ? 'amount_before'
-                                   then jsonb_build_object('amount_before', l.trace->'amount_before') else '{{}}' end,
+    version_id = excluded.version_id, trace = excluded.trace,
     version = l.version + 1, updated_at = greatest(now(), l.updated_at)
   returning id, line_key, statement_id
 )

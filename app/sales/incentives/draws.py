@@ -65,7 +65,7 @@ computed as (
   select md5(concat_ws('|', assignment_id, $2::uuid, code))::uuid as line_key, r.*,
          jsonb_build_object('draw', amount, 'earned', earned, 'advanced_before', balance,
                             'recoverable', recoverable, 'digits', digits) as trace
-  from reckoned r where pays <> 0
+  from reckoned r
 ),
 standing as (
   select l.* from statement_lines l
@@ -77,9 +77,9 @@ changed as materialized (
          coalesce(c.assignment_id, s.assignment_id) as assignment_id,
          coalesce(c.version_id, s.version_id) as version_id, coalesce(c.code, s.component) as component,
          coalesce(c.currency, s.currency) as currency, coalesce(c.pays, 0) - coalesce(s.amount, 0) as difference,
-         coalesce(c.trace, s.trace) as trace
+         coalesce(c.trace, s.trace || '{"amount_now": 0}') as trace
   from computed c full join standing s on s.line_key = c.line_key
-  where coalesce(c.pays, 0) <> coalesce(s.amount, 0) or c.trace is distinct from s.trace
+  where coalesce(c.pays, 0) <> coalesce(s.amount, 0) or s.line_key is not null and c.trace is distinct from s.trace
 ),
 written as (
   insert into statement_lines as l (

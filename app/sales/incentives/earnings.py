@@ -162,8 +162,10 @@ def bonuses(asked: Asked, terms: Sequence[Mapping[str, Any]]) -> str:
         results = {x: gathered.c[f"g{place}"] for place, x in enumerate(sums)}
         condition = asked.express(applies.compile(of_period, results)) if applies else "true"
         told = asked.express(formula.compile(of_period, results)) if formula else "k.amount"
+        places = ", ".join(f"s.g{sums.index(x)}" for x in formula.aggregates) if formula else ""
         selects.append(f"""
-  select s.*, k.code, k.kind, k.formula, {told} as exact
+  select s.*, k.code, k.kind, k.formula, k.amount as flat_amount, {told} as exact,
+         {f"jsonb_build_array({places})" if places else "null::jsonb"} as sums
   from components k
   join lateral (
     select a.*, coalesce(c.credited, 0) as credited,
@@ -179,8 +181,8 @@ def bonuses(asked: Asked, terms: Sequence[Mapping[str, Any]]) -> str:
   ) s on true
   where k.id = {id_} and ({condition}) is true""")
     columns = (
-        "assignment_id, rep_id, version_id, currency, last, code, kind, formula, "
-        "exact, target, credited, attainment"
+        "assignment_id, rep_id, version_id, currency, last, code, kind, formula, exact, target, credited, attainment,"
+        " flat_amount, sums, on_target_earnings, variable_share"
     )
     every = " union all ".join(f"select {columns} from ({x}) b" for x in selects)
     return f"\nbonuses as ({every or _NO_BONUS})"
@@ -189,7 +191,9 @@ def bonuses(asked: Asked, terms: Sequence[Mapping[str, Any]]) -> str:
 _NO_BONUS = """
   select null::uuid as assignment_id, null::uuid as rep_id, null::uuid as version_id, null::text as currency,
          null::date as last, null::text as code, null::text as kind, null::text as formula, null::numeric as exact,
-         null::numeric as target, null::numeric as credited, null::numeric as attainment
+         null::numeric as target, null::numeric as credited, null::numeric as attainment,
+         null::numeric as flat_amount, null::jsonb as sums, null::numeric as on_target_earnings,
+         null::numeric as variable_share
   where false"""
 
 
@@ -214,6 +218,10 @@ computed as materialized (
                'above': above, 'below': below, 'by': tiered_by, 'tiering': tiering, 'base': base,
                'credited_before': before, 'piece': piece absent on null returning jsonb) end,
              'rate': coalesce(tier_rate, flat_rate), 'amount': flat_amount, 'formula': formula,
+             'given': case when formula is not null then json_object(
+               'margin': margin, 'on_target_earnings': on_target_earnings, 'variable_share': variable_share,
+               'term_months': term_months, 'type': type, 'sales_channel': sales_channel, 'lead_source': lead_source,
+               'closed_on': closed_on absent on null returning jsonb) end,
              'threshold': threshold, 'exact': exact, 'exact_of_lower_tiers': nullif(exact_before, 0),
              'digits': digits, 'cap': cap, 'paid_before_cap': cap_before, 'hold_until': hold_until
              absent on null returning jsonb) as trace
@@ -223,7 +231,10 @@ computed as materialized (
            b.last - 1, case when abs(b.exact) < {MOST} then round(b.exact, m.digits) else 0 end,
            case when abs(b.exact) >= {MOST} then 'too_large' end,
            json_object(
-             'target': b.target, 'attainment': b.attainment, 'total_credited': b.credited, 'formula': b.formula,
+             'target': b.target, 'attainment': b.attainment, 'total_credited': b.credited, 'amount': b.flat_amount,
+             'formula': b.formula, 'sums': b.sums, 'given': case when b.formula is not null then json_object(
+               'on_target_earnings': b.on_target_earnings, 'variable_share': b.variable_share
+               absent on null returning jsonb) end,
              'exact': b.exact, 'digits': m.digits absent on null returning jsonb)
     from bonuses b join minor m on m.currency = b.currency where b.exact is not null
   ) x

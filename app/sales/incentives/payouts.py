@@ -46,8 +46,8 @@ select $1, 'payout.updated', 'payouts', id, version, '{state}' from withdrawn
 _PAID = """
 with entered as (
 insert into ledger_entries (
-  tenant_id, kind, period_id, earned_period_id, rep_id, statement_id, payout_id, debit, credit, on_day, currency, amount,
-  created_at
+  tenant_id, kind, period_id, earned_period_id, rep_id, statement_id, payout_id, debit, credit, on_day, currency,
+  amount, created_at
 )
 select $1, 'payment', p.period_id, p.period_id, p.rep_id, p.statement_id, p.id, 'payable', 'cash', $3, p.currency,
        p.amount, now()

@@ -68,7 +68,8 @@ async def test_what_is_published_never_changes(paid: Office) -> None:
     terms = "/v1/comp_plan_versions/x:plan-terms"
     assert await paid.refused("ada", "comp_plan_versions/x:plan-terms:publish") == (409, "already_published")
     changes: tuple[dict[str, Any], ...] = (
-        {"effective_from": "2026-01-01"}, {"components": []}, {"tiers": [{"component": "own", "above": 0, "rate": 0.2}]},
+        {"effective_from": "2026-01-01"}, {"components": []},
+        {"tiers": [{"component": "own", "above": 0, "rate": 0.2}]},
         {"components_merge": [{"code": "own", "kind": "commission", "rate": 0.2}]},
     )  # fmt: skip
     for change in changes:

@@ -40,7 +40,7 @@ def recomputed(line: Line) -> Fraction:
 
 
 def _reckoned(line: Line, trace: Mapping[str, Any]) -> Fraction:
-    if line["reason"] == "no_longer_credited":
+    if line["reason"] in ("no_longer_credited", "too_large"):
         return Fraction(0)
     if line["kind"] == "draw":
         return Fraction(0) if "amount_now" in trace else _drawn(trace)

@@ -249,7 +249,7 @@ written as (
    and t.currency = x.currency {some.format("t")}
   on conflict (tenant_id, period_id, line_key) do update set
     amount = l.amount + excluded.amount, reason = excluded.reason, on_day = excluded.on_day,
-    version_id = excluded.version_id,
+    version_id = excluded.version_id, kind = excluded.kind,
     trace = excluded.trace,
     version = l.version + 1, updated_at = greatest(now(), l.updated_at)
   returning id, line_key, statement_id, version

@@ -244,7 +244,7 @@ statement_lines = Resource(
                "`below_threshold`, `undefined` or `too_large` (its formula), `capped`, `no_longer_credited`.",
                "below_threshold", write="never"),
         f.json_object("trace", "Each figure that the amount is made of.",
-                      {"credited": 12345.6, "rate": 0.1, "exact": 1234.56}, write="never"),
+                      {"credited": 12_345, "share": 1, "digits": 2}, write="never"),
     ),
     label="component",
     visible=visibility.pay,

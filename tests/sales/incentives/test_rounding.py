@@ -193,7 +193,8 @@ def _scale(draw: Random) -> Scale:
     currency = draw.choice(list(DIGITS))
     bounds = [0, *sorted(draw.sample(range(1, 100_000), 3))]
     tiers = [(Decimal(x), Decimal(draw.randrange(1, 30_000_000)).scaleb(-8)) for x in bounds]
-    return Scale(*_ids(draw, 2), currency, tiers)
+    id_, component = _ids(draw, 2)
+    return Scale(id_, component, currency, tiers)
 
 
 async def test_rates(database: Any) -> None:

@@ -39,7 +39,7 @@ async def test_each_classic_plan(payroll: Payroll, plan: Any) -> None:
 FORMULAS = (
     "if(attainment >= 1, amount * 0.1 * min(attainment, 1.5), amount * 7%)",
     "round(amount / 3, 2) + amount * 0.01 - coalesce(margin, 5)",
-    "if(type in ('renewal', \"expansion\") and not term_months > 12, 100, if(type = 'new_business' or share < 0.5, 2, 1))",
+    "if(type in ('renewal', \"expansion\") and not term_months > 12, 100, if(type = 'other' or share < 0.5, 2, 1))",
     "days_between(date('2026-01-01'), closed_on) * 1.5 * amount / max(share, 100)",
     "-amount * variable_share + on_target_earnings * 0.001 - (target - credited) * 0.0001",
 )

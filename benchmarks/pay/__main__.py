@@ -68,8 +68,8 @@ async def _run(server: Embedded, asked: argparse.Namespace) -> None:
 
 
 _HEAD = (
-    "credits a period", "closed before", "by hand s", "first s", "ratio", "µs a credit", "again s", "ratio", "what-if s",
-    "÷ first", "one deal ms", "1/ of the first", "lines", "entries",
+    "credits a period", "closed before", "by hand s", "first s", "ratio", "µs a credit", "again s", "ratio",
+    "what-if s", "÷ first", "one deal ms", "1/ of the first", "lines", "entries",
 )  # fmt: skip
 
 
@@ -82,7 +82,8 @@ def _table(rows: list[Measured]) -> str:
             _spread(row.first, row.by_hand), f"{statistics.median(row.first) / row.credits * 1e6:.0f}",
             _middle(row.again), _spread(row.again, row.by_hand), _middle(row.what_if),
             _spread(row.what_if, row.first), f"{statistics.median(row.one_deal) * 1000:.0f}",
-            _spread(row.first, [statistics.median(row.one_deal)] * len(row.first)), f"{row.lines:,}", f"{row.entries:,}",
+            _spread(row.first, [statistics.median(row.one_deal)] * len(row.first)),
+            f"{row.lines:,}", f"{row.entries:,}",
         ))  # fmt: skip
     return "\n".join("| " + " | ".join(cells) + " |" for cells in told)
 

@@ -129,7 +129,8 @@ select id from version
 _DEALS = """
 with rolled as (
     select n, (hashint4extended(n, 1) & 1073741823) % $4::int as rep,
-           (hashint4extended(n, 2) & 1073741823) % 7776000 as second, (hashint4extended(n, 3) & 1073741823) % 900000 as cents
+           (hashint4extended(n, 2) & 1073741823) % 7776000 as second,
+           (hashint4extended(n, 3) & 1073741823) % 900000 as cents
     from generate_series(1, $3::int) n
 )
 insert into opportunities (
@@ -154,7 +155,8 @@ values ($1, $2, $3, $3::date + interval '3 months')
 
 _SPLITS = """
 insert into opportunity_splits (tenant_id, opportunity_id, rep_id, kind, share)
-select $1, o.id, case s.place when 0 then o.owner_id else n.id end, 'revenue', case s.place when 0 then 0.65 else 0.35 end
+select $1, o.id, case s.place when 0 then o.owner_id else n.id end, 'revenue',
+       case s.place when 0 then 0.65 else 0.35 end
 from opportunities o
 join bench_reps b on b.id = o.owner_id
 join bench_reps n on n.n = (b.n + 1) % $2::int

@@ -152,9 +152,8 @@ async def measure(
             rows = await _timed(found.by_hand, paying.by_hand)
             await _timed(found.first, lambda: paying.calculate(filled.period_id))
             await paying.demand_same(rows)
-            found.lines, found.entries = await paying.bare.fetchrow(
-                _COUNTS, filled.tenant_id, filled.period_id
-            )
+            [counts] = await paying.bare.fetch(_COUNTS, filled.tenant_id, filled.period_id)
+            found.lines, found.entries = counts["lines"], counts["entries"]
             await _timed(found.again, lambda: paying.calculate(filled.period_id))
             await _timed(found.what_if, paying.what_if)
             for number in range(_CHANGES):
@@ -171,6 +170,6 @@ async def measure(
 
 
 _COUNTS = """
-select (select count(*) from statement_lines where tenant_id = $1 and period_id = $2),
-       (select count(*) from ledger_entries where tenant_id = $1 and period_id = $2)
+select (select count(*) from statement_lines where tenant_id = $1 and period_id = $2) as lines,
+       (select count(*) from ledger_entries where tenant_id = $1 and period_id = $2) as entries
 """

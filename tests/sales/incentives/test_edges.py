@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from app.ground.errors import Conflict
 from tests.sales.incentives.conftest import Payroll
 from tests.sales.incentives.test_plans import commission, tiers
 

@@ -79,7 +79,8 @@ fuzz: install ## 5,000 random selections through both executors; 200 drawn reque
 	ATTAIN_TEST_SELECTIONS=5000 $(BIN)/python -m pytest -q tests/faces/graphql/test_same_answer.py
 	ATTAIN_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest -n 2 -q tests/fuzz
 
-filters: install ## 1,000 random filters of every number, each put together again from the rows that explain it
+filters: install ## every number over twelve random pasts; 1,000 random filters of each, put together again from its rows
+	ATTAIN_TEST_HISTORIES=8 $(BIN)/python -m pytest -n 2 -q tests/language/metrics/test_random_histories.py
 	ATTAIN_TEST_FILTERS=1000 $(BIN)/python -m pytest -n 2 -q tests/language/metrics/test_filters.py
 
 quotas: install ## 10,000 quotas of random seasons, ramps, changes and moves, against loops over days

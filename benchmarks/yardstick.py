@@ -44,7 +44,8 @@ _DAYS_IN_STAGE = """case when o.category = 'open'
 
 _RECORD = f"""o.id, o.name, o.account_id, o.owner_id, o.pipeline_id, o.stage_id, o.category, o.amount, o.currency,
     {_AMOUNT_HOME} as amount_home, o.type, o.sales_channel, o.lead_source, o.opened_at, o.expected_close_on,
-    o.campaign_id, o.price_book_id, o.term_months, o.closed_at, o.probability, o.forecast_category, o.loss_reason,
+    o.campaign_id, o.price_book_id, o.term_months, o.closed_at, o.booked_on, o.paid_on, o.probability,
+    o.forecast_category, o.loss_reason,
     o.competitor, o.next_step, o.credited_owner_id,
     o.stage_entered_at, {_DAYS_IN_STAGE} as days_in_stage, o.push_count, o.last_activity_at, o.next_activity_at,
     {_BOOKKEEPING.format("o")}"""

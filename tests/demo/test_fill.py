@@ -74,6 +74,9 @@ async def test_filled_once_resumed_and_opened_by_one_key(
             patched.setattr(write, "act", interrupted_while_paying)
             with pytest.raises(KeyboardInterrupt):
                 await run(location, path.parent)
+        await owner.execute(
+            "select set_config('app.tenant_id', id::text, false) from control.tenants where settings ? 'demo'"
+        )
         states = await owner.fetch("select state, count(*) as n from comp_periods group by state")
         assert {row["state"] for row in states} == {"open", "closed"}, "some are paid, some are not"
 

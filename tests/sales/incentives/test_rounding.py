@@ -33,7 +33,7 @@ def _amount(draw: Random, digits: int) -> Decimal:
 
 async def _fetch(database: Any, asked: Asked, text: str) -> list[Any]:
     async with database.transaction(TENANT) as session:
-        return await session.connection.fetch(text, *asked.arguments)
+        return await asked.of(session, text)
 
 
 def _minor(asked: Asked) -> str:
@@ -169,8 +169,9 @@ tiers as (
   ) as t(version_id, low, high, tier, rate)
 ),
 {_minor(asked)},
+assigned as (select distinct version_id as assignment_id, version_id, null::numeric as target from components),
 positioned as (
-  select p.*, p.id as opportunity_id, p.id as assignment_id, null::uuid as credited_rep_id, 'own' as via,
+  select p.*, p.id as opportunity_id, p.version_id as assignment_id, null::uuid as credited_rep_id, 'own' as via,
          p.amount as credit, 1::numeric as fx, 1::numeric as share, null::numeric as margin, before + amount as after,
          before + amount as credited, null::numeric as target, null::numeric as attainment,
          {asked.give(day, "date")} as closed_on, {asked.give(moment, "timestamptz")} as closed_at,

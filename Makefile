@@ -7,7 +7,7 @@ ATTAIN_DATA_DIR ?= .attain
 export ATTAIN_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test drawn chaos overload check format contract migration bench kpis kills abuse fuzz filters quotas replay clients ui lock stop clean
+.PHONY: help run install test drawn chaos overload check format contract migration bench kpis kills abuse fuzz filters pay quotas replay clients ui lock stop clean
 
 help: ## show what can be asked
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -82,6 +82,9 @@ fuzz: install ## 5,000 random selections through both executors; 200 drawn reque
 filters: install ## every number over twelve random pasts; 1,000 random filters of each, put together again from its rows
 	ATTAIN_TEST_HISTORIES=8 $(BIN)/python -m pytest -n 2 -q tests/language/metrics/test_random_histories.py
 	ATTAIN_TEST_FILTERS=1000 $(BIN)/python -m pytest -n 2 -q tests/language/metrics/test_filters.py
+
+pay: install ## 1,000 random amendments a life of pay, each held against a calculation from nothing
+	ATTAIN_TEST_AMENDMENTS=1000 $(BIN)/python -m pytest -n 2 -q tests/sales/incentives/test_life.py
 
 quotas: install ## 10,000 quotas of random seasons, ramps, changes and moves, against loops over days
 	ATTAIN_TEST_QUOTAS=10000 $(BIN)/python -m pytest -q tests/sales/targets/test_expected.py

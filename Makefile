@@ -32,7 +32,7 @@ $(VENV)/.complete: $(VENV)/.runtime requirements-dev.lock
 test: install ## every test but those of `make drawn`, on two processes
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q --ignore=tests/fuzz
 
-drawn: install ## 25 drawn requests for each operation and identity, judged by the contract
+drawn: install ## 8 drawn requests for each operation and identity, judged by the contract
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 -q tests/fuzz
 
 chaos: install ## ten thousand requests of callers who go away
@@ -75,8 +75,9 @@ kpis: install ## every number beside SQL written by hand, at 1,000,000 opportuni
 abuse: install ## what attacks on GraphQL cost a neighbour
 	$(BIN)/python -m benchmarks.abuse
 
-fuzz: install ## 5,000 random selections through both executors; 200 drawn requests for each operation and role
+fuzz: install ## 5,000 random selections through both executors; who sees what in 100 companies; 200 drawn requests for each operation and role
 	ATTAIN_TEST_SELECTIONS=5000 $(BIN)/python -m pytest -q tests/faces/graphql/test_same_answer.py
+	ATTAIN_TEST_COMPANIES=100 $(BIN)/python -m pytest -n 2 -q tests/catalogue/test_visibility.py
 	ATTAIN_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest -n 2 -q tests/fuzz
 
 filters: install ## every number over twelve random pasts; 1,000 random filters of each, put together again from its rows

@@ -6,6 +6,7 @@ The oracle knows nothing of closures or SQL: it walks up the managers, record by
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,7 @@ from app.language.resources.read import Query
 from app.language.resources.shape import full
 from tests.catalogue.faces import Graph, Question, Rest, must
 
-COMPANIES, PORTIONS = 100, 10
+COMPANIES, PORTIONS = int(os.environ.get("ATTAIN_TEST_COMPANIES", "40")), 10
 NOUNS = (
     "opportunities", "accounts", "contacts", "activities", "quotas", "quota_reliefs", "leads", "campaign_members",
     "touches",

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.faces.rest.test_contract import DOCUMENT, with_money_as_text
 
-EXAMPLES = int(os.environ.get("ATTAIN_FUZZ_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("ATTAIN_FUZZ_EXAMPLES", "8"))
 """Per operation and for each identity."""
 
 LONG = "ATTAIN_FUZZ_EXAMPLES" in os.environ

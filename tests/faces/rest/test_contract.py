@@ -19,6 +19,8 @@ import app
 from app.areas import CATALOGUE, METRIC_CATALOGUE
 from app.faces.rest import codes, routes
 from app.faces.rest.schemas import child_name, past_name
+from app.language.resources.answers import models, parts
+from app.language.resources.inquire import model_name
 from app.language.resources.payload import class_name, payloads
 from app.main import contract_files
 from tests.faces.rest.conftest import Api, code
@@ -40,11 +42,17 @@ def with_money_as_text() -> dict[str, Any]:
     for resource in CATALOGUE:
         own = {class_name(resource.name): resource.all_fields}
         own |= {child_name(resource, x): x.fields for x in resource.children}
-        for name, fields in own.items():
-            for field in fields:
-                if field.kind == "money":
-                    schema = made["components"]["schemas"][name]["properties"][field.name]
-                    schema["type"] = ["string" if x == "number" else x for x in listed(schema["type"])]
+        money = [(name, x.name) for name, fields in own.items() for x in fields if x.kind == "money"]
+        money += [
+            (model_name(resource, inquiry, model), x.name)
+            for inquiry in CATALOGUE.inquiries[resource.plural]
+            for model in models(inquiry.answer)
+            for x in parts(model)
+            if x.is_money
+        ]
+        for name, field in money:
+            schema = made["components"]["schemas"][name]["properties"][field]
+            schema["type"] = ["string" if x == "number" else x for x in listed(schema["type"])]
     return made
 
 

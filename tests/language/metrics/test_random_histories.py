@@ -58,7 +58,7 @@ COUNTED_BY = {
 """The part that says how many were counted, and how many not."""
 QUOTA_BY = ("rep", "manager", "team", "territory", "manager_level_1", "manager_level_2", "manager_level_3")
 ROUNDS = 45
-LIVES = int(os.environ.get("ATTAIN_TEST_HISTORIES", "4"))
+LIVES = int(os.environ.get("ATTAIN_TEST_HISTORIES", "2"))
 """How many pasts for most numbers; a past of line items and one of terms come on top."""
 OTHERS = {f"{name}_attainment" for name in attainable.OTHERS}
 METRICS = [m.name for m in (*pipeline.METRICS, *targets.METRICS) if m.name not in ("ramp_time", *OTHERS)]

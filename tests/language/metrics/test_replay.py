@@ -49,6 +49,8 @@ async def test_what_was_answered_live_is_answered_ever_after(clock: Clock, seed:
             await recorder.record()
         life.today += timedelta(days=life.dice.randint(1, 3))
         await clock.turn_to(life.today)
+    if FULLY:
+        assert await recorder.differences("as_of", "known_at") == []
 
     for name in EVENTS:
         await life.happen(name)
